@@ -1,0 +1,85 @@
+namespace Scissorhands.Abstractions.Runs;
+
+/// <summary>What a worker tells the coordinator. Every report carries the generation it belongs to.</summary>
+/// <param name="RunId">The run.</param>
+/// <param name="Generation">The generation of the assignment.</param>
+/// <param name="Rank">The reporting worker.</param>
+[GenerateSerializer]
+[Alias("scissorhands.worker-report")]
+public abstract record WorkerReport(string RunId, long Generation, int Rank);
+
+/// <summary>How far the stage is; carries no decision.</summary>
+/// <param name="RunId">The run.</param>
+/// <param name="Generation">The generation.</param>
+/// <param name="Rank">The worker.</param>
+/// <param name="Stage">The stage.</param>
+/// <param name="Done">Units done.</param>
+/// <param name="Total">Units in all.</param>
+/// <param name="Unit">"samples" or "steps".</param>
+/// <param name="Loss">Current loss; null where none.</param>
+[GenerateSerializer]
+[Alias("scissorhands.stage-progress")]
+public sealed record StageProgress(string RunId, long Generation, int Rank, RunStage Stage, long Done, long Total, string Unit, double? Loss)
+    : WorkerReport(RunId, Generation, Rank);
+
+/// <summary>One repair step's totals.</summary>
+/// <param name="RunId">The run.</param>
+/// <param name="Generation">The generation.</param>
+/// <param name="Rank">The worker.</param>
+/// <param name="Step">Step of the whole stage, from 0.</param>
+/// <param name="Epoch">Epoch, from 0.</param>
+/// <param name="RetainLoss">Mean loss of the retain batch, in nats.</param>
+/// <param name="ForgetLoss">Mean loss of the forget batch; null in a plain step.</param>
+/// <param name="RetainAccuracy">Share of the retain batch answered right, in [0,1].</param>
+/// <param name="ForgetAccuracy">Share of the forget batch answered right; null in a plain step.</param>
+/// <param name="LearningRate">The step's learning rate.</param>
+/// <param name="Projected">Whether the gradient conflicted with a memory and was projected.</param>
+[GenerateSerializer]
+[Alias("scissorhands.step-done")]
+public sealed record StepDone(
+    string RunId,
+    long Generation,
+    int Rank,
+    int Step,
+    int Epoch,
+    double RetainLoss,
+    double? ForgetLoss,
+    double RetainAccuracy,
+    double? ForgetAccuracy,
+    double LearningRate,
+    bool Projected) : WorkerReport(RunId, Generation, Rank);
+
+/// <summary>A checkpoint is durable under its final name.</summary>
+/// <param name="RunId">The run.</param>
+/// <param name="Generation">The generation.</param>
+/// <param name="Rank">The worker.</param>
+/// <param name="Stage">The stage.</param>
+/// <param name="Progress">Blocks or steps it holds.</param>
+/// <param name="Name">Its name within the run's folder.</param>
+[GenerateSerializer]
+[Alias("scissorhands.checkpoint-written")]
+public sealed record CheckpointWritten(string RunId, long Generation, int Rank, RunStage Stage, int Progress, string Name)
+    : WorkerReport(RunId, Generation, Rank);
+
+/// <summary>The worker has finished its part of a stage.</summary>
+/// <param name="RunId">The run.</param>
+/// <param name="Generation">The generation.</param>
+/// <param name="Rank">The worker.</param>
+/// <param name="Stage">The stage.</param>
+/// <param name="Result">What the stage found, as JSON of its result record; from rank 0 only.</param>
+[GenerateSerializer]
+[Alias("scissorhands.stage-done")]
+public sealed record StageDone(string RunId, long Generation, int Rank, RunStage Stage, string? Result)
+    : WorkerReport(RunId, Generation, Rank);
+
+/// <summary>The worker cannot go on.</summary>
+/// <param name="RunId">The run.</param>
+/// <param name="Generation">The generation.</param>
+/// <param name="Rank">The worker.</param>
+/// <param name="Stage">The stage.</param>
+/// <param name="Reason">One line for the user.</param>
+/// <param name="Input">Whether the input is at fault.</param>
+[GenerateSerializer]
+[Alias("scissorhands.worker-failed")]
+public sealed record WorkerFailed(string RunId, long Generation, int Rank, RunStage Stage, string Reason, bool Input)
+    : WorkerReport(RunId, Generation, Rank);

@@ -1,0 +1,57 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Scissorhands.Planning;
+
+namespace Scissorhands.Grains.Runs;
+
+/// <summary>A run's state in one JSON file, written beside, flushed and renamed.</summary>
+public sealed class FileRunStateStore : IRunStateStore
+{
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        WriteIndented = true,
+        Converters = { new JsonStringEnumConverter() },
+    };
+
+    private readonly string _path;
+
+    /// <summary>Creates a store.</summary>
+    /// <param name="path">The file.</param>
+    public FileRunStateStore(string path)
+    {
+        _path = path;
+    }
+
+    /// <inheritdoc />
+    public RunState? Read()
+    {
+        if (!File.Exists(_path))
+        {
+            return null;
+        }
+
+        try
+        {
+            return JsonSerializer.Deserialize<RunState>(File.ReadAllBytes(_path), Json)
+                ?? throw new InputException($"{_path}: the state of the run is empty");
+        }
+        catch (JsonException e)
+        {
+            throw new InputException($"{_path}: the state of the run is damaged ({e.Message})", e);
+        }
+    }
+
+    /// <inheritdoc />
+    public void Write(RunState state)
+    {
+        var beside = _path + ".tmp";
+        using (var stream = new FileStream(beside, FileMode.Create, FileAccess.Write))
+        {
+            JsonSerializer.Serialize(stream, state, Json);
+            stream.Flush(flushToDisk: true);
+        }
+
+        File.Move(beside, _path, overwrite: true);
+    }
+}

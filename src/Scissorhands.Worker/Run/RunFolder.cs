@@ -1,0 +1,77 @@
+using Scissorhands.Planning;
+
+namespace Scissorhands.Worker.Run;
+
+/// <summary>
+/// The files of a run. Results lie in the folder itself and only ever under their final names when they are whole; state
+/// and checkpoints lie in <c>.scissorhands</c> beneath it.
+/// </summary>
+public sealed class RunFolder
+{
+    /// <summary>Describes a folder.</summary>
+    /// <param name="path">The output folder.</param>
+    public RunFolder(string path)
+    {
+        Path = System.IO.Path.GetFullPath(path);
+    }
+
+    /// <summary>The output folder.</summary>
+    public string Path { get; }
+
+    /// <summary>Folder of state and checkpoints.</summary>
+    public string WorkPath => Combine(".scissorhands");
+
+    /// <summary>The run's durable state.</summary>
+    public string StatePath => Work("state.json");
+
+    /// <summary>The run's plan.</summary>
+    public string PlanPath => Work("plan.json");
+
+    /// <summary>Held open by the process that works on the run.</summary>
+    public string LockPath => Work("lock");
+
+    /// <summary>The resolved configuration.</summary>
+    public string ConfigurationPath => Combine("config.json");
+
+    /// <summary>One JSON object a line: what happened, in order.</summary>
+    public string EventsPath => Combine("events.jsonl");
+
+    /// <summary>The repair steps' totals, one JSON object a line; rewritten by a resumed run from its checkpoint on.</summary>
+    public string StepsPath => Work("steps.jsonl");
+
+    /// <summary>The mask between selection and publication.</summary>
+    public string WorkMaskPath => Work("mask.safetensors");
+
+    /// <summary>The saliency between selection and publication.</summary>
+    public string WorkSaliencyPath => Work("saliency.safetensors");
+
+    /// <summary>The report for machines.</summary>
+    public string ReportJsonPath => Combine("report.json");
+
+    /// <summary>The report for people.</summary>
+    public string ReportHtmlPath => Combine("report.html");
+
+    /// <summary>Names a file of the output folder.</summary>
+    /// <param name="name">File name.</param>
+    /// <returns>Full path.</returns>
+    public string Combine(string name) => System.IO.Path.Combine(Path, name);
+
+    /// <summary>Names a file of the work folder.</summary>
+    /// <param name="name">File name.</param>
+    /// <returns>Full path.</returns>
+    public string Work(string name) => System.IO.Path.Combine(WorkPath, name);
+
+    /// <summary>Creates the folders.</summary>
+    /// <exception cref="InputException">The folder cannot be written.</exception>
+    public void Create()
+    {
+        try
+        {
+            Directory.CreateDirectory(WorkPath);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new InputException($"--out {Path}: cannot be written ({e.Message})", e);
+        }
+    }
+}

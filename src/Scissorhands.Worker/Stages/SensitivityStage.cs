@@ -1,0 +1,99 @@
+using Scissorhands.Abstractions.Runs;
+using Scissorhands.Core.Sensitivity;
+using Scissorhands.Data.Samples;
+using Scissorhands.Messaging.Collectives;
+using Scissorhands.Planning;
+using Scissorhands.Planning.Cut;
+using Scissorhands.Worker.Checkpoints;
+
+namespace Scissorhands.Worker.Stages;
+
+/// <summary>
+/// Scores the forget set: takes leases, computes blocks, hands each to the owners of its ranges. At the end of each window
+/// all workers meet and make their partial sums durable; only then do the window's blocks count.
+/// </summary>
+public sealed class SensitivityStage : IStageExecutor
+{
+    /// <inheritdoc />
+    public string? Execute(StageContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        var inputs = context.Inputs;
+        var cancellation = context.CancellationToken;
+        var blocks = inputs.SensitivityBlocks.Count;
+        var n = context.Replica.Parameters.Count;
+        var restored = context.Assignment.Checkpoint is { } name
+            ? SensitivityCheckpoint.Read(context.Folder, name, n, context.Group.Rank, context.Group.Size)
+            : [];
+        var sum = context.Group.OpenLeasedSum(new OperationKey("sensitivity", 0), blocks, n, restored);
+        try
+        {
+            using var block = new BlockSensitivity(context.Replica, inputs.Task);
+            while (true)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                var lease = context.Link.LeaseAsync(context.Assignment.Generation, cancellation).AsTask().GetAwaiter().GetResult();
+                if (lease.Kind == LeaseKind.Done)
+                {
+                    break;
+                }
+
+                if (lease.Kind == LeaseKind.Checkpoint)
+                {
+                    MakeDurable(context, sum, lease.Block);
+                    continue;
+                }
+
+                Compute(context, block, lease.Block);
+                sum.Contribute(lease.Block, block.Host.Memory).Wait(cancellation);
+            }
+
+            context.Model.OwnedSums = sum.Completion.WaitAsync(cancellation).GetAwaiter().GetResult().ToArray();
+        }
+        finally
+        {
+            sum.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        }
+
+        return null;
+    }
+
+    private static void Compute(StageContext context, BlockSensitivity block, int index)
+    {
+        var inputs = context.Inputs;
+        var range = inputs.SensitivityBlocks[index];
+        var batches = Enumerable.Range(range.Start, range.Count).Select(i => inputs.SensitivityBatches[i]).ToArray();
+        using var stream = inputs.Plain.Open(batches.Select(b => new BatchRequest([.. Enumerable.Range(b.Start, b.Count).Select(i => inputs.Forget[i])], null)));
+        block.Begin();
+        for (var i = 0; i < batches.Length; i++)
+        {
+            context.CancellationToken.ThrowIfCancellationRequested();
+            using var batch = BatchRunner.Take(stream, inputs.Task, context.Replica.Device, context.CancellationToken);
+            var loss = block.Add(batch, range.Start + i);
+            if (!float.IsFinite(loss))
+            {
+                throw new RunFailedException($"sensitivity: the loss of forget batch {range.Start + i} is {loss}; check data.mean, data.std and the model");
+            }
+
+            context.Progress(batches[i].End, inputs.SensitivityBatches[^1].End, "samples", loss);
+        }
+
+        block.Finish();
+    }
+
+    private static void MakeDurable(StageContext context, ILeasedSum sum, int blocks)
+    {
+        // Quiet first: no block of this window may still be on its way to an owner.
+        context.Group.Barrier(new OperationKey("sensitivity-quiet", blocks)).Wait(context.CancellationToken);
+        var name = SensitivityCheckpoint.NameOf(blocks, context.Group.Size);
+        SensitivityCheckpoint.Write(context.Folder, name, context.Group.Rank, context.Replica.Parameters.Count, sum.Snapshot());
+        context.Report(new CheckpointWritten(context.Assignment.RunId, context.Assignment.Generation, context.Group.Rank, RunStage.Sensitivity, blocks, name));
+
+        // No lease of the next window is asked for before the coordinator has heard of every range.
+        context.Group.Barrier(new OperationKey("sensitivity-durable", blocks)).Wait(context.CancellationToken);
+        if (context.IsFirst)
+        {
+            SensitivityCheckpoint.DeleteOthers(context.Folder, name);
+        }
+    }
+}
