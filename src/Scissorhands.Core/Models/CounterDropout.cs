@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Scissorhands.Planning.Randomness;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -70,10 +71,8 @@ public sealed class CounterDropout : nn.Module<Tensor, Tensor>, IHasDropoutConte
         for (; i + 4 <= mask.Length; i += 4)
         {
             var (x0, x1, x2, x3) = stream.Block((first + (ulong)i) >> 2);
-            mask[i] = Value(x0);
-            mask[i + 1] = Value(x1);
-            mask[i + 2] = Value(x2);
-            mask[i + 3] = Value(x3);
+            var kept = Vector128.GreaterThanOrEqual(Vector128.Create(x0, x1, x2, x3) >> 8, Vector128.Create(threshold));
+            (kept.AsSingle() & Vector128.Create(scale)).CopyTo(mask[i..]);
         }
 
         for (; i < mask.Length; i++)

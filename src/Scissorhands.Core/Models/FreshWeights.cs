@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using Scissorhands.Planning.Randomness;
 
 namespace Scissorhands.Core.Models;
@@ -40,10 +41,8 @@ public static class FreshWeights
         for (; i + 4 <= values.Length; i += 4)
         {
             var (x0, x1, x2, x3) = stream.Block((ulong)i >> 2);
-            values[i] = Value(x0, bound);
-            values[i + 1] = Value(x1, bound);
-            values[i + 2] = Value(x2, bound);
-            values[i + 3] = Value(x3, bound);
+            var uniform = Vector128.ConvertToSingle((Vector128.Create(x0, x1, x2, x3) >> 8).AsInt32()) * (2f / 16777216f);
+            ((uniform - Vector128<float>.One) * bound).CopyTo(values[i..]);
         }
 
         for (; i < values.Length; i++)
