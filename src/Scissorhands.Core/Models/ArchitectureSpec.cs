@@ -118,6 +118,30 @@ public sealed record ArchitectureSpec(string Name, int Classes, bool CifarStem, 
             => new($"architecture '{stated.Name}': tensor '{name}' of shape [{string.Join(", ", shape)}] does not belong to it; name the architecture the state dict belongs to, one of {string.Join(", ", KnownNames)}");
     }
 
+    /// <summary>Finds out which architecture a model file belongs to.</summary>
+    /// <param name="file">The file, for messages.</param>
+    /// <param name="metadata">The file's metadata; <see cref="MetadataKey"/> holds the text form.</param>
+    /// <param name="shapes">Shapes by tensor name.</param>
+    /// <returns>The specification.</returns>
+    /// <exception cref="InputException">The metadata names no known architecture, or the shapes are not its own.</exception>
+    public static ArchitectureSpec OfFile(string file, IReadOnlyDictionary<string, string> metadata, IReadOnlyDictionary<string, long[]> shapes)
+    {
+        ArgumentNullException.ThrowIfNull(metadata);
+        if (!metadata.TryGetValue(MetadataKey, out var text))
+        {
+            throw new InputException($"{file}: does not say which architecture it belongs to; save it with metadata {{\"{MetadataKey}\": \"NAME\"}}, NAME one of {string.Join(", ", KnownNames)}");
+        }
+
+        try
+        {
+            return Infer(text, shapes);
+        }
+        catch (InputException e)
+        {
+            throw new InputException($"{file}: {e.Message}", e);
+        }
+    }
+
     /// <summary>The text form, with all options.</summary>
     /// <returns>What <see cref="Parse"/> reads back to an equal specification.</returns>
     public override string ToString()

@@ -27,4 +27,20 @@ public static class BuiltInModels
             _ => throw new InputException($"unknown architecture '{spec.Name}'; known are {string.Join(", ", ArchitectureSpec.KnownNames)}"),
         };
     }
+
+    /// <summary>Creates a model, as <see cref="Create"/> does, that tells its dropout layers which forward pass follows.</summary>
+    /// <param name="spec">Architecture and options.</param>
+    /// <param name="source">The file its weights come from, for error messages.</param>
+    /// <returns>The model. The caller fills in its weights, and disposes it.</returns>
+    /// <exception cref="InputException">The architecture is not known.</exception>
+    public static LoadedModel CreateLoaded(ArchitectureSpec spec, string source)
+    {
+        var module = Create(spec);
+        var dropout = (IHasDropoutContext)module;
+        return new LoadedModel(
+            module,
+            module.call,
+            source,
+            (seed, key) => dropout.DropoutContext = new DropoutContext(seed, key.Epoch, key.Step, key.Slice, key.Part));
+    }
 }

@@ -65,6 +65,25 @@ public static class StateDict
         }
     }
 
+    /// <summary>Overwrites all tensors of a model from a file whose names, shapes and element types match strictly.</summary>
+    /// <param name="entries">The model's tensors.</param>
+    /// <param name="found">Shape and element type of each of the file's tensors, by name.</param>
+    /// <param name="file">The file, for messages.</param>
+    /// <param name="read">Reads the named tensor's bytes into the span, which has exactly their length.</param>
+    /// <exception cref="InputException">The file does not match: nothing was overwritten.</exception>
+    public static void Load(
+        IReadOnlyList<StateEntry> entries,
+        IReadOnlyDictionary<string, (ScalarType Type, long[] Shape)> found,
+        string file,
+        Action<string, Span<byte>> read)
+    {
+        Match(entries, found, file);
+        foreach (var entry in entries)
+        {
+            Write(entry.Tensor, (entry.Name, read), static (bytes, state) => state.read(state.Name, bytes));
+        }
+    }
+
     /// <summary>Overwrites a tensor, on whatever device it is, with bytes in row-major order; autograd does not see it.</summary>
     /// <typeparam name="T">Type of <paramref name="state"/>.</typeparam>
     /// <param name="tensor">The tensor, at most 2 GiB.</param>

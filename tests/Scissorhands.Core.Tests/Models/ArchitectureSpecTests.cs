@@ -99,4 +99,20 @@ public sealed class ArchitectureSpecTests
         var empty = new Dictionary<string, long[]> { ["conv1.weight"] = [0, 3, 3, 3], ["fc.weight"] = [10, 128] };
         Assert.Contains("'conv1.weight'", Assert.Throws<InputException>(() => ArchitectureSpec.Infer("resnet18", empty)).Message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void OfFile_metadata_decides_and_errors_name_the_file()
+    {
+        var shapes = new Dictionary<string, long[]> { ["conv1.weight"] = [16, 3, 3, 3], ["fc.weight"] = [10, 128] };
+
+        Assert.Equal(new ArchitectureSpec("resnet18", 10, true, 16, 0), ArchitectureSpec.OfFile("m.safetensors", Named("resnet18"), shapes));
+        foreach (var metadata in new[] { [], Named("resnet19"), Named("vgg16_bn") })
+        {
+            var message = Assert.Throws<InputException>(() => ArchitectureSpec.OfFile("m.safetensors", metadata, shapes)).Message;
+            Assert.StartsWith("m.safetensors: ", message, StringComparison.Ordinal);
+            Assert.Contains("resnet18, resnet20", message, StringComparison.Ordinal);
+        }
+
+        static Dictionary<string, string> Named(string name) => new() { [ArchitectureSpec.MetadataKey] = name };
+    }
 }

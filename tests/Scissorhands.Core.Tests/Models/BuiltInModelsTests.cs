@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Scissorhands.Core.Models;
+using Scissorhands.Core.Replica;
 using Scissorhands.Planning;
 using Scissorhands.Planning.Randomness;
 using TorchSharp;
@@ -101,6 +102,27 @@ public sealed class BuiltInModelsTests
         threads.ForEach(thread => thread.Join());
 
         Assert.Equal(gradients[0], gradients[1]);
+    }
+
+    [Theory]
+    [MemberData(nameof(SmallModels))]
+    public void Replica_of_a_built_in_model_draws_nothing_from_libtorch_and_keys_its_masks(string text)
+    {
+        var spec = ArchitectureSpec.Parse(text);
+        using var scope = NewDisposeScope();
+        var model = BuiltInModels.CreateLoaded(spec, "model.safetensors");
+        ReproducibleInitialization.Apply(model.Module, 1);
+        using var replica = new ModelReplica(model, CPU, seed: 1);
+        var images = Images(4);
+        replica.Probe(images);
+        replica.SetTraining(true);
+        var first = replica.ForwardTraining(images, new ForwardKey("retain", 0, 1, 0));
+        var again = replica.ForwardTraining(images, new ForwardKey("retain", 0, 1, 0));
+        var next = replica.ForwardTraining(images, new ForwardKey("retain", 0, 2, 0));
+
+        Assert.False(replica.DrawsFromGenerator);
+        Assert.True(first.Equals(again));
+        Assert.Equal(spec.Dropout == 0, first.Equals(next));
     }
 
     [Fact]

@@ -42,6 +42,32 @@ public sealed class StateDictTests
         => AssertRefused(found => found["bn1.num_batches_tracked"] = (ScalarType.Float32, []), "'bn1.num_batches_tracked' is Float32 where the model has Int64");
 
     [Fact]
+    public void Load_saved_state_gives_equal_tensors_integers_included()
+    {
+        using var scope = NewDisposeScope();
+        using var source = Model();
+        using var target = Model();
+        ReproducibleInitialization.Apply(source, 3);
+        source.call(ones(2, 3, 8, 8));
+        var saved = StateDict.Entries(source).ToDictionary(entry => entry.Name, entry => entry.Tensor.bytes.ToArray());
+
+        StateDict.Load(StateDict.Entries(target), Found(source), "model.safetensors", (name, bytes) => saved[name].CopyTo(bytes));
+
+        Assert.All(StateDict.Entries(target), entry => Assert.Equal(saved[entry.Name], entry.Tensor.bytes.ToArray()));
+        Assert.Equal(1, target.named_buffers().Single(entry => entry.name == "bn1.num_batches_tracked").buffer.item<long>());
+    }
+
+    [Fact]
+    public void Load_mismatch_overwrites_nothing()
+    {
+        using var model = Model();
+        var found = Found(model);
+        found.Remove("fc.bias");
+
+        Assert.Throws<InputException>(() => StateDict.Load(StateDict.Entries(model), found, "model.safetensors", (_, _) => Assert.Fail("read")));
+    }
+
+    [Fact]
     public void Write_and_read_transposed_tensor_uses_row_major_order()
     {
         using var scope = NewDisposeScope();
