@@ -30,6 +30,9 @@ public enum LeaseKind
 
     /// <summary>All blocks are durable.</summary>
     Done,
+
+    /// <summary>The run has been asked to stop and what was computed is durable.</summary>
+    Stop,
 }
 
 /// <summary>A sensitivity lease.</summary>

@@ -353,6 +353,10 @@ public sealed class ModelReplica : IDisposable
         return values;
     }
 
+    /// <summary>All parameters, then all buffers, by name: the state dict. The tensors are the model's own.</summary>
+    /// <returns>The entries.</returns>
+    public IReadOnlyList<StateEntry> State() => StateDict.Entries(_model.Module);
+
     /// <summary>SHA-256 over weights and buffers: replicas that agree have equal hashes.</summary>
     /// <returns>32 bytes.</returns>
     public byte[] StateHash()

@@ -15,6 +15,12 @@ public static class StepTotals
     /// <summary>Share of the forget samples answered right, in [0,1].</summary>
     public const int ForgetAccuracy = 3;
 
+    /// <summary>
+    /// Above zero where a worker has been asked to stop: all workers learn of it with the same step, so they stop after the
+    /// same step. Takes no part in the result.
+    /// </summary>
+    public const int Stop = 4;
+
     /// <summary>Number of totals.</summary>
-    public const int Length = 4;
+    public const int Length = 5;
 }

@@ -51,6 +51,15 @@ public sealed class LocalCoordinator
     /// <returns>The link.</returns>
     public ICoordinatorLink LinkFor(int rank) => new Link(this, rank);
 
+    /// <summary>Asks the workers to stop at the next durable point.</summary>
+    public void RequestStop()
+    {
+        lock (_lock)
+        {
+            _machine.RequestStop();
+        }
+    }
+
     private async ValueTask<StageAssignment> NextAsync(int rank, CancellationToken cancellationToken)
     {
         while (true)

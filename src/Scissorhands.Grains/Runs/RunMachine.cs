@@ -13,6 +13,7 @@ public sealed class RunMachine
     private readonly HashSet<int> _done = [];
     private int _nextBlock;
     private int _windowEnd;
+    private bool _stopping;
 
     /// <summary>Starts a new generation over durable state.</summary>
     /// <param name="state">State as it was stored, or of a new run.</param>
@@ -63,9 +64,21 @@ public sealed class RunMachine
             return new LeaseGrant(LeaseKind.Done, State.Blocks);
         }
 
+        if (_stopping && State.CommittedBlocks == _windowEnd)
+        {
+            return new LeaseGrant(LeaseKind.Stop, _windowEnd);
+        }
+
         return _nextBlock < _windowEnd
             ? new LeaseGrant(LeaseKind.Block, _nextBlock++)
             : new LeaseGrant(LeaseKind.Checkpoint, _windowEnd);
+    }
+
+    /// <summary>Lets nobody begin another block: the window ends with those handed out, and with their checkpoint.</summary>
+    public void RequestStop()
+    {
+        _stopping = true;
+        _windowEnd = Math.Max(State.CommittedBlocks, _nextBlock);
     }
 
     /// <summary>Takes a report in.</summary>
@@ -139,6 +152,8 @@ public sealed class RunMachine
     {
         _checkpointed.Clear();
         _nextBlock = State.CommittedBlocks;
-        _windowEnd = (int)Math.Min(State.Blocks, (long)State.CommittedBlocks + Math.Max(State.WindowBlocks, 2 * _size));
+        _windowEnd = _stopping
+            ? State.CommittedBlocks
+            : (int)Math.Min(State.Blocks, (long)State.CommittedBlocks + Math.Max(State.WindowBlocks, 2 * _size));
     }
 }

@@ -34,8 +34,8 @@ public sealed class RunInputs : IDisposable
         Forget = forget;
         Forgotten = forgotten;
         Task = LearningTasks.Find(configuration.Task);
-        var out1 = forget.Concat(forgotten).ToHashSet();
-        Retain = [.. Enumerable.Range(0, train.Count).Where(i => !out1.Contains(i))];
+        var left = forget.Concat(forgotten).ToHashSet();
+        Retain = [.. Enumerable.Range(0, train.Count).Where(i => !left.Contains(i))];
         var batches = BatchCut.Batches(forget.Count, configuration.Sensitivity.BatchSize, 2);
         var limit = configuration.Sensitivity.MaxBatches;
         SensitivityBatches = limit > 0 && batches.Count > limit ? [.. batches.Take(limit)] : batches;
@@ -51,6 +51,9 @@ public sealed class RunInputs : IDisposable
 
     /// <summary>The model file.</summary>
     public string ModelPath { get; }
+
+    /// <summary>Architecture of a state dict, where its file does not name it; otherwise null.</summary>
+    public string? Architecture { get; init; }
 
     /// <summary>The task.</summary>
     public ILearningTask Task { get; }

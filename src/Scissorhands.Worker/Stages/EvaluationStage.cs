@@ -62,7 +62,7 @@ public sealed class EvaluationStage : IStageExecutor
         {
             for (var i = mine.Start; i < mine.End; i++)
             {
-                context.CancellationToken.ThrowIfCancellationRequested();
+                context.StopRequested.ThrowIfCancellationRequested();
                 using var batch = BatchRunner.Take(stream, context.Inputs.Task, context.Replica.Device, context.CancellationToken);
                 scorer.Score(batch, scores.AsSpan(cut[i].Start, cut[i].Count));
 

@@ -31,11 +31,15 @@ public sealed class SensitivityStage : IStageExecutor
             using var block = new BlockSensitivity(context.Replica, inputs.Task);
             while (true)
             {
-                cancellation.ThrowIfCancellationRequested();
                 var lease = context.Link.LeaseAsync(context.Assignment.Generation, cancellation).AsTask().GetAwaiter().GetResult();
                 if (lease.Kind == LeaseKind.Done)
                 {
                     break;
+                }
+
+                if (lease.Kind == LeaseKind.Stop)
+                {
+                    throw new OperationCanceledException(context.StopRequested);
                 }
 
                 if (lease.Kind == LeaseKind.Checkpoint)

@@ -12,7 +12,8 @@ namespace Scissorhands.Worker.Stages;
 /// <param name="Folder">The run's files.</param>
 /// <param name="Link">The line to the coordinator.</param>
 /// <param name="Model">The worker's replica and what it holds.</param>
-/// <param name="CancellationToken">Ends the stage between two steps.</param>
+/// <param name="StopRequested">Asks the stage to end at its next durable point, with an <see cref="OperationCanceledException"/>.</param>
+/// <param name="CancellationToken">Ends every wait at once.</param>
 public sealed record StageContext(
     StageAssignment Assignment,
     ICollectiveGroup Group,
@@ -20,6 +21,7 @@ public sealed record StageContext(
     RunFolder Folder,
     ICoordinatorLink Link,
     ModelState Model,
+    CancellationToken StopRequested,
     CancellationToken CancellationToken)
 {
     /// <summary>The worker's copy of the model.</summary>

@@ -1,0 +1,22 @@
+using Scissorhands.Abstractions.Runs;
+
+namespace Scissorhands.Cli.Progress;
+
+/// <summary>What stages are called on screen.</summary>
+public static class StageNames
+{
+    /// <summary>A stage's name.</summary>
+    /// <param name="stage">The stage.</param>
+    /// <returns>Lower-case words.</returns>
+    public static string Of(RunStage stage) => stage switch
+    {
+        RunStage.EvaluateOriginal => "evaluate original",
+        RunStage.Sensitivity => "sensitivity",
+        RunStage.Select => "select",
+        RunStage.EvaluateTrimmed => "evaluate trimmed",
+        RunStage.Repair => "repair",
+        RunStage.EvaluateRepaired => "evaluate repaired",
+        RunStage.Publish => "publish",
+        _ => "done",
+    };
+}

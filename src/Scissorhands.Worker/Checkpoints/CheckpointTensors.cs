@@ -1,0 +1,34 @@
+using System.Runtime.InteropServices;
+using Scissorhands.Data.Safetensors;
+
+namespace Scissorhands.Worker.Checkpoints;
+
+/// <summary>Arrays into and out of the safetensors files of checkpoints.</summary>
+internal static class CheckpointTensors
+{
+    /// <summary>A float32 vector.</summary>
+    public static SafetensorsInput Floats(string name, ReadOnlyMemory<float> values) =>
+        new(name, SafetensorsDType.F32, [values.Length], destination => MemoryMarshal.AsBytes(values.Span).CopyTo(destination));
+
+    /// <summary>An int64 vector.</summary>
+    public static SafetensorsInput Integers(string name, long[] values) =>
+        new(name, SafetensorsDType.I64, [values.Length], destination => MemoryMarshal.AsBytes(values.AsSpan()).CopyTo(destination));
+
+    /// <summary>Reads a float32 vector.</summary>
+    public static float[] ReadFloats(SafetensorsFile file, string name)
+    {
+        var entry = file.Find(name);
+        var values = new float[checked((int)(entry.Length / sizeof(float)))];
+        file.ReadInto(entry, MemoryMarshal.AsBytes(values.AsSpan()));
+        return values;
+    }
+
+    /// <summary>Reads an int64 vector.</summary>
+    public static long[] ReadIntegers(SafetensorsFile file, string name)
+    {
+        var entry = file.Find(name);
+        var values = new long[checked((int)(entry.Length / sizeof(long)))];
+        file.ReadInto(entry, MemoryMarshal.AsBytes(values.AsSpan()));
+        return values;
+    }
+}

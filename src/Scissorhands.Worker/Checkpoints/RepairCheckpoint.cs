@@ -1,0 +1,94 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Scissorhands.Data.Safetensors;
+using Scissorhands.Planning;
+using Scissorhands.Worker.Run;
+
+namespace Scissorhands.Worker.Checkpoints;
+
+/// <summary>
+/// All that a repair needs to go on as if nothing had happened: step, weights, buffers, momentum and the epoch's memory
+/// gradients. One safetensors file, written beside, flushed, read back and renamed; the one before is kept until then.
+/// </summary>
+/// <param name="Steps">Steps done, of the whole stage.</param>
+/// <param name="Weights">The weights [n].</param>
+/// <param name="Buffers">The float buffers.</param>
+/// <param name="Integers">The int64 buffers.</param>
+/// <param name="Momentum">The momentum over the moving set.</param>
+/// <param name="Memories">The memory gradients of the epoch of step <paramref name="Steps"/>; none at an epoch's start.</param>
+public sealed record RepairCheckpoint(int Steps, float[] Weights, float[] Buffers, long[] Integers, float[] Momentum, IReadOnlyList<float[]> Memories)
+{
+    private const string Pattern = "repair-*.safetensors";
+
+    /// <summary>The name of a checkpoint.</summary>
+    /// <param name="steps">Steps it holds.</param>
+    /// <returns>File name within the work folder.</returns>
+    public static string NameOf(int steps) => string.Create(CultureInfo.InvariantCulture, $"repair-{steps:D8}.safetensors");
+
+    /// <summary>Writes the checkpoint under its final name.</summary>
+    /// <param name="folder">The run's folder.</param>
+    /// <param name="planHash">Hash of the plan it belongs to.</param>
+    /// <returns>Its name.</returns>
+    public string Write(RunFolder folder, string planHash)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        var tensors = new List<SafetensorsInput>
+        {
+            CheckpointTensors.Floats("weights", Weights),
+            CheckpointTensors.Floats("buffers", Buffers),
+            CheckpointTensors.Integers("integers", Integers),
+            CheckpointTensors.Floats("momentum", Momentum),
+        };
+        tensors.AddRange(Memories.Select((memory, i) => CheckpointTensors.Floats($"memory.{i}", memory)));
+        var name = NameOf(Steps);
+        SafetensorsWriter.Write(folder.Work(name), tensors, new Dictionary<string, string>
+        {
+            ["kind"] = "repair",
+            ["plan"] = planHash,
+            ["steps"] = Steps.ToString(CultureInfo.InvariantCulture),
+            ["memories"] = Memories.Count.ToString(CultureInfo.InvariantCulture),
+        });
+        return name;
+    }
+
+    /// <summary>Reads a checkpoint.</summary>
+    /// <param name="folder">The run's folder.</param>
+    /// <param name="name">Its name.</param>
+    /// <param name="planHash">Hash of the plan it must belong to.</param>
+    /// <returns>The checkpoint.</returns>
+    public static RepairCheckpoint Read(RunFolder folder, string name, string planHash)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        using var file = SafetensorsFile.Open(folder.Work(name));
+        if (file.Metadata.GetValueOrDefault("plan") != planHash)
+        {
+            throw new InputException($"{folder.Work(name)}: belongs to another plan; start in an empty folder");
+        }
+
+        var memories = int.Parse(file.Metadata["memories"], CultureInfo.InvariantCulture);
+        return new RepairCheckpoint(
+            int.Parse(file.Metadata["steps"], CultureInfo.InvariantCulture),
+            CheckpointTensors.ReadFloats(file, "weights"),
+            CheckpointTensors.ReadFloats(file, "buffers"),
+            CheckpointTensors.ReadIntegers(file, "integers"),
+            CheckpointTensors.ReadFloats(file, "momentum"),
+            [.. Enumerable.Range(0, memories).Select(i => CheckpointTensors.ReadFloats(file, $"memory.{i}"))]);
+    }
+
+    /// <summary>Deletes all repair checkpoints but two.</summary>
+    /// <param name="folder">The run's folder.</param>
+    /// <param name="current">The newest, durable one.</param>
+    /// <param name="previous">The one before, or null.</param>
+    public static void DeleteOthers(RunFolder folder, string current, string? previous)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        foreach (var path in Directory.EnumerateFiles(folder.WorkPath, Pattern))
+        {
+            var name = Path.GetFileName(path);
+            if (name != current && name != previous)
+            {
+                File.Delete(path);
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+using System.Runtime.InteropServices;
+using Scissorhands.Core.Models;
+using Scissorhands.Core.Native;
+using Scissorhands.Core.Replica;
+using Scissorhands.Data.Samples;
+using Scissorhands.Planning;
+using TorchSharp;
+
+namespace Scissorhands.Worker.Run;
+
+/// <summary>Makes a worker's replica, checked against the data.</summary>
+public static class ReplicaFactory
+{
+    private const int ProbeSamples = 4;
+
+    /// <summary>Loads the model of a run on the calling thread, which becomes its compute thread.</summary>
+    /// <param name="inputs">What the run works on.</param>
+    /// <param name="checkLabels">Whether all labels are checked against the model's output; once a run is enough.</param>
+    /// <returns>The replica, in eval mode.</returns>
+    /// <exception cref="InputException">The model does not load, or does not take the data.</exception>
+    public static ModelReplica Create(RunInputs inputs, bool checkLabels = false)
+    {
+        ArgumentNullException.ThrowIfNull(inputs);
+        return Create(inputs, inputs.ModelPath, checkLabels);
+    }
+
+    /// <summary>Loads another model on the run's data: the retrained one it is compared with.</summary>
+    /// <param name="inputs">The data and the configuration.</param>
+    /// <param name="modelPath">The model file.</param>
+    /// <param name="checkLabels">Whether all labels are checked against the model's output.</param>
+    /// <returns>The replica, in eval mode.</returns>
+    public static ModelReplica Create(RunInputs inputs, string modelPath, bool checkLabels)
+    {
+        ArgumentNullException.ThrowIfNull(inputs);
+        var configuration = inputs.Configuration;
+        NumericProfile.ConfigureThread(configuration.Threads);
+        var device = configuration.Device == "cuda" ? torch.CUDA : torch.CPU;
+        var replica = new ModelReplica(ModelFiles.Load(modelPath, inputs.Architecture), device, configuration.Seed);
+        try
+        {
+            using var scope = torch.NewDisposeScope();
+            using var stream = inputs.Plain.Open([new BatchRequest([.. Enumerable.Range(0, Math.Min(ProbeSamples, inputs.Train.Count))], null)]);
+            using var host = stream.Next(CancellationToken.None)!;
+            using var batch = inputs.Task.ToTensors(host, device);
+            torch.Tensor output;
+            try
+            {
+                output = replica.Probe(batch.Input);
+            }
+            catch (ExternalException e)
+            {
+                var shape = inputs.Train.Shape;
+                throw new InputException($"{modelPath}: the model cannot take a batch of [{batch.Count}, {shape.Channels}, {shape.Height}, {shape.Width}] images ({FirstLine(e.Message)}); data.imageSize resizes them", e);
+            }
+
+            if (checkLabels)
+            {
+                inputs.Task.Check(output, inputs.Train, "--data");
+                if (inputs.Test is { } test)
+                {
+                    inputs.Task.Check(output, test, "--test-data");
+                }
+            }
+
+            return replica;
+        }
+        catch
+        {
+            replica.Dispose();
+            throw;
+        }
+    }
+
+    private static string FirstLine(string message)
+    {
+        // TorchScript errors begin with a stack trace; the reason stands in the last line that says so.
+        var line = message.Split('\n').LastOrDefault(l => l.Contains("Error:", StringComparison.Ordinal)) ?? message.Split('\n')[0];
+        return line.Trim();
+    }
+}

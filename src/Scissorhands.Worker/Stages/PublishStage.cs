@@ -1,0 +1,49 @@
+using System.Security.Cryptography;
+using Scissorhands.Abstractions.Runs;
+using Scissorhands.Core.Models;
+
+namespace Scissorhands.Worker.Stages;
+
+/// <summary>Writes the scrubbed model, the mask and, where asked for, the saliency under their final names.</summary>
+public sealed class PublishStage : IStageExecutor
+{
+    /// <inheritdoc />
+    public string? Execute(StageContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        if (!context.IsFirst)
+        {
+            return null;
+        }
+
+        var folder = context.Folder;
+        var files = new List<string>();
+        foreach (var name in ModelFiles.Save(context.Replica, context.Inputs.ModelPath, folder.Path, context.Inputs.Architecture))
+        {
+            files.Add(name);
+        }
+
+        Copy(folder.WorkMaskPath, folder.Combine("mask.safetensors"));
+        files.Add("mask.safetensors");
+        if (context.Inputs.Configuration.Artifacts.Saliency)
+        {
+            Copy(folder.WorkSaliencyPath, folder.Combine("saliency.safetensors"));
+            files.Add("saliency.safetensors");
+        }
+
+        return StageJson.Write(new PublishOutcome(files.ToDictionary(name => name, name => HashOf(folder.Combine(name)), StringComparer.Ordinal)));
+    }
+
+    private static void Copy(string from, string to)
+    {
+        var beside = to + ".tmp";
+        File.Copy(from, beside, overwrite: true);
+        File.Move(beside, to, overwrite: true);
+    }
+
+    private static string HashOf(string path)
+    {
+        using var stream = File.OpenRead(path);
+        return Convert.ToHexStringLower(SHA256.HashData(stream));
+    }
+}
