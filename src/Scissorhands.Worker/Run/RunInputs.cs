@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Scissorhands.Core.Tasks;
+using Scissorhands.Data.Batches;
 using Scissorhands.Data.Samples;
 using Scissorhands.Planning;
 using Scissorhands.Planning.Configuration;

@@ -1,0 +1,119 @@
+using Scissorhands.Data.Samples;
+using Scissorhands.Data.Sources;
+using Scissorhands.Planning;
+using SkiaSharp;
+
+namespace Scissorhands.Data.Cache;
+
+/// <summary>From a sample's bytes to pixels: RGB, one byte an element, channels first.</summary>
+internal static class ImageDecoder
+{
+    private const int Channels = 3;
+    private const int MaximumEdge = 16_384;
+
+    /// <summary>The size an image has, after resizing.</summary>
+    public static ImageShape ShapeOf(SampleGroup group, SampleEntry entry, int imageSize)
+    {
+        if (group.Encoding == ImageEncoding.Planar)
+        {
+            return new ImageShape(Channels, 32, 32);
+        }
+
+        if (imageSize > 0)
+        {
+            return new ImageShape(Channels, imageSize, imageSize);
+        }
+
+        using var bitmap = Load(group, entry);
+        return new ImageShape(Channels, bitmap.Height, bitmap.Width);
+    }
+
+    /// <summary>Decodes, resizes where asked (Mitchell cubic, the whole image to the square), and checks the size.</summary>
+    public static void Decode(SampleGroup group, SampleEntry entry, ImageShape shape, int imageSize, Span<byte> pixels)
+    {
+        if (group.Encoding == ImageEncoding.Planar)
+        {
+            ReadBytes(entry).CopyTo(pixels);
+            return;
+        }
+
+        var bitmap = Load(group, entry);
+        try
+        {
+            if (imageSize > 0 && (bitmap.Width != imageSize || bitmap.Height != imageSize))
+            {
+                var resized = bitmap.Resize(new SKImageInfo(imageSize, imageSize, SKColorType.Rgba8888, SKAlphaType.Unpremul), new SKSamplingOptions(SKCubicResampler.Mitchell))
+                    ?? throw new InputException($"{group.Name}: the image of '{entry.Id}' cannot be resized to {imageSize}");
+                bitmap.Dispose();
+                bitmap = resized;
+            }
+
+            if (bitmap.Width != shape.Width || bitmap.Height != shape.Height)
+            {
+                throw new InputException($"{group.Name}: the image of '{entry.Id}' is {bitmap.Width}x{bitmap.Height}, others are {shape.Width}x{shape.Height}; set data.imageSize to resize all");
+            }
+
+            var source = bitmap.GetPixelSpan();
+            var plane = shape.Height * shape.Width;
+            var rowBytes = bitmap.RowBytes;
+            for (var y = 0; y < shape.Height; y++)
+            {
+                var row = source.Slice(y * rowBytes, shape.Width * 4);
+                var target = y * shape.Width;
+                for (var x = 0; x < shape.Width; x++)
+                {
+                    pixels[target + x] = row[x * 4];
+                    pixels[target + x + plane] = row[(x * 4) + 1];
+                    pixels[target + x + (2 * plane)] = row[(x * 4) + 2];
+                }
+            }
+        }
+        finally
+        {
+            bitmap.Dispose();
+        }
+    }
+
+    private static SKBitmap Load(SampleGroup group, SampleEntry entry)
+    {
+        var bytes = ReadBytes(entry);
+        using var data = SKData.CreateCopy(bytes);
+        using var codec = SKCodec.Create(data);
+        if (codec is null || codec.Info.Width is <= 0 or > MaximumEdge || codec.Info.Height is <= 0 or > MaximumEdge)
+        {
+            throw Undecodable(group, entry);
+        }
+
+        var bitmap = new SKBitmap(new SKImageInfo(codec.Info.Width, codec.Info.Height, SKColorType.Rgba8888, SKAlphaType.Unpremul));
+        if (codec.GetPixels(bitmap.Info, bitmap.GetPixels()) != SKCodecResult.Success)
+        {
+            // Half an image decodes as IncompleteInput; it would be learned and forgotten as something it is not.
+            bitmap.Dispose();
+            throw Undecodable(group, entry);
+        }
+
+        return bitmap;
+    }
+
+    private static InputException Undecodable(SampleGroup group, SampleEntry entry) =>
+        new($"{group.Name}: the image of '{entry.Id}' is neither a whole JPEG nor a whole PNG");
+
+    private static byte[] ReadBytes(SampleEntry entry)
+    {
+        using var handle = File.OpenHandle(entry.File);
+        var bytes = new byte[entry.Length];
+        var done = 0;
+        while (done < bytes.Length)
+        {
+            var read = RandomAccess.Read(handle, bytes.AsSpan(done), entry.Offset + done);
+            if (read == 0)
+            {
+                throw new InputException($"{entry.File}: ends within the image of '{entry.Id}'");
+            }
+
+            done += read;
+        }
+
+        return bytes;
+    }
+}
