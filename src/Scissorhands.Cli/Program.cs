@@ -1,1 +1,28 @@
-return 0;
+using System.CommandLine;
+using Scissorhands.Cli.Commands;
+using Scissorhands.Planning;
+
+var time = TimeProvider.System;
+var root = new RootCommand("Removes the influence of deleted training samples from a trained model.")
+{
+    RunCommand.Create(time),
+    EvaluateCommand.Create(time),
+    DataCommand.Create(time),
+    ReportCommand.Create(),
+    DoctorCommand.Create(),
+};
+var parsed = root.Parse(args);
+if (parsed.Errors.Count > 0)
+{
+    await Console.Error.WriteLineAsync($"{parsed.Errors[0].Message} (see --help)");
+    return ExitCodes.BadInput;
+}
+
+try
+{
+    return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+}
+catch (Exception e)
+{
+    return Failure.Explain(e);
+}

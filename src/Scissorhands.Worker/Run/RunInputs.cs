@@ -108,7 +108,8 @@ public sealed class RunInputs : IDisposable
             TestDigest = Test?.Digest ?? "",
             ForgetDigest = RunPlan.DigestOf(Forget.Select(Train.Id)),
             ForgottenDigest = Forgotten.Count == 0 ? "" : RunPlan.DigestOf(Forgotten.Select(Train.Id)),
-            ConfigurationHash = ConfigurationJson.Hash(Configuration),
+            // Where files are cached and how often progress is made durable changes no result: both may differ on resumption.
+            ConfigurationHash = ConfigurationJson.Hash(Configuration with { Data = Configuration.Data with { Cache = "" }, Checkpoint = new() }),
             Parameters = parameters,
             ForgetCount = Forget.Count,
             RetainCount = Retain.Count,

@@ -52,7 +52,8 @@ public sealed class EvaluationStage : IStageExecutor
         var ranges = Enumerable.Range(0, group.Size).Select(rank =>
         {
             var dealt = cut.Count == 0 ? default : new ReductionTree(cut.Count).Deal(rank, group.Size);
-            return dealt.Count == 0 ? (Batches: dealt, Samples: default(IndexRange)) : (dealt, new IndexRange(cut[dealt.Start].Start, cut[dealt.End - 1].End));
+            var start = dealt.Start < cut.Count ? cut[dealt.Start].Start : ordinals.Count;
+            return (Batches: dealt, Samples: new IndexRange(start, dealt.Count == 0 ? start : cut[dealt.End - 1].End));
         }).ToArray();
         var mine = ranges[group.Rank].Batches;
         var scores = new float[ordinals.Count];

@@ -1,0 +1,17 @@
+namespace Scissorhands.Cli.Commands;
+
+/// <summary>What the process says to scripts.</summary>
+internal static class ExitCodes
+{
+    /// <summary>Done.</summary>
+    public const int Done = 0;
+
+    /// <summary>The run failed.</summary>
+    public const int Failed = 1;
+
+    /// <summary>Bad usage or input.</summary>
+    public const int BadInput = 2;
+
+    /// <summary>Interrupted, resumable.</summary>
+    public const int Interrupted = 130;
+}

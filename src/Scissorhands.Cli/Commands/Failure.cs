@@ -1,0 +1,30 @@
+using Scissorhands.Planning;
+
+namespace Scissorhands.Cli.Commands;
+
+/// <summary>From an exception to one line and an exit code.</summary>
+internal static class Failure
+{
+    /// <summary>Set to anything to see stack traces.</summary>
+    private const string TraceVariable = "SCISSORHANDS_TRACE";
+
+    public static int Explain(Exception exception)
+    {
+        var (code, line) = exception switch
+        {
+            InputException e => (ExitCodes.BadInput, e.Message),
+            RunFailedException e => (ExitCodes.Failed, e.Message),
+            OperationCanceledException => (ExitCodes.Interrupted, "interrupted"),
+            IOException e => (ExitCodes.Failed, $"{e.Message} (disk full or not writable? the last checkpoint is intact; continue with --resume)"),
+            TypeInitializationException or DllNotFoundException => (ExitCodes.Failed, $"{(exception.InnerException ?? exception).Message.Split('\n')[0]}; see scissorhands doctor"),
+            _ => (ExitCodes.Failed, $"{exception.GetType().Name}: {exception.Message.Split('\n')[0]} (set {TraceVariable}=1 for details)"),
+        };
+        Console.Error.WriteLine(line.ReplaceLineEndings(" "));
+        if (Environment.GetEnvironmentVariable(TraceVariable) is { Length: > 0 })
+        {
+            Console.Error.WriteLine(exception);
+        }
+
+        return code;
+    }
+}

@@ -1,0 +1,136 @@
+using System.CommandLine;
+using System.Globalization;
+using Scissorhands.Abstractions.Runs;
+using Scissorhands.Cli.Progress;
+using Scissorhands.Cli.Run;
+using Scissorhands.Core.Native;
+using Scissorhands.Planning;
+using Scissorhands.Reporting;
+using Scissorhands.Reporting.Html;
+using Scissorhands.Worker.Run;
+
+namespace Scissorhands.Cli.Commands;
+
+/// <summary><c>scissorhands run</c>: unlearns on this machine.</summary>
+internal static class RunCommand
+{
+    public static Command Create(TimeProvider time)
+    {
+        var common = new CommonOptions();
+        var testData = new Option<string?>("--test-data") { Description = "Test data, for test accuracy and the membership attack", HelpName = "DIR" };
+        var output = new Option<string>("--out") { Description = "Folder for model, mask and report; created if missing", HelpName = "DIR", Required = true };
+        var resume = new Option<bool>("--resume") { Description = "Continue the run in --out from its last checkpoint; starts it where there is none" };
+        var json = new Option<bool>("--json") { Description = "Progress as one JSON object a line" };
+        var retrained = new Option<string?>("--retrained") { Description = "A model trained without the forget data, to compare with in the report", HelpName = "FILE" };
+        var command = new Command("run", "Remove the influence of the forget list from a trained model")
+        {
+            common.Model, common.Architecture, common.Data, testData, common.Forget, common.Forgotten, common.IgnoreUnknown, output, common.Config, common.Set, common.Workers, resume, retrained, json,
+        };
+        command.SetAction((parsed, _) =>
+        {
+            var names = new InputNames(
+                parsed.GetRequiredValue(common.Model),
+                parsed.GetValue(common.Architecture),
+                parsed.GetRequiredValue(common.Data),
+                parsed.GetValue(testData),
+                parsed.GetRequiredValue(common.Forget),
+                parsed.GetValue(common.Forgotten),
+                parsed.GetValue(common.IgnoreUnknown));
+            var request = new RunRequest(
+                names,
+                [.. parsed.GetValue(common.Config) ?? []],
+                [.. parsed.GetValue(common.Set) ?? []],
+                parsed.GetRequiredValue(output),
+                parsed.GetValue(common.Workers),
+                parsed.GetValue(resume),
+                parsed.GetValue(retrained));
+            return ExecuteAsync(request, parsed.GetValue(json), time);
+        });
+        return command;
+    }
+
+    /// <summary>Runs to the end and writes the report.</summary>
+    internal static async Task<int> ExecuteAsync(RunRequest request, bool json, TimeProvider time)
+    {
+        if (request.Workers is < 1 or > 1024)
+        {
+            throw new InputException($"--workers {request.Workers}: must be between 1 and 1024");
+        }
+
+        if (request.Retrained is { } path && !File.Exists(path))
+        {
+            throw new InputException($"--retrained {path}: no such file");
+        }
+
+        var configuration = CommonOptions.Resolve(request.ConfigurationFiles, request.Settings);
+        NumericProfile.Apply(configuration);
+        using var interrupt = new Interrupt();
+        var folder = new RunFolder(request.Output);
+        await using var progress = ProgressFactory.Create(json, time);
+        using var inputs = InputLoader.Load(request.Names, configuration, progress, interrupt.Now);
+        using var run = LocalRun.Open(inputs, folder, request.Resume, time);
+        using var events = new RunEvents(folder, time);
+        interrupt.Announce = () => progress.Say("stopping at the next checkpoint; press Ctrl-C again to stop at once");
+        if (run.State.Stage == RunStage.Completed && File.Exists(folder.ReportJsonPath))
+        {
+            progress.Say($"the run in {folder.Path} is complete");
+            return ExitCodes.Done;
+        }
+
+        events.Write(run.State.Generation == 0 ? "started" : "resumed", new { run = run.State.RunId, workers = request.Workers });
+        progress.Say(string.Create(CultureInfo.InvariantCulture, $"run {run.State.RunId}: forget {inputs.Forget.Count} of {inputs.Train.Count} samples, {run.Plan.Parameters} weights, {run.Plan.StepsPerEpoch} steps an epoch, {request.Workers} worker{(request.Workers == 1 ? "" : "s")}"));
+        try
+        {
+            await run.ExecuteAsync(
+                request.Workers,
+                report =>
+                {
+                    events.Report(report);
+                    progress.Report(report);
+                },
+                interrupt.Requested,
+                interrupt.Now);
+        }
+        catch (OperationCanceledException)
+        {
+            events.Write("interrupted", new { stage = StageNames.Of(run.State.Stage) });
+            progress.Say($"stopped in stage {StageNames.Of(run.State.Stage)}; continue with the same command and --resume");
+            return ExitCodes.Interrupted;
+        }
+
+        EvaluationResult? retrained = null;
+        if (request.Retrained is { } retrainedPath)
+        {
+            progress.Say("evaluating the retrained model");
+            retrained = await LocalEvaluation.ExecuteAsync(inputs, retrainedPath, request.Workers, _ => { }, interrupt.Now);
+        }
+
+        var report = ReportBuilder.Build(inputs, run.Plan, run.State, folder, request.Workers, retrained);
+        ReportHtml.Write(report, folder.ReportHtmlPath);
+        ReportJson.Write(report, folder.ReportJsonPath);
+        events.Write("completed", new { run = run.State.RunId });
+        await progress.DisposeAsync();
+        if (json)
+        {
+            progress.Say(folder.ReportHtmlPath);
+        }
+        else
+        {
+            Console.WriteLine();
+            Console.WriteLine(ReportText.Table(report));
+            Console.WriteLine($"report: {folder.ReportHtmlPath}");
+        }
+
+        return ExitCodes.Done;
+    }
+}
+
+/// <summary>Everything <c>run</c> was asked for.</summary>
+internal sealed record RunRequest(
+    InputNames Names,
+    IReadOnlyList<string> ConfigurationFiles,
+    IReadOnlyList<string> Settings,
+    string Output,
+    int Workers,
+    bool Resume,
+    string? Retrained);

@@ -1,0 +1,83 @@
+using Scissorhands.Cli.Progress;
+using Scissorhands.Data.Requests;
+using Scissorhands.Data.Samples;
+using Scissorhands.Planning;
+using Scissorhands.Planning.Configuration;
+using Scissorhands.Worker.Run;
+
+namespace Scissorhands.Cli.Run;
+
+/// <summary>What a user names on the command line.</summary>
+/// <param name="Model">Model file.</param>
+/// <param name="Architecture">Architecture of a state dict, or null.</param>
+/// <param name="Data">Training data.</param>
+/// <param name="TestData">Test data, or null.</param>
+/// <param name="Forget">Forget list.</param>
+/// <param name="Forgotten">Ids of earlier runs, or null.</param>
+/// <param name="IgnoreUnknown">Whether unknown ids are left out.</param>
+public sealed record InputNames(string Model, string? Architecture, string Data, string? TestData, string Forget, string? Forgotten, bool IgnoreUnknown);
+
+/// <summary>Opens and resolves what a run or an evaluation works on.</summary>
+public static class InputLoader
+{
+    /// <summary>Opens everything; cheap checks first, so that a typing error costs no decoding.</summary>
+    /// <param name="names">What the user named.</param>
+    /// <param name="configuration">The configuration.</param>
+    /// <param name="progress">Told of indexing and decoding.</param>
+    /// <param name="cancellationToken">Ends the loading.</param>
+    /// <returns>The inputs; the caller disposes them.</returns>
+    public static RunInputs Load(InputNames names, RunConfiguration configuration, IRunProgress progress, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(names);
+        ArgumentNullException.ThrowIfNull(configuration);
+        if (!File.Exists(names.Model))
+        {
+            throw new InputException($"--model {names.Model}: no such file");
+        }
+
+        var entries = ForgetList.Read(names.Forget);
+        if (entries.Count == 0)
+        {
+            throw new InputException($"--forget {names.Forget}: the forget list is empty");
+        }
+
+        var earlier = names.Forgotten is { } file ? ForgetList.Read(file) : [];
+        ISampleSet? train = null, test = null;
+        try
+        {
+            train = DataSets.Open(names.Data, configuration.Data, new Relay(progress, "--data"), cancellationToken);
+            var selection = ForgetList.Resolve(entries, train, names.IgnoreUnknown, names.Forget);
+            if (selection.Unknown > 0)
+            {
+                progress.Say($"{names.Forget}: {selection.Unknown} entries are not in the data and are left out");
+            }
+
+            // What is asked for again now counts as asked for, not as forgotten.
+            var asked = selection.Ordinals.ToHashSet();
+            var forgotten = ForgetList.ResolveForgotten(earlier, train).Ordinals.Where(o => !asked.Contains(o)).Order().ToArray();
+            if (selection.Ordinals.Count + forgotten.Length >= train.Count)
+            {
+                throw new InputException($"{names.Forget}: with the {forgotten.Length} samples forgotten earlier, the list covers all {train.Count} samples of the data; nothing would be left to repair the model on");
+            }
+
+            test = names.TestData is { } pattern ? DataSets.Open(pattern, configuration.Data, new Relay(progress, "--test-data"), cancellationToken) : null;
+            if (test is not null && test.Shape != train.Shape)
+            {
+                throw new InputException($"--test-data {names.TestData}: images are {test.Shape.Height}x{test.Shape.Width}, those of --data {train.Shape.Height}x{train.Shape.Width}; set data.imageSize");
+            }
+
+            return new RunInputs(configuration, names.Model, train, test, selection.Ordinals, forgotten) { Architecture = names.Architecture };
+        }
+        catch
+        {
+            train?.Dispose();
+            test?.Dispose();
+            throw;
+        }
+    }
+
+    private sealed class Relay(IRunProgress progress, string source) : IProgress<DataProgress>
+    {
+        public void Report(DataProgress value) => progress.Data(source, value);
+    }
+}
