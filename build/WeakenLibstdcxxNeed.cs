@@ -1,3 +1,4 @@
+#nullable disable
 using System;
 using System.IO;
 using System.Text;
@@ -87,9 +88,9 @@ internal static class VersionNeed
     private static bool Matches(byte[] elf, long offset, string text)
     {
         byte[] expected = Encoding.ASCII.GetBytes(text + "\0");
-        Check(elf, offset, expected.Length);
         for (int i = 0; i < expected.Length; i++)
         {
+            Check(elf, offset + i, 1);
             if (elf[offset + i] != expected[i])
             {
                 return false;
