@@ -84,6 +84,7 @@ public sealed class RepairStage : IStageExecutor
                 _projection.Clear();
             }
 
+            // Every rank comes here with the same answer: no rank may meet the others alone.
             if (_lastCheckpoint != RepairCheckpoint.NameOf(done))
             {
                 WriteCheckpoint(done);
@@ -289,6 +290,8 @@ public sealed class RepairStage : IStageExecutor
         {
             var replica = _context.Replica;
             CheckReplicasAgree(done);
+            var previous = _lastCheckpoint;
+            _lastCheckpoint = RepairCheckpoint.NameOf(done);
             if (!_context.IsFirst)
             {
                 return;
@@ -297,7 +300,7 @@ public sealed class RepairStage : IStageExecutor
             var weights = replica.HostWeights.Span.ToArray();
             if (weights.AsSpan().ContainsAnyExceptInRange(float.MinValue, float.MaxValue))
             {
-                throw new RunFailedException($"repair: a weight is not finite after step {done}; the last checkpoint is {_lastCheckpoint ?? "none"}; a smaller repair.lr may help");
+                throw new RunFailedException($"repair: a weight is not finite after step {done}; the last checkpoint is {previous ?? "none"}; a smaller repair.lr may help");
             }
 
             var buffers = replica.CaptureBuffers();
@@ -305,8 +308,7 @@ public sealed class RepairStage : IStageExecutor
             var checkpoint = new RepairCheckpoint(done, weights, buffers.Floats, buffers.Integers, _sgd.Capture(), atEpochStart ? [] : _projection.Memories);
             var name = checkpoint.Write(_context.Folder, _planHash);
             _context.Report(new CheckpointWritten(_context.Assignment.RunId, _context.Assignment.Generation, _context.Group.Rank, RunStage.Repair, done, name));
-            RepairCheckpoint.DeleteOthers(_context.Folder, name, _lastCheckpoint);
-            _lastCheckpoint = name;
+            RepairCheckpoint.DeleteOthers(_context.Folder, name, previous);
         }
 
         /// <summary>Replicas that have drifted apart must never become one model.</summary>
