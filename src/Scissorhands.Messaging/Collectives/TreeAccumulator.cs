@@ -1,102 +1,175 @@
 using System.Buffers;
+using System.Collections;
 using System.Numerics.Tensors;
 using Scissorhands.Planning.Cut;
 
 namespace Scissorhands.Messaging.Collectives;
 
 /// <summary>
-/// Adds up nodes of a reduction tree as they arrive, in any order: siblings are merged as soon as both are there, left plus
-/// right, so the bits depend on the tree alone. Leaves that arrive in order leave at most ceil(log2 leaves) + 1 partial
-/// sums alive. Not thread-safe.
+/// Adds up leaves or subtrees of the fixed tree in whichever order they come: siblings are merged as soon as both are
+/// there, so that leaves in order leave at most ceil(log2 leaves) + 1 partial sums alive. Buffers come from the shared
+/// pool, because a worker folds its leaves anew in every step. Not thread-safe.
 /// </summary>
 public sealed class TreeAccumulator : IDisposable
 {
     private readonly ReductionTree _tree;
-    private readonly Dictionary<TreeNode, (float[] Buffer, int Length)> _partials = [];
+    private readonly Dictionary<TreeNode, float[]> _partials = [];
+    private readonly BitArray _counted;
+    private int _length = -1;
+    private bool _disposed;
 
-    /// <summary>Prepares an accumulator.</summary>
+    /// <summary>An empty sum.</summary>
     /// <param name="tree">The tree.</param>
     public TreeAccumulator(ReductionTree tree)
     {
         ArgumentNullException.ThrowIfNull(tree);
         _tree = tree;
+        _counted = new BitArray(tree.Leaves);
     }
+
+    /// <summary>Leaves counted so far.</summary>
+    public int CountedLeaves { get; private set; }
+
+    /// <summary>Whether every leaf has been counted.</summary>
+    public bool IsComplete => CountedLeaves == _tree.Leaves;
 
     /// <summary>Partial sums alive now.</summary>
     public int Count => _partials.Count;
 
-    /// <summary>Whether the sum of all leaves is there.</summary>
-    public bool IsComplete => _partials.ContainsKey(_tree.Root);
-
-    /// <summary>The partial sums, from left to right. Valid until the next addition.</summary>
+    /// <summary>The partial sums, from left to right; valid until the next addition.</summary>
     public IReadOnlyList<SubtreeSum> Roots =>
-        [.. _partials.OrderBy(p => _tree.LeavesOf(p.Key).Start).Select(p => new SubtreeSum(p.Key, p.Value.Buffer.AsMemory(0, p.Value.Length)))];
+    [
+        .. _partials
+            .OrderBy(p => _tree.LeavesOf(p.Key).Start)
+            .Select(p => new SubtreeSum(p.Key, p.Value.AsMemory(0, _length))),
+    ];
 
-    /// <summary>The sum of all leaves. Valid until disposal.</summary>
-    public ReadOnlyMemory<float> Sum
-    {
-        get
-        {
-            var (buffer, length) = _partials[_tree.Root];
-            return buffer.AsMemory(0, length);
-        }
-    }
+    /// <summary>The sum of all leaves; valid until disposal.</summary>
+    /// <exception cref="InvalidOperationException">Leaves are missing.</exception>
+    public ReadOnlyMemory<float> Sum =>
+        IsComplete && !_disposed
+            ? _partials[_tree.Root].AsMemory(0, _length)
+            : throw new InvalidOperationException($"Only {CountedLeaves} of {_tree.Leaves} leaves have been counted.");
 
-    /// <summary>Adds a node's values.</summary>
-    /// <param name="node">A node none of whose leaves was added before.</param>
-    /// <param name="values">Copied.</param>
+    /// <summary>Whether a leaf has been counted.</summary>
+    /// <param name="leaf">Index of the leaf.</param>
+    /// <returns>True where it is part of a partial sum.</returns>
+    public bool Contains(int leaf) => _counted[leaf];
+
+    /// <summary>Adds the sum of a subtree none of whose leaves was counted before.</summary>
+    /// <param name="node">The subtree's root.</param>
+    /// <param name="values">Its sum, of the length of those before; copied or added, never kept.</param>
+    /// <exception cref="ArgumentException">The node is not in the tree, leaves of it were counted before, or the length differs.</exception>
     public void Add(TreeNode node, ReadOnlySpan<float> values)
     {
-        if (!_tree.Contains(node))
+        if (!TryAdd(node, values))
         {
-            throw new ArgumentException($"Node {node} is not in the tree of {_tree.Leaves} leaves", nameof(node));
+            throw new ArgumentException($"Node {TreeSum.Describe(node)} was counted already.", nameof(node));
         }
-
-        float[]? carried = null;
-        while (node != _tree.Root)
-        {
-            if (!_tree.HasSibling(node))
-            {
-                node = node.Parent;
-                continue;
-            }
-
-            if (!_partials.Remove(node.Sibling, out var sibling))
-            {
-                break;
-            }
-
-            var mine = carried is null ? values : carried.AsSpan(0, values.Length);
-            var other = sibling.Buffer.AsSpan(0, sibling.Length);
-
-            // Addition of floats commutes, so which side arrived last does not matter; which pairs are formed does.
-            TensorPrimitives.Add(mine, other, other);
-            if (carried is not null)
-            {
-                ArrayPool<float>.Shared.Return(carried);
-            }
-
-            carried = sibling.Buffer;
-            node = node.Parent;
-        }
-
-        if (carried is null)
-        {
-            carried = ArrayPool<float>.Shared.Rent(values.Length);
-            values.CopyTo(carried);
-        }
-
-        _partials.Add(node, (carried, values.Length));
     }
 
-    /// <inheritdoc />
+    /// <summary>Adds the sum of a subtree.</summary>
+    /// <param name="node">The subtree's root.</param>
+    /// <param name="values">Its sum, of the length of those before; copied or added, never kept.</param>
+    /// <returns>False where all of its leaves were counted already, and nothing changed.</returns>
+    /// <exception cref="ArgumentException">The node is not in the tree, some but not all of its leaves were counted, or the length differs.</exception>
+    public bool TryAdd(TreeNode node, ReadOnlySpan<float> values)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (!_tree.Contains(node))
+        {
+            throw new ArgumentException($"Node {TreeSum.Describe(node)} is not in the tree of {_tree.Leaves} leaves.", nameof(node));
+        }
+
+        if (_length >= 0 && values.Length != _length)
+        {
+            throw new ArgumentException($"Node {TreeSum.Describe(node)} has {values.Length} elements, not {_length}.", nameof(values));
+        }
+
+        var leaves = _tree.LeavesOf(node);
+        var known = 0;
+        for (var leaf = leaves.Start; leaf < leaves.End; leaf++)
+        {
+            known += _counted[leaf] ? 1 : 0;
+        }
+
+        if (known == leaves.Count)
+        {
+            return false;
+        }
+
+        if (known > 0)
+        {
+            throw new ArgumentException($"Of the {leaves.Count} leaves of node {TreeSum.Describe(node)}, {known} were counted already.", nameof(node));
+        }
+
+        for (var leaf = leaves.Start; leaf < leaves.End; leaf++)
+        {
+            _counted[leaf] = true;
+        }
+
+        _length = values.Length;
+        CountedLeaves += leaves.Count;
+        node = RaiseLone(node);
+        float[] sum;
+        if (_tree.HasSibling(node) && _partials.Remove(node.Sibling, out var other))
+        {
+            // Straight into the sibling's buffer: a leaf that finds its sibling needs no buffer of its own.
+            AddSiblings(node, values, other.AsSpan(0, _length));
+            sum = other;
+            node = RaiseLone(node.Parent);
+        }
+        else
+        {
+            sum = ArrayPool<float>.Shared.Rent(_length);
+            values.CopyTo(sum);
+        }
+
+        while (_tree.HasSibling(node) && _partials.Remove(node.Sibling, out other))
+        {
+            AddSiblings(node, sum.AsSpan(0, _length), other.AsSpan(0, _length));
+            ArrayPool<float>.Shared.Return(sum);
+            sum = other;
+            node = RaiseLone(node.Parent);
+        }
+
+        _partials.Add(node, sum);
+        return true;
+    }
+
+    /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var (buffer, _) in _partials.Values)
+        _disposed = true;
+        foreach (var buffer in _partials.Values)
         {
             ArrayPool<float>.Shared.Return(buffer);
         }
 
         _partials.Clear();
+    }
+
+    /// <summary>The sum in the sibling's place.</summary>
+    private static void AddSiblings(TreeNode node, ReadOnlySpan<float> values, Span<float> sibling)
+    {
+        // The left child is the left operand: addition commutes, but of two NaN the left one survives.
+        if ((node.Index & 1) == 0)
+        {
+            TensorPrimitives.Add(values, sibling, sibling);
+        }
+        else
+        {
+            TensorPrimitives.Add(sibling, values, sibling);
+        }
+    }
+
+    private TreeNode RaiseLone(TreeNode node)
+    {
+        while (node.Level < _tree.Height && !_tree.HasSibling(node))
+        {
+            node = node.Parent;
+        }
+
+        return node;
     }
 }

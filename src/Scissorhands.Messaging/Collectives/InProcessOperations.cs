@@ -1,0 +1,295 @@
+using System.Numerics.Tensors;
+using Scissorhands.Planning.Cut;
+
+namespace Scissorhands.Messaging.Collectives;
+
+/// <summary>What a rank brings to a sum.</summary>
+internal readonly record struct SumPart(int Leaves, int Length, IReadOnlyList<SubtreeSum> Held, Memory<float> Result);
+
+/// <summary>
+/// The sum over the tree, for all ranks (all-reduce) or each rank's range (reduce-scatter). A unit is a piece of the
+/// elements: read from all held subtrees, added up in scratch memory, and only then written, because a result may be the
+/// memory of a held subtree; no other unit touches those elements.
+/// </summary>
+internal sealed class SumOperation(InProcessHub hub, OperationKey key, bool scatter) : InProcessRendezvous<SumPart>(hub, key)
+{
+    internal const string AllReduce = "all-reduce";
+    internal const string ReduceScatter = "reduce-scatter";
+
+    /// <summary>Elements of a unit: its pieces of two subtrees and of the sum fit the level-2 cache; divides an ownership block.</summary>
+    internal const int ChunkElements = 16_384;
+
+    private TreeSum? _sum;
+    private int _length;
+    private IndexRange[] _owned = [];
+
+    protected override string Kind => scatter ? ReduceScatter : AllReduce;
+
+    protected override int ScratchElements => _sum!.Depth * Math.Min(ChunkElements, _length);
+
+    internal override string? Prepare(out int units, out int culprit)
+    {
+        units = 0;
+        var first = Of(0);
+        _length = first.Length;
+        _owned = new IndexRange[Ranks];
+        var held = new List<SubtreeSum>();
+        var holders = new List<int>();
+        for (culprit = 0; culprit < Ranks; culprit++)
+        {
+            var part = Of(culprit);
+            _owned[culprit] = RangeOwnership.Owned(_length, culprit, Ranks);
+            if (part.Leaves != first.Leaves)
+            {
+                return $"{part.Leaves} leaves, rank 0 has {first.Leaves}";
+            }
+
+            if (part.Leaves < 1)
+            {
+                return "no leaves";
+            }
+
+            if (part.Length != _length)
+            {
+                return $"{part.Length} elements, rank 0 has {_length}";
+            }
+
+            if (scatter && part.Result.Length != _owned[culprit].Count)
+            {
+                return $"the result has {part.Result.Length} elements, the owned range {_owned[culprit].Count}";
+            }
+
+            foreach (var subtree in part.Held)
+            {
+                if (subtree.Values.Length != _length)
+                {
+                    return $"node {TreeSum.Describe(subtree.Node)} has {subtree.Values.Length} elements, not {_length}";
+                }
+
+                held.Add(subtree);
+                holders.Add(culprit);
+            }
+        }
+
+        _sum = TreeSum.TryCreate(new ReductionTree(first.Leaves), held, out var defect, out var problem);
+        if (_sum is null)
+        {
+            culprit = defect < 0 ? -1 : holders[defect];
+            return problem;
+        }
+
+        culprit = -1;
+        if (Ranks == 1 && held.Count == 1 && held[0].Values.Span.Overlaps(first.Result.Span, out var offset) && offset == 0)
+        {
+            return null;
+        }
+
+        units = (int)(((long)_length + ChunkElements - 1) / ChunkElements);
+        return null;
+    }
+
+    protected override void RunUnit(int unit, Span<float> scratch)
+    {
+        var start = unit * ChunkElements;
+        var count = Math.Min(ChunkElements, _length - start);
+        var sum = _sum!.Evaluate(start, count, scratch);
+        for (var rank = 0; rank < Ranks; rank++)
+        {
+            if (scatter)
+            {
+                if (start >= _owned[rank].Start && start < _owned[rank].End)
+                {
+                    sum.CopyTo(Of(rank).Result.Span[(start - _owned[rank].Start)..]);
+                }
+            }
+            else
+            {
+                sum.CopyTo(Of(rank).Result.Span.Slice(start, count));
+            }
+        }
+    }
+}
+
+/// <summary>What a rank brings to an all-gather.</summary>
+internal readonly record struct GatherPart(IReadOnlyList<IndexRange> Ranges, Memory<byte> Buffer);
+
+/// <summary>Copies every rank's bytes to the others. A unit is a piece of one rank's range.</summary>
+internal sealed class GatherOperation(InProcessHub hub, OperationKey key) : InProcessRendezvous<GatherPart>(hub, key)
+{
+    internal const string AllGather = "all-gather";
+    internal const int ChunkBytes = 1 << 18;
+
+    private readonly List<(int Rank, int Start, int Count)> _pieces = [];
+
+    protected override string Kind => AllGather;
+
+    internal override string? Prepare(out int units, out int culprit)
+    {
+        units = 0;
+        var first = Of(0);
+        for (culprit = 0; culprit < Ranks; culprit++)
+        {
+            var part = Of(culprit);
+            if (part.Buffer.Length != first.Buffer.Length)
+            {
+                return $"{part.Buffer.Length} bytes, rank 0 has {first.Buffer.Length}";
+            }
+
+            if (part.Ranges.Count != Ranks || !part.Ranges.SequenceEqual(first.Ranges))
+            {
+                return $"{part.Ranges.Count} ranges that differ from those of rank 0, or from the {Ranks} ranks";
+            }
+        }
+
+        culprit = -1;
+        var next = 0;
+        foreach (var range in first.Ranges.Where(static r => r.Count != 0).OrderBy(static r => r.Start))
+        {
+            if (range.Start != next || range.Count < 0)
+            {
+                return $"the ranges do not cover the buffer once: byte {Math.Min(next, range.Start)}";
+            }
+
+            next = range.End;
+        }
+
+        if (next != first.Buffer.Length)
+        {
+            return $"the ranges end at byte {next} of {first.Buffer.Length}";
+        }
+
+        for (var rank = 0; rank < Ranks && Ranks > 1; rank++)
+        {
+            for (long start = first.Ranges[rank].Start; start < first.Ranges[rank].End; start += ChunkBytes)
+            {
+                _pieces.Add((rank, (int)start, (int)Math.Min(ChunkBytes, first.Ranges[rank].End - start)));
+            }
+        }
+
+        units = _pieces.Count;
+        return null;
+    }
+
+    protected override void RunUnit(int unit, Span<float> scratch)
+    {
+        var (giver, start, count) = _pieces[unit];
+        ReadOnlySpan<byte> source = Of(giver).Buffer.Span.Slice(start, count);
+        for (var rank = 0; rank < Ranks; rank++)
+        {
+            if (rank != giver)
+            {
+                source.CopyTo(Of(rank).Buffer.Span.Slice(start, count));
+            }
+        }
+    }
+}
+
+/// <summary>What a rank brings to a broadcast.</summary>
+internal readonly record struct BroadcastPart(int Root, Memory<byte> Buffer);
+
+/// <summary>Copies one rank's bytes to the others. A unit is a piece of the buffer.</summary>
+internal sealed class BroadcastOperation(InProcessHub hub, OperationKey key) : InProcessRendezvous<BroadcastPart>(hub, key)
+{
+    internal const string Broadcast = "broadcast";
+
+    protected override string Kind => Broadcast;
+
+    internal override string? Prepare(out int units, out int culprit)
+    {
+        units = 0;
+        var first = Of(0);
+        for (culprit = 0; culprit < Ranks; culprit++)
+        {
+            var part = Of(culprit);
+            if (part.Buffer.Length != first.Buffer.Length)
+            {
+                return $"{part.Buffer.Length} bytes, rank 0 has {first.Buffer.Length}";
+            }
+
+            if (part.Root != first.Root || part.Root < 0 || part.Root >= Ranks)
+            {
+                return $"the giving rank is {part.Root}, by rank 0 {first.Root}, of {Ranks}";
+            }
+        }
+
+        culprit = -1;
+        units = Ranks == 1 ? 0 : (int)(((long)first.Buffer.Length + GatherOperation.ChunkBytes - 1) / GatherOperation.ChunkBytes);
+        return null;
+    }
+
+    protected override void RunUnit(int unit, Span<float> scratch)
+    {
+        var root = Of(0).Root;
+        var start = unit * GatherOperation.ChunkBytes;
+        var count = Math.Min(GatherOperation.ChunkBytes, Of(root).Buffer.Length - start);
+        ReadOnlySpan<byte> source = Of(root).Buffer.Span.Slice(start, count);
+        for (var rank = 0; rank < Ranks; rank++)
+        {
+            if (rank != root)
+            {
+                source.CopyTo(Of(rank).Buffer.Span.Slice(start, count));
+            }
+        }
+    }
+}
+
+/// <summary>Adds up integers over the ranks; one unit.</summary>
+internal sealed class CountOperation(InProcessHub hub, OperationKey key) : InProcessRendezvous<Memory<long>>(hub, key)
+{
+    internal const string SumCounts = "sum of counts";
+
+    protected override string Kind => SumCounts;
+
+    internal override string? Prepare(out int units, out int culprit)
+    {
+        units = 0;
+        for (culprit = 0; culprit < Ranks; culprit++)
+        {
+            if (Of(culprit).Length != Of(0).Length)
+            {
+                return $"{Of(culprit).Length} counts, rank 0 has {Of(0).Length}";
+            }
+        }
+
+        culprit = -1;
+        units = Ranks == 1 ? 0 : 1;
+        return null;
+    }
+
+    protected override void RunUnit(int unit, Span<float> scratch)
+    {
+        // Into memory of its own: an overflow must leave the ranks' counts as they were.
+        var sum = Of(0).ToArray();
+        for (var rank = 1; rank < Ranks; rank++)
+        {
+            var addend = Of(rank).Span;
+            for (var i = 0; i < sum.Length; i++)
+            {
+                sum[i] = checked(sum[i] + addend[i]);
+            }
+        }
+
+        for (var rank = 0; rank < Ranks; rank++)
+        {
+            sum.CopyTo(Of(rank).Span);
+        }
+    }
+}
+
+/// <summary>Nothing but the meeting.</summary>
+internal sealed class BarrierOperation(InProcessHub hub, OperationKey key) : InProcessRendezvous<bool>(hub, key)
+{
+    internal const string Barrier = "barrier";
+
+    protected override string Kind => Barrier;
+
+    internal override string? Prepare(out int units, out int culprit)
+    {
+        (units, culprit) = (0, -1);
+        return null;
+    }
+
+    protected override void RunUnit(int unit, Span<float> scratch)
+    {
+    }
+}
