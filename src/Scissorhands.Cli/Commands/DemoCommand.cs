@@ -33,14 +33,16 @@ internal static class DemoCommand
         string[] settings =
         [
             $"data.cache={world.CachePath}",
-            "trim.fraction=0.05",
+            "trim.fraction=0.03",
+            "trim.scope=[*layer3*,*fc*]",
+            "projection.scope=[*layer3*,*fc*]",
             "sensitivity.batchSize=50",
             "sensitivity.blockBatches=1",
             "repair.epochs=6",
             "repair.batchSize=64",
             "repair.slices=2",
             "repair.lr=0.01",
-            "repair.lambda=0.1",
+            "repair.lambda=0.05",
             "augmentation.flip=true",
             "evaluation.batchSize=250",
         ];

@@ -16,10 +16,10 @@ namespace Scissorhands.Cli.Demo;
 /// <summary>The files of a demonstration: data, forget list, and two models trained on it with and without the forget list.</summary>
 internal sealed class DemoWorld
 {
-    private const int TrainSamples = 1_500;
+    private const int TrainSamples = 1_000;
     private const int TestSamples = 600;
     private const int ForgetEvery = 10;
-    private const int Epochs = 24;
+    private const int Epochs = 36;
     private const int BatchSize = 64;
     private const double LearningRate = 0.08;
     private const double WeightDecay = 1e-4;

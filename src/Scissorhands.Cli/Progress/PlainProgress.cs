@@ -55,8 +55,9 @@ public sealed class PlainProgress : IRunProgress
                     }
 
                     // Several workers report: the bar never goes back.
+                    var finished = _furthest >= p.Total;
                     _furthest = Math.Max(_furthest, p.Done);
-                    if (_furthest < p.Total && _time.GetElapsedTime(_lastLine) < Interval)
+                    if (finished || (_furthest < p.Total && _time.GetElapsedTime(_lastLine) < Interval))
                     {
                         return;
                     }

@@ -44,6 +44,7 @@ public static partial class NumericProfile
                     Set(name, value);
                 }
 
+                AllocatorPolicy.KeepFreedMemory();
                 _applied = wanted;
             }
 

@@ -259,7 +259,12 @@ public sealed class ModelReplica : IDisposable
     }
 
     /// <summary>Sets the gradient to zero.</summary>
-    public void ZeroGradient() => _gradient.zero_();
+    public void ZeroGradient()
+    {
+        // Some in-place operations hand out a new wrapper of the same tensor: the scope disposes of it.
+        using var scope = torch.NewDisposeScope();
+        _gradient.zero_();
+    }
 
     /// <summary>Brings the gradient to <see cref="HostGradient"/>; nothing to do on the CPU.</summary>
     public void GradientToHost()

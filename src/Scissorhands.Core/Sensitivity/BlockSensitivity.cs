@@ -36,7 +36,11 @@ public sealed class BlockSensitivity : IDisposable
     public HostVector Host { get; }
 
     /// <summary>Begins a block.</summary>
-    public void Begin() => _sum.zero_();
+    public void Begin()
+    {
+        using var scope = torch.NewDisposeScope();
+        _sum.zero_();
+    }
 
     /// <summary>Adds one batch.</summary>
     /// <param name="batch">The batch, whole, without augmentation.</param>
