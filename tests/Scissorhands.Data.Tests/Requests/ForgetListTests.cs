@@ -1,0 +1,62 @@
+using System.Text;
+using Scissorhands.Data.Requests;
+using Scissorhands.Data.Samples;
+using Scissorhands.Planning;
+using Scissorhands.Planning.Configuration;
+
+namespace Scissorhands.Data.Tests.Requests;
+
+public sealed class ForgetListTests : IDisposable
+{
+    private readonly TempFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void Resolve_IdsAndSubjects_KeepsListOrderEachOnce()
+    {
+        using var set = Set();
+        var selection = Resolve(set, "c\n{\"subject\": \"p\"}\n\n{\"id\": \"c\"}\n", ignoreUnknown: false);
+        Assert.Equal([2, 0, 1], selection.Ordinals);
+    }
+
+    [Fact]
+    public void Resolve_UnknownIds_AreCountedAndFiveNamed()
+    {
+        using var set = Set();
+        var fault = Assert.Throws<InputException>(() => Resolve(set, "a\nu1\nu2\nu3\nu4\nu5\nu6\n", ignoreUnknown: false)).Message;
+        Assert.Contains("6 of 7", fault, StringComparison.Ordinal);
+        Assert.Contains("'u5'", fault, StringComparison.Ordinal);
+        Assert.DoesNotContain("'u6'", fault, StringComparison.Ordinal);
+        Assert.Contains("--ignore-unknown", fault, StringComparison.Ordinal);
+        Assert.Equal([0], Resolve(set, "a\nu1\n", ignoreUnknown: true).Ordinals);
+    }
+
+    [Theory]
+    [InlineData("", "empty")]
+    [InlineData("\n \n", "empty")]
+    [InlineData("a\nb\nc\nd\n", "covers all")]
+    [InlineData("{\"name\": 1}", "line 1")]
+    [InlineData("{\"id\"", "line 1")]
+    public void Resolve_BadList_SaysWhatIsWrong(string text, string expected)
+    {
+        using var set = Set();
+        Assert.Contains(expected, Assert.Throws<InputException>(() => Resolve(set, text, ignoreUnknown: true)).Message, StringComparison.Ordinal);
+    }
+
+    private ForgetSelection Resolve(ISampleSet set, string text, bool ignoreUnknown)
+    {
+        File.WriteAllText(_folder["forget.txt"], text);
+        return ForgetList.Resolve(ForgetList.Read(_folder["forget.txt"]), set, ignoreUnknown, "forget.txt");
+    }
+
+    private ISampleSet Set()
+    {
+        Shards.Write(_folder["a.tar"], "abcd".SelectMany(key => new[]
+        {
+            ($"{key}.png", Shards.Png(2, 2, (_, _) => (0, 0, 0))),
+            ($"{key}.json", Encoding.UTF8.GetBytes(key < 'c' ? "{\"label\": 0, \"subject\": \"p\"}" : "{\"label\": 1}")),
+        }));
+        return DataSets.Open(_folder["a.tar"], new DataConfiguration { Cache = "none" }, null, CancellationToken.None);
+    }
+}

@@ -1,0 +1,72 @@
+using Scissorhands.Messaging.Collectives;
+using Scissorhands.Planning.Cut;
+using Scissorhands.Worker.Checkpoints;
+using Scissorhands.Worker.Run;
+
+namespace Scissorhands.Worker.Tests.Checkpoints;
+
+public sealed class SensitivityCheckpointTests : IDisposable
+{
+    private const int Length = (3 * RangeOwnership.BlockElements) + 1234;
+    private readonly RunFolder _folder = new(Directory.CreateTempSubdirectory("scissorhands-worker-").FullName);
+
+    public SensitivityCheckpointTests() => _folder.Create();
+
+    public void Dispose() => Directory.Delete(_folder.Path, recursive: true);
+
+    [Theory]
+    [InlineData(1, 3)]
+    [InlineData(3, 1)]
+    [InlineData(2, 4)]
+    [InlineData(4, 2)]
+    [InlineData(5, 3)]
+    public void Read_ByAnotherNumberOfOwners_PutsEachRangeTogether(int writers, int readers)
+    {
+        var nodes = new[] { new TreeNode(1, 0), new TreeNode(0, 2) };
+        var name = SensitivityCheckpoint.NameOf(3, writers);
+        for (var rank = 0; rank < writers; rank++)
+        {
+            var owned = RangeOwnership.Owned(Length, rank, writers);
+            SensitivityCheckpoint.Write(_folder, name, rank, Length, [.. nodes.Select((node, i) => new SubtreeSum(node, Values(owned, i)))]);
+        }
+
+        for (var rank = 0; rank < readers; rank++)
+        {
+            var owned = RangeOwnership.Owned(Length, rank, readers);
+            var read = SensitivityCheckpoint.Read(_folder, name, Length, rank, readers).OrderBy(s => -s.Node.Level).ToArray();
+            Assert.Equal(nodes, read.Select(s => s.Node));
+            for (var i = 0; i < nodes.Length; i++)
+            {
+                Assert.True(Values(owned, i).AsSpan().SequenceEqual(read[i].Values.Span));
+            }
+        }
+    }
+
+    [Fact]
+    public void DeleteOthers_AfterANewerCheckpoint_KeepsItAlone()
+    {
+        foreach (var blocks in new[] { 3, 6 })
+        {
+            SensitivityCheckpoint.Write(_folder, SensitivityCheckpoint.NameOf(blocks, 1), 0, 10, [new SubtreeSum(new TreeNode(0, 0), new float[10])]);
+        }
+
+        SensitivityCheckpoint.DeleteOthers(_folder, SensitivityCheckpoint.NameOf(6, 1));
+        Assert.Equal(["sensitivity-00000006-of-1.0.safetensors"], Directory.GetFiles(_folder.WorkPath).Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public void RepairCheckpoint_WrittenAndRead_IsEqualAndRefusesAnotherPlan()
+    {
+        var written = new RepairCheckpoint(7, [1, 2, 3], [4], [5, 6], [7, 8, 9], [[10, 11, 12]]);
+        var name = written.Write(_folder, "plan-a");
+        var read = RepairCheckpoint.Read(_folder, name, "plan-a");
+        Assert.Equal(7, read.Steps);
+        Assert.Equal(written.Weights, read.Weights);
+        Assert.Equal(written.Integers, read.Integers);
+        Assert.Equal(written.Momentum, read.Momentum);
+        Assert.Equal(written.Memories[0], read.Memories[0]);
+        Assert.Contains("another plan", Assert.Throws<Planning.InputException>(() => RepairCheckpoint.Read(_folder, name, "plan-b")).Message, StringComparison.Ordinal);
+    }
+
+    private static float[] Values(IndexRange range, int node) => [.. Enumerable.Range(range.Start, range.Count).Select(i => (i * 2f) + node)];
+}
