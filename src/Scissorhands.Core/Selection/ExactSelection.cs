@@ -172,26 +172,50 @@ public sealed class ExactSelection
     {
         // Each sampled element lies on one rank, which alone fills its slot: the sum hands every rank the whole sample.
         var size = options.SampleSize;
-        var sample = new long[size];
         var stream = RandomStream.Create(options.Seed, RandomPurpose.SelectionSample);
+        var slots = new int[size];
+        var positions = new int[size];
+        var count = 0;
         for (var i = 0; i < size; i++)
         {
             var ordinal = stream.Below((ulong)i, n) - start;
             if (ordinal >= 0 && ordinal < elements.Count)
             {
-                sample[i] = keys[elements.IndexOf(ordinal)];
+                slots[count] = i;
+                positions[count++] = elements.IndexOf(ordinal);
             }
         }
 
+        // Apart from the drawing, so that the reads, each a cache miss, overlap.
+        var sample = new long[size];
+        for (var i = 0; i < count; i++)
+        {
+            sample[slots[i]] = keys[positions[i]];
+        }
+
         Sum(sample);
-        Array.Sort(sample);
         var quantile = (target - 0.5) / n;
         var margin = (options.MarginDeviations * Math.Sqrt(size * quantile * (1 - quantile))) + 1;
         var first = Math.Floor((quantile * size) - margin);
         var last = Math.Ceiling((quantile * size) + margin);
-        var low = first < 0 ? 0 : (uint)Math.Min(sample[(int)Math.Min(first, size - 1)], SaliencyScan.FirstInvalid - 1);
-        var end = last >= size ? SaliencyScan.FirstInvalid : (uint)Math.Min(sample[(int)Math.Max(last, 0)] + 1, SaliencyScan.FirstInvalid);
+        var low = first < 0 ? 0 : Math.Min(OrderStatistic(sample, (int)Math.Min(first, size - 1)), SaliencyScan.FirstInvalid - 1);
+        var end = last >= size ? SaliencyScan.FirstInvalid : Math.Min(OrderStatistic(sample, (int)Math.Max(last, 0)), SaliencyScan.FirstInvalid - 1) + 1;
         return (low, Math.Max(end, low + 1));
+    }
+
+    // The key that sorting would bring to a position.
+    private static uint OrderStatistic(long[] sample, int position)
+    {
+        var bins = new long[SaliencyScan.Bins];
+        foreach (var key in sample)
+        {
+            bins[key >> 16]++;
+        }
+
+        var (upper, less) = Locate(bins, 0, position + 1);
+        var within = Array.FindAll(sample, key => key >> 16 == upper);
+        Array.Sort(within);
+        return (uint)within[position - less];
     }
 
     private Found WithinCandidates(ReadOnlySpan<uint> candidates, uint low, uint end, long below, int target)
@@ -337,47 +361,47 @@ public sealed class ExactSelection
     {
         public long Count { get; private set; }
 
-        public void Add(uint key) => Count++;
+        public void Add(ReadOnlySpan<uint> keys) => Count += keys.Length;
     }
 
-    private struct HistogramSink(long[] bins, uint low) : SaliencyScan.ISink
+    private readonly struct HistogramSink(long[] bins, uint low) : SaliencyScan.ISink
     {
-        public readonly void Add(uint key) => bins[key - low]++;
+        public void Add(ReadOnlySpan<uint> keys)
+        {
+            foreach (var key in keys)
+            {
+                bins[key - low]++;
+            }
+        }
     }
 
     private struct CandidateSink(int limit) : SaliencyScan.ISink
     {
-        private uint[] _keys = new uint[1024];
-        private int _count;
+        private uint[] _keys = new uint[Math.Min(limit, 65_536)];
 
-        public readonly int Count => _count;
+        public int Count { get; private set; }
 
         public bool Overflowed { get; private set; }
 
-        public readonly ReadOnlySpan<uint> Keys => _keys.AsSpan(0, _count);
+        public readonly ReadOnlySpan<uint> Keys => _keys.AsSpan(0, Count);
 
-        public void Add(uint key)
+        public void Add(ReadOnlySpan<uint> keys)
         {
-            var keys = _keys;
-            if ((uint)_count < (uint)keys.Length)
-            {
-                keys[_count++] = key;
-                return;
-            }
-
-            Grow(key);
-        }
-
-        private void Grow(uint key)
-        {
-            if (_count >= limit)
+            if (keys.Length > limit - Count)
             {
                 Overflowed = true;
                 return;
             }
 
-            Array.Resize(ref _keys, Math.Min(limit, 2 * _keys.Length));
-            _keys[_count++] = key;
+            if (keys.Length > _keys.Length - Count)
+            {
+                var grown = GC.AllocateUninitializedArray<uint>((int)Math.Min(limit, Math.Max(4L * _keys.Length, Count + keys.Length)));
+                Keys.CopyTo(grown);
+                _keys = grown;
+            }
+
+            keys.CopyTo(_keys.AsSpan(Count));
+            Count += keys.Length;
         }
     }
 }

@@ -2,6 +2,7 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Scissorhands.Core.Selection;
 
@@ -19,13 +20,17 @@ internal static class SaliencyScan
     public const int Bins = 65_536;
 
     private const int Group = 32;
+    private const int ChunkGroups = 64;
+
+    // The processor's own prefetching stops at every page (1,024 keys); asking this far ahead bridges it.
+    private const int PrefetchElements = 1024;
 
     /// <summary>Receives the keys inside a bracket.</summary>
     internal interface ISink
     {
-        /// <summary>Takes one key.</summary>
-        /// <param name="key">A key inside the bracket.</param>
-        void Add(uint key);
+        /// <summary>Takes keys.</summary>
+        /// <param name="keys">Keys inside the bracket, in order.</param>
+        void Add(ReadOnlySpan<uint> keys);
     }
 
     /// <summary>Reads floats as keys.</summary>
@@ -35,9 +40,10 @@ internal static class SaliencyScan
     /// <param name="keys">The keys; where one is invalid only <paramref name="largest"/> has a meaning.</param>
     /// <param name="low">First key of the bracket.</param>
     /// <param name="end">One past the bracket's last key, at most <see cref="FirstInvalid"/>.</param>
-    /// <param name="sink">Receives the keys inside, in no particular order of blocks but each exactly once.</param>
+    /// <param name="sink">Receives the keys inside, in order.</param>
     /// <param name="largest">Receives the largest key where it exceeds the value given.</param>
     /// <returns>Number of keys below.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static long Bracket<TSink>(ReadOnlySpan<uint> keys, uint low, uint end, ref TSink sink, ref uint largest)
         where TSink : struct, ISink
     {
@@ -50,33 +56,58 @@ internal static class SaliencyScan
             var lasts = Vector256.Create((int)end - 1);
             var belowLanes = Vector256<int>.Zero;
             var largestLanes = Vector256<uint>.Zero;
+            Span<uint> insides = stackalloc uint[ChunkGroups + 1];
+            Span<int> places = stackalloc int[ChunkGroups + 1];
+            Span<uint> found = stackalloc uint[ChunkGroups * Group];
+            ref var key = ref MemoryMarshal.GetReference(found);
+            ref var inside = ref MemoryMarshal.GetReference(insides);
+            ref var place = ref MemoryMarshal.GetReference(places);
             ref var start = ref MemoryMarshal.GetReference(keys);
-            for (; i <= keys.Length - Group; i += Group)
+            while (i <= keys.Length - Group)
             {
-                var k0 = Vector256.LoadUnsafe(ref start, (nuint)i);
-                var k1 = Vector256.LoadUnsafe(ref start, (nuint)i + 8);
-                var k2 = Vector256.LoadUnsafe(ref start, (nuint)i + 16);
-                var k3 = Vector256.LoadUnsafe(ref start, (nuint)i + 24);
-                largestLanes = Vector256.Max(largestLanes, Vector256.Max(Vector256.Max(k0, k1), Vector256.Max(k2, k3)));
-                var b0 = Vector256.LessThan(k0.AsInt32(), lows);
-                var b1 = Vector256.LessThan(k1.AsInt32(), lows);
-                var b2 = Vector256.LessThan(k2.AsInt32(), lows);
-                var b3 = Vector256.LessThan(k3.AsInt32(), lows);
-                belowLanes -= (b0 + b1) + (b2 + b3);
-                var out0 = b0 | Vector256.GreaterThan(k0.AsInt32(), lasts);
-                var out1 = b1 | Vector256.GreaterThan(k1.AsInt32(), lasts);
-                var out2 = b2 | Vector256.GreaterThan(k2.AsInt32(), lasts);
-                var out3 = b3 | Vector256.GreaterThan(k3.AsInt32(), lasts);
-                if (((out0 & out1) & (out2 & out3)) != Vector256<int>.AllBitsSet)
+                // Groups with keys inside are noted without a branch, which no processor would predict, and emptied
+                // while the chunk is still in the first-level cache.
+                var noted = 0;
+                var stop = Math.Min(keys.Length - Group, i + ((ChunkGroups - 1) * Group));
+                for (; i <= stop; i += Group)
                 {
-                    var inside = ~(out0.ExtractMostSignificantBits() | (out1.ExtractMostSignificantBits() << 8)
+                    Prefetch(ref start, i + PrefetchElements);
+                    Prefetch(ref start, i + PrefetchElements + (Group / 2));
+                    var k0 = Vector256.LoadUnsafe(ref start, (nuint)i);
+                    var k1 = Vector256.LoadUnsafe(ref start, (nuint)i + 8);
+                    var k2 = Vector256.LoadUnsafe(ref start, (nuint)i + 16);
+                    var k3 = Vector256.LoadUnsafe(ref start, (nuint)i + 24);
+                    largestLanes = Vector256.Max(largestLanes, Vector256.Max(Vector256.Max(k0, k1), Vector256.Max(k2, k3)));
+                    var b0 = Vector256.LessThan(k0.AsInt32(), lows);
+                    var b1 = Vector256.LessThan(k1.AsInt32(), lows);
+                    var b2 = Vector256.LessThan(k2.AsInt32(), lows);
+                    var b3 = Vector256.LessThan(k3.AsInt32(), lows);
+                    belowLanes -= (b0 + b1) + (b2 + b3);
+                    var out0 = b0 | Vector256.GreaterThan(k0.AsInt32(), lasts);
+                    var out1 = b1 | Vector256.GreaterThan(k1.AsInt32(), lasts);
+                    var out2 = b2 | Vector256.GreaterThan(k2.AsInt32(), lasts);
+                    var out3 = b3 | Vector256.GreaterThan(k3.AsInt32(), lasts);
+                    var bits = ~(out0.ExtractMostSignificantBits() | (out1.ExtractMostSignificantBits() << 8)
                         | (out2.ExtractMostSignificantBits() << 16) | (out3.ExtractMostSignificantBits() << 24));
-                    while (inside != 0)
-                    {
-                        sink.Add(Unsafe.Add(ref start, i + BitOperations.TrailingZeroCount(inside)));
-                        inside &= inside - 1;
-                    }
+                    Unsafe.Add(ref inside, noted) = bits;
+                    Unsafe.Add(ref place, noted) = i;
+                    noted += bits != 0 ? 1 : 0;
                 }
+
+                var count = 0;
+                for (var g = 0; g < noted; g++)
+                {
+                    var bits = Unsafe.Add(ref inside, g);
+                    ref var group = ref Unsafe.Add(ref start, Unsafe.Add(ref place, g));
+                    do
+                    {
+                        Unsafe.Add(ref key, count++) = Unsafe.Add(ref group, BitOperations.TrailingZeroCount(bits));
+                        bits &= bits - 1;
+                    }
+                    while (bits != 0);
+                }
+
+                sink.Add(found[..count]);
             }
 
             // A lane counts at most an eighth of the 2^31 keys a span can hold: no overflow.
@@ -89,15 +120,14 @@ internal static class SaliencyScan
 
         for (; i < keys.Length; i++)
         {
-            var key = keys[i];
-            largest = Math.Max(largest, key);
-            if (key < low)
+            largest = Math.Max(largest, keys[i]);
+            if (keys[i] < low)
             {
                 below++;
             }
-            else if (key < end)
+            else if (keys[i] < end)
             {
-                sink.Add(key);
+                sink.Add(keys.Slice(i, 1));
             }
         }
 
@@ -107,6 +137,7 @@ internal static class SaliencyScan
     /// <summary>Adds the counts of the keys' upper 16 bits.</summary>
     /// <param name="keys">The keys.</param>
     /// <param name="bins">65,536 counts.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void UpperHistogram(ReadOnlySpan<uint> keys, Span<long> bins)
     {
         // Four histograms: consecutive keys often share a bin, and an increment must wait for the one before it to be stored.
@@ -173,6 +204,16 @@ internal static class SaliencyScan
         }
 
         WriteSlowly(saliency[i..], threshold, ref quota, mask[i..]);
+    }
+
+    // A prefetch never faults, so it may lie past the end; were the array moved meanwhile, it would only be in vain.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static unsafe void Prefetch(ref uint start, int index)
+    {
+        if (Sse.IsSupported)
+        {
+            Sse.Prefetch0(Unsafe.AsPointer(ref Unsafe.Add(ref start, index)));
+        }
     }
 
     private static void WriteSlowly(ReadOnlySpan<float> saliency, float threshold, ref long quota, Span<byte> mask)
