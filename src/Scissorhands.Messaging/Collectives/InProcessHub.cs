@@ -219,13 +219,7 @@ internal sealed class InProcessHub
     }
 
     /// <summary>The exception of an operation that ended with the group.</summary>
-    internal CollectiveException Describe(GroupFailure failure, OperationKey key)
-    {
-        var rank = failure.Rank < 0 ? "" : $"rank {failure.Rank}: ";
-        var place = failure.Key is { } at && at != key ? $" (in operation {at.Purpose}/{at.Step})" : "";
-        return new CollectiveException(
-            $"Run {RunId}, generation {Generation}, operation {key.Purpose}/{key.Step}: {rank}{failure.Problem}{place}", failure.Inner);
-    }
+    internal CollectiveException Describe(GroupFailure failure, OperationKey key) => failure.Describe(RunId, Generation, key);
 
     private GroupFailure? FailureOfLeavers(OperationKey key)
     {

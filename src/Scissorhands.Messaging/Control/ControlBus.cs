@@ -1,0 +1,69 @@
+using MassTransit;
+using Scissorhands.Planning;
+
+namespace Scissorhands.Messaging.Control;
+
+/// <summary>Names and settings of the control messages' queues, the same for coordinator and workers.</summary>
+public static class ControlBus
+{
+    /// <summary>Environment variable that holds the broker's address with its credentials.</summary>
+    public const string BrokerVariable = "SCISSORHANDS_RABBITMQ";
+
+    /// <summary>The coordinator's queue.</summary>
+    public const string CoordinatorQueue = "scissorhands.coordinator";
+
+    /// <summary>Where the coordinator's messages are sent. An exchange: sending must not declare the queue in another way than its owner.</summary>
+    public static Uri CoordinatorAddress { get; } = new("exchange:" + CoordinatorQueue);
+
+    /// <summary>A worker's command queue.</summary>
+    /// <param name="workerId">The worker.</param>
+    /// <returns>The queue's name.</returns>
+    public static string WorkerQueue(string workerId) => "scissorhands.worker." + workerId;
+
+    /// <summary>Where a worker's commands are sent.</summary>
+    /// <param name="workerId">The worker.</param>
+    /// <returns>The address.</returns>
+    public static Uri WorkerAddress(string workerId) => new("exchange:" + WorkerQueue(workerId));
+
+    /// <summary>The broker's address from the environment, the only place secrets come from.</summary>
+    /// <returns>An amqp or amqps address.</returns>
+    /// <exception cref="InputException">The variable is missing or not an address.</exception>
+    public static Uri BrokerFromEnvironment() =>
+        Uri.TryCreate(Environment.GetEnvironmentVariable(BrokerVariable), UriKind.Absolute, out var broker) && broker.Scheme is "amqp" or "amqps"
+            ? broker
+            : throw new InputException($"{BrokerVariable}: set it to the broker's address, amqp://USER:PASSWORD@HOST:PORT/");
+
+    /// <summary>Connects a bus to the broker.</summary>
+    /// <param name="bus">The bus.</param>
+    /// <param name="broker">The broker.</param>
+    public static void ConnectTo(this IRabbitMqBusFactoryConfigurator bus, Uri broker)
+    {
+        ArgumentNullException.ThrowIfNull(bus);
+        ArgumentNullException.ThrowIfNull(broker);
+        var credentials = broker.UserInfo.Split(':', 2);
+        bus.Host(
+            new UriBuilder("rabbitmq", broker.Host, broker.IsDefaultPort || broker.Port < 0 ? 5672 : broker.Port, broker.AbsolutePath).Uri,
+            host =>
+            {
+                if (credentials.Length == 2)
+                {
+                    host.Username(Uri.UnescapeDataString(credentials[0]));
+                    host.Password(Uri.UnescapeDataString(credentials[1]));
+                }
+
+                if (broker.Scheme == "amqps")
+                {
+                    host.UseSsl(static _ => { });
+                }
+            });
+    }
+
+    /// <summary>Makes a queue fit for control messages: replicated, bounded in flight.</summary>
+    /// <param name="endpoint">The receive endpoint.</param>
+    public static void ForControl(this IRabbitMqReceiveEndpointConfigurator endpoint)
+    {
+        ArgumentNullException.ThrowIfNull(endpoint);
+        endpoint.SetQuorumQueue();
+        endpoint.PrefetchCount = 32;
+    }
+}
