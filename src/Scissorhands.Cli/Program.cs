@@ -15,7 +15,10 @@ var root = new RootCommand("Removes the influence of deleted training samples fr
 var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)
 {
-    await Console.Error.WriteLineAsync($"{parsed.Errors[0].Message} (see --help)");
+    // What was mistyped says more than what is missing because of it.
+    var mistyped = parsed.UnmatchedTokens.FirstOrDefault();
+    var error = parsed.Errors.FirstOrDefault(e => mistyped is not null && e.Message.Contains($"'{mistyped}'", StringComparison.Ordinal)) ?? parsed.Errors[0];
+    await Console.Error.WriteLineAsync($"{error.Message} (see --help)");
     return ExitCodes.BadInput;
 }
 

@@ -15,6 +15,7 @@ public sealed class LocalCoordinator
     private readonly Action<WorkerReport> _observe;
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _stageStarted;
+    private bool _failed;
 
     /// <summary>Opens a new generation of the run and makes it durable.</summary>
     /// <param name="state">Stored or new state.</param>
@@ -67,6 +68,12 @@ public sealed class LocalCoordinator
             Task changed;
             lock (_lock)
             {
+                if (_failed)
+                {
+                    // The stage this worker waits for the others in will never end.
+                    throw new OperationCanceledException($"Run {_machine.State.RunId}: another worker has failed");
+                }
+
                 if (!_machine.IsWaiting(rank))
                 {
                     return _machine.AssignmentFor(rank);
@@ -93,15 +100,26 @@ public sealed class LocalCoordinator
     {
         lock (_lock)
         {
+            _failed |= report is WorkerFailed;
             var before = _machine.State.Stage;
-            if (_machine.Apply(report))
+            try
             {
-                if (_machine.State.Stage != before)
+                if (_machine.Apply(report))
                 {
-                    RecordTime(before);
-                }
+                    if (_machine.State.Stage != before)
+                    {
+                        RecordTime(before);
+                    }
 
-                _store.Write(_machine.State);
+                    _store.Write(_machine.State);
+                }
+            }
+            catch (IOException) when (report is WorkerFailed)
+            {
+                // The disk that cannot take the state may be why the worker failed: its reason must still be heard.
+            }
+            finally
+            {
                 var changed = _changed;
                 _changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
                 changed.SetResult();

@@ -64,14 +64,21 @@ public sealed class RunWorker
         }
         catch (Exception e)
         {
-            // A worker that fails because another one did must not hide the first reason.
-            if (e is not (OperationCanceledException or CollectiveException))
+            try
             {
-                var reason = e is IOException ? $"{stage}: {e.Message}" : e.Message;
-                _link.ReportAsync(new WorkerFailed(_group.RunId, generation, _group.Rank, stage, reason, e is InputException), CancellationToken.None).AsTask().GetAwaiter().GetResult();
+                // A worker that fails because another one did must not hide the first reason.
+                if (e is not (OperationCanceledException or CollectiveException))
+                {
+                    var reason = e is IOException ? $"{stage}: {e.Message}" : e.Message;
+                    _link.ReportAsync(new WorkerFailed(_group.RunId, generation, _group.Rank, stage, reason, e is InputException), CancellationToken.None).AsTask().GetAwaiter().GetResult();
+                }
+            }
+            finally
+            {
+                // Whatever became of the report: nobody may wait for this worker.
+                _group.Abort(e);
             }
 
-            _group.Abort(e);
             throw;
         }
     }

@@ -1,0 +1,278 @@
+using Scissorhands.Cli.Tests.Runs;
+
+namespace Scissorhands.Cli.Tests.BadInput;
+
+/// <summary>Bad input ends with exit code 2 and one line that names the culprit; nothing half-written stays.</summary>
+public sealed class BadInputTests(TinyWorld world)
+{
+    private const int BadInput = 2;
+
+    [Fact]
+    public Task Run_modelMissing_named() => ExpectAsync(["--model", "/nowhere/model.pt"], "/nowhere/model.pt");
+
+    [Fact]
+    public async Task Run_modelIsText_named()
+    {
+        var model = world.NewPath("text.pt");
+        await File.WriteAllTextAsync(model, "this is no model\n", TestContext.Current.CancellationToken);
+
+        await ExpectAsync(["--model", model], model, "TorchScript");
+    }
+
+    [Fact]
+    public async Task Run_modelTruncated_named()
+    {
+        var model = world.NewPath("truncated.safetensors");
+        var bytes = await File.ReadAllBytesAsync(world.ModelPath, TestContext.Current.CancellationToken);
+        await File.WriteAllBytesAsync(model, bytes[..^100], TestContext.Current.CancellationToken);
+
+        await ExpectAsync(["--model", model], model);
+    }
+
+    [Fact]
+    public async Task Run_modelHeaderCorrupt_named()
+    {
+        var model = world.NewPath("corrupt.safetensors");
+        var bytes = await File.ReadAllBytesAsync(world.ModelPath, TestContext.Current.CancellationToken);
+        bytes[9] ^= 0xff;
+        await File.WriteAllBytesAsync(model, bytes, TestContext.Current.CancellationToken);
+
+        await ExpectAsync(["--model", model], model);
+    }
+
+    [Fact]
+    public async Task Run_shardTruncated_named()
+    {
+        var shard = world.NewPath("truncated.tar");
+        var bytes = await File.ReadAllBytesAsync(world.TrainPath, TestContext.Current.CancellationToken);
+        await File.WriteAllBytesAsync(shard, bytes[..((bytes.Length / 2) + 100)], TestContext.Current.CancellationToken);
+
+        await ExpectAsync(["--data", shard], shard);
+    }
+
+    [Fact]
+    public async Task Run_shardCorrupt_named()
+    {
+        var shard = world.NewPath("corrupt.tar");
+        var bytes = await File.ReadAllBytesAsync(world.TrainPath, TestContext.Current.CancellationToken);
+
+        // Within the checksum of the first header.
+        bytes[150] ^= 0x0f;
+        await File.WriteAllBytesAsync(shard, bytes, TestContext.Current.CancellationToken);
+
+        await ExpectAsync(["--data", shard], shard);
+    }
+
+    [Fact]
+    public async Task Run_imageUndecodable_keyNamed()
+    {
+        var shard = world.NewPath("undecodable.tar");
+        var samples = Enumerable.Range(0, 12).Select(i => (
+            TinyData.Id("train", i),
+            i == 7 ? "no image at all"u8.ToArray() : TinyData.Png(TinyData.Pixels(i, 0, TinyWorld.Size), TinyWorld.Size),
+            0));
+        TinyData.WriteShard(shard, samples);
+
+        await ExpectAsync(["--data", shard, "--forget", world.ForgetList(1)], "train-0-0007");
+    }
+
+    [Fact]
+    public async Task Run_imagesOfDifferentSizes_settingNamed()
+    {
+        var shard = world.NewPath("sizes.tar");
+        TinyData.WriteShard(shard, "train", 12, i => i < 6 ? 8 : 16, i => i % 3);
+
+        await ExpectAsync(["--data", shard, "--forget", world.ForgetList(1)], shard, "data.imageSize");
+    }
+
+    [Fact]
+    public async Task Run_testImagesOfOtherSize_settingNamed()
+    {
+        var shard = world.NewPath("large.tar");
+        TinyData.WriteShard(shard, "test", 4, _ => 16, i => i % 3);
+
+        await ExpectAsync(["--test-data", shard], shard, "16x16", "8x8", "data.imageSize");
+    }
+
+    [Fact]
+    public async Task Run_labelOutsideClasses_sampleNamed()
+    {
+        var shard = world.NewPath("labels.tar");
+        TinyData.WriteShard(shard, "train", 12, _ => TinyWorld.Size, i => i == 9 ? 3 : 0);
+
+        await ExpectAsync(["--data", shard, "--forget", world.ForgetList(1)], "train-0-0009", "label 3", "3 classes");
+    }
+
+    [Fact]
+    public async Task Run_unknownIds_countAndFirstFiveNamed()
+    {
+        var forget = world.NewPath("unknown.txt");
+        await File.WriteAllLinesAsync(forget, [TinyData.Id("train", 1), .. Enumerable.Range(1, 7).Select(i => $"stranger-{i}")], TestContext.Current.CancellationToken);
+
+        var line = await ExpectAsync(["--forget", forget], "7 of 8", "'stranger-1', 'stranger-2', 'stranger-3', 'stranger-4', 'stranger-5'", "--ignore-unknown");
+
+        Assert.DoesNotContain("stranger-6", line, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Run_unknownIdsIgnored_sameAnswerAsWithoutThem()
+    {
+        var forget = world.NewPath("unknown.txt");
+        var known = await File.ReadAllLinesAsync(world.ForgetList(3), TestContext.Current.CancellationToken);
+        await File.WriteAllLinesAsync(forget, ["stranger-1", .. known, "stranger-2"], TestContext.Current.CancellationToken);
+        var output = world.NewPath("run");
+
+        var result = await CliProcess.RunAsync(Override(world.Arguments(output, 1), ["--forget", forget, "--ignore-unknown"]));
+
+        Assert.True(result.ExitCode == 0, result.Describe());
+        Assert.Equal(await world.ExpectedAsync(3), TinyWorld.AnswerIn(output));
+    }
+
+    [Fact]
+    public async Task Run_forgetListEmpty_named()
+    {
+        var forget = world.NewPath("empty.txt");
+        await File.WriteAllTextAsync(forget, "\n\n", TestContext.Current.CancellationToken);
+
+        await ExpectAsync(["--forget", forget], forget, "empty");
+    }
+
+    [Fact]
+    public async Task Run_forgetListCoversAll_named()
+    {
+        var forget = world.NewPath("all.txt");
+        await File.WriteAllLinesAsync(forget, Enumerable.Range(0, TinyWorld.TrainSamples).Select(i => TinyData.Id("train", i)), TestContext.Current.CancellationToken);
+
+        await ExpectAsync(["--forget", forget], forget, "covers all 90 samples");
+    }
+
+    [Fact]
+    public Task Run_scopeMatchesNothing_globNamed() => ExpectAsync(["--set", "trim.scope=[*layer9*]"], "trim.scope", "*layer9*");
+
+    [Fact]
+    public Task Run_unknownKey_nearestNamed() => ExpectAsync(["--set", "repair.epoch=3"], "repair.epoch", "repair.epochs");
+
+    [Theory]
+    [InlineData("trim.fraction=0")]
+    [InlineData("trim.fraction=1")]
+    [InlineData("repair.slices=3")]
+    [InlineData("repair.epochs=many")]
+    public Task Run_valueOutOfRange_keyNamed(string setting) => ExpectAsync(["--set", setting], setting.Split('=')[0]);
+
+    [Fact]
+    public Task Run_unknownOption_named() => ExpectAsync(["--frget", "x"], "--frget");
+
+    [Theory]
+    [InlineData("0")]
+    [InlineData("-1")]
+    [InlineData("1025")]
+    public Task Run_workersOutOfRange_named(string workers) => ExpectAsync(["--workers", workers], "--workers", workers);
+
+    [Fact]
+    public Task Run_globMatchesNothing_named() => ExpectAsync(["--data", Path.Combine(world.Folder, "none-*.tar")], "none-*.tar");
+
+    [Fact]
+    public async Task Run_retrainedMissing_namedBeforeTheRun() => await ExpectAsync(["--retrained", "/nowhere/retrained.pt"], "/nowhere/retrained.pt");
+
+    [Fact]
+    public async Task Run_outputIsFile_named()
+    {
+        var output = world.NewPath("file");
+        await File.WriteAllTextAsync(output, "a file", TestContext.Current.CancellationToken);
+
+        var result = await CliProcess.RunAsync(world.Arguments(output, 1));
+
+        ExpectOneLine(result, output);
+        Assert.Equal("a file", await File.ReadAllTextAsync(output, TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task Run_outputReadOnly_named()
+    {
+        Assert.SkipWhen(Environment.IsPrivilegedProcess, "root may write everywhere");
+        var output = world.NewPath("read-only");
+        Directory.CreateDirectory(output);
+        if (OperatingSystem.IsLinux())
+        {
+            File.SetUnixFileMode(output, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        }
+
+
+        var result = await CliProcess.RunAsync(world.Arguments(Path.Combine(output, "run"), 1));
+
+        ExpectOneLine(result, output);
+    }
+
+    [Fact]
+    public async Task Run_outputHoldsRun_leftAlone()
+    {
+        var output = world.NewPath("run");
+        var first = await CliProcess.RunAsync(world.Arguments(output, 1));
+        Assert.True(first.ExitCode == 0, first.Describe());
+        var answer = TinyWorld.AnswerIn(output);
+
+        var again = await CliProcess.RunAsync(world.Arguments(output, 1));
+        var otherSeed = await CliProcess.RunAsync([.. world.Arguments(output, 1, settings: ["seed=7"]), "--resume"]);
+        var otherForget = await CliProcess.RunAsync([.. world.Arguments(output, 1, forget: 7), "--resume"]);
+        var complete = await CliProcess.RunAsync([.. world.Arguments(output, 2), "--resume"]);
+
+        ExpectOneLine(again, output, "--resume");
+        ExpectOneLine(otherSeed, output);
+        ExpectOneLine(otherForget, output);
+        Assert.True(complete.ExitCode == 0, complete.Describe());
+        Assert.Equal(answer, TinyWorld.AnswerIn(output));
+    }
+
+    [Fact]
+    public async Task Program_noVerb_exitCodeOfBadInput()
+    {
+        var result = await CliProcess.RunAsync(["swim"]);
+
+        ExpectOneLine(result, "swim");
+    }
+
+    /// <summary>Runs with options that take the place of the world's own; gives back the one line.</summary>
+    private async Task<string> ExpectAsync(string[] options, params string[] named)
+    {
+        var output = world.NewPath("bad");
+
+        var result = await CliProcess.RunAsync(Override(world.Arguments(output, 1), options));
+
+        var line = ExpectOneLine(result, named);
+        if (Directory.Exists(output))
+        {
+            Assert.DoesNotContain(
+                Directory.EnumerateFiles(output, "*", SearchOption.AllDirectories),
+                file => file.EndsWith(".tmp", StringComparison.Ordinal) || Path.GetFileName(file).StartsWith("model.", StringComparison.Ordinal));
+        }
+
+        return line;
+    }
+
+    private static string ExpectOneLine(CliResult result, params string[] named)
+    {
+        Assert.True(result.ExitCode == BadInput, result.Describe());
+        var line = Assert.Single(result.Errors);
+        Assert.All(named, part => Assert.Contains(part, line, StringComparison.Ordinal));
+        return line;
+    }
+
+    private static List<string> Override(IReadOnlyList<string> arguments, string[] options)
+    {
+        var changed = arguments.ToList();
+        for (var i = 0; i < options.Length; i += 2)
+        {
+            var at = options[i] == "--set" ? -1 : changed.IndexOf(options[i]);
+            if (at >= 0)
+            {
+                changed[at + 1] = options[i + 1];
+            }
+            else
+            {
+                changed.AddRange(options[i..Math.Min(i + 2, options.Length)]);
+            }
+        }
+
+        return changed;
+    }
+}

@@ -1,0 +1,105 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace Scissorhands.Cli.Tests.Runs;
+
+/// <summary>What a process left behind.</summary>
+public sealed record CliResult(int ExitCode, IReadOnlyList<string> Output, IReadOnlyList<string> Errors)
+{
+    public string Describe() => string.Create(CultureInfo.InvariantCulture, $"exit code {ExitCode}\n{string.Join('\n', Output.TakeLast(5))}\n{string.Join('\n', Errors)}");
+}
+
+/// <summary>The real executable as a child process, whose output is read line by line.</summary>
+public sealed class CliProcess : IAsyncDisposable
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
+
+    private readonly Process _process;
+    private readonly List<string> _output = [];
+    private readonly Task<string> _errors;
+    private readonly CancellationTokenSource _limit;
+
+    private CliProcess(Process process)
+    {
+        _process = process;
+        _limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        _limit.CancelAfter(Limit);
+        _errors = process.StandardError.ReadToEndAsync(CancellationToken.None);
+    }
+
+    public static string Executable { get; } = Find();
+
+    public static CliProcess Start(IEnumerable<string> arguments) =>
+        new(Process.Start(new ProcessStartInfo(Executable, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!);
+
+    public static async Task<CliResult> RunAsync(IEnumerable<string> arguments)
+    {
+        await using var process = Start(arguments);
+        return await process.FinishAsync();
+    }
+
+    /// <summary>Reads up to the line that is waited for.</summary>
+    /// <returns>False where the output ended before.</returns>
+    public async Task<bool> ReachAsync(Func<string, bool> line)
+    {
+        while (await _process.StandardOutput.ReadLineAsync(_limit.Token) is { } read)
+        {
+            _output.Add(read);
+            if (line(read))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    public void Kill() => _process.Kill();
+
+    public async Task InterruptAsync()
+    {
+        using var kill = Process.Start("/bin/sh", ["-c", string.Create(CultureInfo.InvariantCulture, $"kill -INT {_process.Id}")]);
+        await kill.WaitForExitAsync(_limit.Token);
+    }
+
+    public async Task<CliResult> FinishAsync()
+    {
+        await ReachAsync(_ => false);
+        var errors = await _errors.WaitAsync(_limit.Token);
+        await _process.WaitForExitAsync(_limit.Token);
+        return new CliResult(_process.ExitCode, _output, errors.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill();
+            await _process.WaitForExitAsync(CancellationToken.None);
+        }
+
+        _limit.Dispose();
+        _process.Dispose();
+    }
+
+    private static string Find()
+    {
+        const string Name = "Scissorhands.Cli";
+        var beside = Path.Combine(AppContext.BaseDirectory, Name);
+        if (File.Exists(beside))
+        {
+            return beside;
+        }
+
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            var built = Path.Combine(folder.FullName, "artifacts", "bin", Name, "release", Name);
+            if (File.Exists(built))
+            {
+                return built;
+            }
+        }
+
+        throw new FileNotFoundException($"{Name} lies neither beside the tests nor in artifacts; build src/{Name}");
+    }
+}
