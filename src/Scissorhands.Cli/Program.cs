@@ -16,7 +16,7 @@ var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)
 {
     // What was mistyped says more than what is missing because of it.
-    var mistyped = parsed.UnmatchedTokens.FirstOrDefault();
+    var mistyped = parsed.UnmatchedTokens is [var first, ..] ? first : null;
     var error = parsed.Errors.FirstOrDefault(e => mistyped is not null && e.Message.Contains($"'{mistyped}'", StringComparison.Ordinal)) ?? parsed.Errors[0];
     await Console.Error.WriteLineAsync($"{error.Message} (see --help)");
     return ExitCodes.BadInput;

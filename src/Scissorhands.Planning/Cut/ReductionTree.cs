@@ -12,6 +12,10 @@ public readonly record struct TreeNode(int Level, int Index)
 
     /// <summary>The other child of <see cref="Parent"/>.</summary>
     public TreeNode Sibling => new(Level, Index ^ 1);
+
+    /// <summary>Level and index. The generated text would print parents and siblings without end.</summary>
+    /// <returns>The text.</returns>
+    public override string ToString() => $"({Level}, {Index})";
 }
 
 /// <summary>

@@ -26,18 +26,20 @@ public sealed class FailedRunTests(TinyWorld world)
         ExpectReadableCheckpoint(output);
     }
 
-    [Fact]
-    public async Task Run_weightNotANumber_reason()
+    [Theory]
+    [InlineData("evaluation.mia=true", "diverged")]
+    [InlineData("evaluation.mia=false", "sensitivity")]
+    public async Task Run_weightNotANumber_reason(string setting, string named)
     {
         var model = world.NewPath("nan.safetensors");
         await File.WriteAllBytesAsync(model, WithNaN(await File.ReadAllBytesAsync(world.ModelPath, TestContext.Current.CancellationToken), "fc.weight"), TestContext.Current.CancellationToken);
         var output = world.NewPath("nan");
-        var arguments = world.Arguments(output, 2).ToList();
+        var arguments = world.Arguments(output, 2, settings: [setting]).ToList();
         arguments[arguments.IndexOf("--model") + 1] = model;
 
         var result = await CliProcess.RunAsync(arguments);
 
-        ExpectFailure(result, "sensitivity", "NaN");
+        ExpectFailure(result, named, "NaN");
         Assert.False(File.Exists(Path.Combine(output, "model.safetensors")));
     }
 

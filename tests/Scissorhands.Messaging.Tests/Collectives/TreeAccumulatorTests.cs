@@ -95,6 +95,9 @@ public sealed class TreeAccumulatorTests
         });
 
     [Fact]
+    public void TreeNode_in_a_message_is_level_and_index() => Assert.Equal("(2, 3)", $"{new TreeNode(2, 3)}");
+
+    [Fact]
     public void StepSet_forgets_nothing_it_holds_and_stays_small()
     {
         var steps = new StepSet();
