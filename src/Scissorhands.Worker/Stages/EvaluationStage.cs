@@ -3,6 +3,7 @@ using Scissorhands.Abstractions.Runs;
 using Scissorhands.Core.Evaluation;
 using Scissorhands.Data.Samples;
 using Scissorhands.Messaging.Collectives;
+using Scissorhands.Planning;
 using Scissorhands.Planning.Cut;
 
 namespace Scissorhands.Worker.Stages;
@@ -82,6 +83,12 @@ public sealed class EvaluationStage : IStageExecutor
                 [.. ranges.Select(r => new IndexRange(r.Samples.Start * sizeof(float), r.Samples.End * sizeof(float)))],
                 bytes).Wait(context.CancellationToken);
             MemoryMarshal.Cast<byte, float>(bytes).CopyTo(scores);
+        }
+
+        if (Array.FindIndex(scores, score => !float.IsFinite(score)) is >= 0 and var first)
+        {
+            throw new RunFailedException(
+                $"{context.Assignment.Stage}: the model's confidence in a {set} sample is {scores[first]}; its weights or outputs are not finite");
         }
 
         return scores;
