@@ -1,12 +1,18 @@
 using Scissorhands.Benchmarks.Membership;
+using Scissorhands.Benchmarks.Memory;
 using Scissorhands.Benchmarks.Projection;
 using Scissorhands.Benchmarks.Selection;
+using Scissorhands.Benchmarks.Steps;
+using Scissorhands.Benchmarks.Workers;
 
 var benchmarks = new SortedDictionary<string, Func<string[], int>>(StringComparer.Ordinal)
 {
     ["membership"] = MembershipBenchmark.Run,
+    ["memory"] = MemoryBenchmark.Run,
     ["projection"] = ProjectionBenchmark.Run,
     ["selection"] = SelectionBenchmark.Run,
+    ["steps"] = StepsBenchmark.Run,
+    ["workers"] = WorkersBenchmark.Run,
 };
 
 if (args.Length == 0 || !benchmarks.TryGetValue(args[0], out var benchmark))

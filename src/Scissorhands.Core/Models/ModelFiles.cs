@@ -97,14 +97,8 @@ public static class ModelFiles
                 s.Name,
                 s.Tensor.dtype == ScalarType.Int64 ? SafetensorsDType.I64 : SafetensorsDType.F32,
                 s.Tensor.shape,
-                destination => CopyTo(s.Tensor, destination)))],
+                destination => StateDict.Read(s.Tensor, destination, static (bytes, stream) => stream.Write(bytes))))],
             architecture is null ? null : new Dictionary<string, string> { [ArchitectureSpec.MetadataKey] = architecture.ToString() });
-    }
-
-    private static void CopyTo(Tensor tensor, Span<byte> destination)
-    {
-        using var scope = torch.NewDisposeScope();
-        tensor.detach().cpu().contiguous().bytes.CopyTo(destination);
     }
 
     private static ArchitectureSpec Specify(SafetensorsFile file, string path, string? architecture)

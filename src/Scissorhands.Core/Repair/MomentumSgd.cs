@@ -15,6 +15,7 @@ public sealed class MomentumSgd : IDisposable
     private readonly MovingSet _moving;
     private readonly double _momentum;
     private readonly double _weightDecay;
+    private readonly HostVector? _host;
     private readonly Tensor _velocity;
 
     /// <summary>Starts with zero momentum.</summary>
@@ -30,7 +31,8 @@ public sealed class MomentumSgd : IDisposable
         _moving = moving;
         _momentum = momentum;
         _weightDecay = weightDecay;
-        _velocity = torch.zeros(moving.Count, ScalarType.Float32, replica.Device).DetachFromDisposeScope();
+        _host = replica.Device.type == DeviceType.CPU ? new HostVector(moving.Count) : null;
+        _velocity = _host?.Tensor ?? torch.zeros(moving.Count, ScalarType.Float32, replica.Device).DetachFromDisposeScope();
     }
 
     /// <summary>Applies one step.</summary>
@@ -61,18 +63,35 @@ public sealed class MomentumSgd : IDisposable
         }
     }
 
-    /// <summary>Copies the momentum for a checkpoint.</summary>
-    /// <returns>One value a moving element.</returns>
-    public float[] Capture()
+    /// <summary>The momentum, for a checkpoint.</summary>
+    /// <returns>One value a moving element, valid until the next step; on the CPU the momentum's own memory.</returns>
+    public ReadOnlyMemory<float> Capture()
     {
+        if (_host is not null)
+        {
+            return _host.Memory;
+        }
+
         var values = new float[_moving.Count];
         TensorBytes.CopyTo(_velocity, values);
         return values;
     }
 
     /// <summary>Restores the momentum of a checkpoint.</summary>
-    /// <param name="values">Values of <see cref="Capture"/>.</param>
-    public void Restore(ReadOnlySpan<float> values) => TensorBytes.CopyFrom(values, _velocity);
+    /// <param name="read">Fills the span with the values of <see cref="Capture"/>.</param>
+    public void Restore(Action<Span<float>> read)
+    {
+        ArgumentNullException.ThrowIfNull(read);
+        if (_host is not null)
+        {
+            read(_host.Span);
+            return;
+        }
+
+        var values = new float[_moving.Count];
+        read(values);
+        TensorBytes.CopyFrom(values, _velocity);
+    }
 
     /// <inheritdoc />
     public void Dispose() => _velocity.Dispose();

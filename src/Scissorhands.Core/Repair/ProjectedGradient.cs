@@ -14,6 +14,7 @@ public sealed class ProjectedGradient : IDisposable
     private readonly IReadOnlyList<IndexRange> _segments;
     private readonly int _length;
     private readonly List<float[]> _memories = [];
+    private readonly Stack<float[]> _free = [];
     private double[,]? _gram;
 
     /// <summary>Prepares the projection.</summary>
@@ -30,19 +31,24 @@ public sealed class ProjectedGradient : IDisposable
     /// <summary>The memory gradients, each over the moving vector.</summary>
     public IReadOnlyList<float[]> Memories => _memories;
 
-    /// <summary>Adds a memory gradient; kept, not copied.</summary>
-    /// <param name="memory">Over the moving vector.</param>
-    public void Add(float[] memory)
+    /// <summary>Adds a memory gradient, in the place of one of the epoch before where there was one.</summary>
+    /// <returns>Over the moving vector, with arbitrary content: to be filled before the next projection.</returns>
+    public Span<float> Add()
     {
-        ArgumentNullException.ThrowIfNull(memory);
-        ArgumentOutOfRangeException.ThrowIfNotEqual(memory.Length, _length);
+        var memory = _free.TryPop(out var free) ? free : GC.AllocateUninitializedArray<float>(_length);
         _memories.Add(memory);
         _gram = null;
+        return memory;
     }
 
     /// <summary>Forgets the memories of an epoch.</summary>
     public void Clear()
     {
+        foreach (var memory in _memories)
+        {
+            _free.Push(memory);
+        }
+
         _memories.Clear();
         _gram = null;
     }
@@ -70,5 +76,9 @@ public sealed class ProjectedGradient : IDisposable
     }
 
     /// <inheritdoc />
-    public void Dispose() => Clear();
+    public void Dispose()
+    {
+        _memories.Clear();
+        _free.Clear();
+    }
 }

@@ -16,18 +16,20 @@ public sealed class SafetensorsFile : IDisposable
 
     private readonly FileStream _stream;
     private readonly long _dataStart;
-    private readonly string _path;
     private readonly Dictionary<string, SafetensorsEntry> _byName;
 
     private SafetensorsFile(string path, FileStream stream, long dataStart, IReadOnlyList<SafetensorsEntry> entries, IReadOnlyDictionary<string, string> metadata)
     {
-        _path = path;
+        Path = path;
         _stream = stream;
         _dataStart = dataStart;
         Entries = entries;
         Metadata = metadata;
         _byName = entries.ToDictionary(e => e.Name, StringComparer.Ordinal);
     }
+
+    /// <summary>The file.</summary>
+    public string Path { get; }
 
     /// <summary>The tensors, in the order of their data.</summary>
     public IReadOnlyList<SafetensorsEntry> Entries { get; }
@@ -72,7 +74,7 @@ public sealed class SafetensorsFile : IDisposable
     /// <returns>The entry.</returns>
     /// <exception cref="InputException">There is no such tensor.</exception>
     public SafetensorsEntry Find(string name) =>
-        _byName.TryGetValue(name, out var entry) ? entry : throw new InputException($"{_path}: tensor '{name}' is missing");
+        _byName.TryGetValue(name, out var entry) ? entry : throw new InputException($"{Path}: tensor '{name}' is missing");
 
     /// <summary>Reads a tensor's bytes. Thread-safe.</summary>
     /// <param name="entry">The tensor.</param>
@@ -82,7 +84,7 @@ public sealed class SafetensorsFile : IDisposable
         ArgumentNullException.ThrowIfNull(entry);
         if (destination.Length != entry.Length)
         {
-            throw new InputException($"{_path}: tensor '{entry.Name}' has {entry.Length} bytes where {destination.Length} are needed");
+            throw new InputException($"{Path}: tensor '{entry.Name}' has {entry.Length} bytes where {destination.Length} are needed");
         }
 
         var position = _dataStart + entry.Start;
@@ -91,7 +93,7 @@ public sealed class SafetensorsFile : IDisposable
             var read = RandomAccess.Read(_stream.SafeFileHandle, destination, position);
             if (read == 0)
             {
-                throw new InputException($"{_path}: ends within tensor '{entry.Name}'");
+                throw new InputException($"{Path}: ends within tensor '{entry.Name}'");
             }
 
             position += read;

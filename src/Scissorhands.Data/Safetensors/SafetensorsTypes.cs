@@ -66,13 +66,13 @@ public static class SafetensorsDTypes
 /// <param name="Length">Bytes.</param>
 public sealed record SafetensorsEntry(string Name, SafetensorsDType DType, IReadOnlyList<long> Shape, long Start, long Length);
 
-/// <summary>Copies a tensor's bytes, row-major and little-endian, to where they are written.</summary>
-/// <param name="destination">As long as the tensor.</param>
-public delegate void SafetensorsFill(Span<byte> destination);
+/// <summary>Writes a tensor's bytes, row-major and little-endian, all of them and no more.</summary>
+/// <param name="destination">Where to.</param>
+public delegate void SafetensorsContent(Stream destination);
 
 /// <summary>One tensor to write.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="DType">Element type.</param>
 /// <param name="Shape">Dimensions.</param>
-/// <param name="Fill">Gives its bytes.</param>
-public sealed record SafetensorsInput(string Name, SafetensorsDType DType, IReadOnlyList<long> Shape, SafetensorsFill Fill);
+/// <param name="Content">Writes its bytes.</param>
+public sealed record SafetensorsInput(string Name, SafetensorsDType DType, IReadOnlyList<long> Shape, SafetensorsContent Content);

@@ -28,9 +28,13 @@ public static class SafetensorsWriter
                 stream.Write(header);
                 foreach (var tensor in tensors)
                 {
-                    var bytes = new byte[LengthOf(tensor)];
-                    tensor.Fill(bytes);
-                    stream.Write(bytes);
+                    // Straight from the tensor's memory: a copy would be as large as the model.
+                    var end = stream.Position + LengthOf(tensor);
+                    tensor.Content(stream);
+                    if (stream.Position != end)
+                    {
+                        throw new InvalidOperationException($"Tensor '{tensor.Name}' wrote {stream.Position - end + LengthOf(tensor)} bytes, not {LengthOf(tensor)}");
+                    }
                 }
 
                 stream.Flush(flushToDisk: true);

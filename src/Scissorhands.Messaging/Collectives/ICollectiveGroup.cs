@@ -114,11 +114,13 @@ public interface ILeasedSum : IAsyncDisposable
     ICollectiveOperation Contribute(int leaf, ReadOnlyMemory<float> values);
 
     /// <summary>
-    /// A consistent copy of this rank's partial sums for a checkpoint: at most ceil(log2 leaves) + 1 of them where blocks
-    /// arrive in order. Their nodes tell which blocks they hold.
+    /// Shows this rank's partial sums for a checkpoint: at most ceil(log2 leaves) + 1 of them where blocks arrive in order.
+    /// Their nodes tell which blocks they hold. Contributions wait meanwhile, so what is seen is consistent without a copy.
     /// </summary>
-    /// <returns>The subtree sums, each of the owned range's length, as memory of the caller.</returns>
-    IReadOnlyList<SubtreeSum> Snapshot();
+    /// <typeparam name="T">What is made of them.</typeparam>
+    /// <param name="read">Receives the subtree sums, each of the owned range's length; their memory is valid during the call only.</param>
+    /// <returns>What <paramref name="read"/> returned.</returns>
+    T Snapshot<T>(Func<IReadOnlyList<SubtreeSum>, T> read);
 
     /// <summary>Completes when this rank's range holds the sum of all leaves.</summary>
     Task<ReadOnlyMemory<float>> Completion { get; }

@@ -198,12 +198,13 @@ internal sealed class InProcessLeasedSum
             return sum.Contribute(rank, leaf, values);
         }
 
-        public IReadOnlyList<SubtreeSum> Snapshot()
+        public T Snapshot<T>(Func<IReadOnlyList<SubtreeSum>, T> read)
         {
+            ArgumentNullException.ThrowIfNull(read);
             lock (_fold)
             {
                 ObjectDisposedException.ThrowIf(_disposed, typeof(ILeasedSum));
-                return [.. accumulator.Roots.Select(static r => r with { Values = r.Values.ToArray() })];
+                return read(accumulator.Roots);
             }
         }
 

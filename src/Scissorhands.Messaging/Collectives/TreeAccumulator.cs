@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Collections;
 using System.Numerics.Tensors;
 using Scissorhands.Planning.Cut;
@@ -7,23 +6,29 @@ namespace Scissorhands.Messaging.Collectives;
 
 /// <summary>
 /// Adds up leaves or subtrees of the fixed tree in whichever order they come: siblings are merged as soon as both are
-/// there, so that leaves in order leave at most ceil(log2 leaves) + 1 partial sums alive. Buffers come from the shared
-/// pool, because a worker folds its leaves anew in every step. Not thread-safe.
+/// there, so that leaves in order leave at most ceil(log2 leaves) + 1 partial sums alive. Buffers are kept for the next sum,
+/// because a worker folds its leaves anew in every step; a shared pool would round the length of a model's vector up to a
+/// power of two. Not thread-safe.
 /// </summary>
 public sealed class TreeAccumulator : IDisposable
 {
-    private readonly ReductionTree _tree;
     private readonly Dictionary<TreeNode, float[]> _partials = [];
-    private readonly BitArray _counted;
+    private readonly Stack<float[]> _free = [];
+    private readonly int _capacity;
+    private ReductionTree _tree;
+    private BitArray _counted;
     private int _length = -1;
     private bool _disposed;
 
     /// <summary>An empty sum.</summary>
     /// <param name="tree">The tree.</param>
-    public TreeAccumulator(ReductionTree tree)
+    /// <param name="capacity">Elements that buffers have at least, where sums of several lengths follow each other.</param>
+    public TreeAccumulator(ReductionTree tree, int capacity = 0)
     {
         ArgumentNullException.ThrowIfNull(tree);
+        ArgumentOutOfRangeException.ThrowIfNegative(capacity);
         _tree = tree;
+        _capacity = capacity;
         _counted = new BitArray(tree.Leaves);
     }
 
@@ -50,6 +55,23 @@ public sealed class TreeAccumulator : IDisposable
         IsComplete && !_disposed
             ? _partials[_tree.Root].AsMemory(0, _length)
             : throw new InvalidOperationException($"Only {CountedLeaves} of {_tree.Leaves} leaves have been counted.");
+
+    /// <summary>Begins another sum in the same memory.</summary>
+    /// <param name="tree">Its tree.</param>
+    public void Reset(ReductionTree tree)
+    {
+        ArgumentNullException.ThrowIfNull(tree);
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        foreach (var buffer in _partials.Values)
+        {
+            _free.Push(buffer);
+        }
+
+        _partials.Clear();
+        _tree = tree;
+        _counted = new BitArray(tree.Leaves);
+        CountedLeaves = 0;
+    }
 
     /// <summary>Whether a leaf has been counted.</summary>
     /// <param name="leaf">Index of the leaf.</param>
@@ -81,7 +103,12 @@ public sealed class TreeAccumulator : IDisposable
             throw new ArgumentException($"Node {TreeSum.Describe(node)} is not in the tree of {_tree.Leaves} leaves.", nameof(node));
         }
 
-        if (_length >= 0 && values.Length != _length)
+        if (_partials.Count == 0)
+        {
+            _length = values.Length;
+        }
+
+        if (values.Length != _length)
         {
             throw new ArgumentException($"Node {TreeSum.Describe(node)} has {values.Length} elements, not {_length}.", nameof(values));
         }
@@ -108,7 +135,6 @@ public sealed class TreeAccumulator : IDisposable
             _counted[leaf] = true;
         }
 
-        _length = values.Length;
         CountedLeaves += leaves.Count;
         node = RaiseLone(node);
         float[] sum;
@@ -121,14 +147,14 @@ public sealed class TreeAccumulator : IDisposable
         }
         else
         {
-            sum = ArrayPool<float>.Shared.Rent(_length);
+            sum = Rent();
             values.CopyTo(sum);
         }
 
         while (_tree.HasSibling(node) && _partials.Remove(node.Sibling, out other))
         {
             AddSiblings(node, sum.AsSpan(0, _length), other.AsSpan(0, _length));
-            ArrayPool<float>.Shared.Return(sum);
+            _free.Push(sum);
             sum = other;
             node = RaiseLone(node.Parent);
         }
@@ -141,12 +167,8 @@ public sealed class TreeAccumulator : IDisposable
     public void Dispose()
     {
         _disposed = true;
-        foreach (var buffer in _partials.Values)
-        {
-            ArrayPool<float>.Shared.Return(buffer);
-        }
-
         _partials.Clear();
+        _free.Clear();
     }
 
     /// <summary>The sum in the sibling's place.</summary>
@@ -161,6 +183,19 @@ public sealed class TreeAccumulator : IDisposable
         {
             TensorPrimitives.Add(sibling, values, sibling);
         }
+    }
+
+    private float[] Rent()
+    {
+        while (_free.TryPop(out var free))
+        {
+            if (free.Length >= _length)
+            {
+                return free;
+            }
+        }
+
+        return GC.AllocateUninitializedArray<float>(Math.Max(_length, _capacity));
     }
 
     private TreeNode RaiseLone(TreeNode node)

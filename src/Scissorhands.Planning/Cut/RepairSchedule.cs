@@ -18,6 +18,16 @@ public sealed record RepairStepCut(int Epoch, int Index, IReadOnlyList<SliceSamp
 {
     /// <summary>Whether the step takes a forget batch.</summary>
     public bool IsJoint => ForgetCount > 0;
+
+    /// <summary>The slices a worker computes.</summary>
+    /// <param name="rank">The worker.</param>
+    /// <param name="size">Number of workers.</param>
+    /// <returns>Leaves and their samples, ascending; empty for a worker without any.</returns>
+    public IReadOnlyList<(int Leaf, SliceSamples Slice)> HeldBy(int rank, int size)
+    {
+        var leaves = new ReductionTree(Slices.Count).Deal(rank, size);
+        return [.. Enumerable.Range(leaves.Start, leaves.Count).Select(leaf => (leaf, Slices[leaf]))];
+    }
 }
 
 /// <summary>

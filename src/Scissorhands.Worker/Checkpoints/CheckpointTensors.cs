@@ -8,11 +8,11 @@ internal static class CheckpointTensors
 {
     /// <summary>A float32 vector.</summary>
     public static SafetensorsInput Floats(string name, ReadOnlyMemory<float> values) =>
-        new(name, SafetensorsDType.F32, [values.Length], destination => MemoryMarshal.AsBytes(values.Span).CopyTo(destination));
+        new(name, SafetensorsDType.F32, [values.Length], destination => destination.Write(MemoryMarshal.AsBytes(values.Span)));
 
     /// <summary>An int64 vector.</summary>
     public static SafetensorsInput Integers(string name, long[] values) =>
-        new(name, SafetensorsDType.I64, [values.Length], destination => MemoryMarshal.AsBytes(values.AsSpan()).CopyTo(destination));
+        new(name, SafetensorsDType.I64, [values.Length], destination => destination.Write(MemoryMarshal.AsBytes(values.AsSpan())));
 
     /// <summary>Reads a float32 vector.</summary>
     public static float[] ReadFloats(SafetensorsFile file, string name)

@@ -15,7 +15,7 @@ public static class ParameterFiles
     public static void WriteMask(string path, ParameterTable table, byte[] mask)
     {
         ArgumentNullException.ThrowIfNull(table);
-        SafetensorsWriter.Write(path, [.. table.Slots.Select(s => new SafetensorsInput(s.Name, SafetensorsDType.U8, [.. s.Shape], destination => mask.AsSpan(s.Start, s.Count).CopyTo(destination)))], null);
+        SafetensorsWriter.Write(path, [.. table.Slots.Select(s => new SafetensorsInput(s.Name, SafetensorsDType.U8, [.. s.Shape], destination => destination.Write(mask.AsSpan(s.Start, s.Count))))], null);
     }
 
     /// <summary>Reads a mask.</summary>
@@ -48,6 +48,6 @@ public static class ParameterFiles
     public static void WriteFloats(string path, ParameterTable table, float[] values)
     {
         ArgumentNullException.ThrowIfNull(table);
-        SafetensorsWriter.Write(path, [.. table.Slots.Select(s => new SafetensorsInput(s.Name, SafetensorsDType.F32, [.. s.Shape], destination => MemoryMarshal.AsBytes(values.AsSpan(s.Start, s.Count)).CopyTo(destination)))], null);
+        SafetensorsWriter.Write(path, [.. table.Slots.Select(s => new SafetensorsInput(s.Name, SafetensorsDType.F32, [.. s.Shape], destination => destination.Write(MemoryMarshal.AsBytes(values.AsSpan(s.Start, s.Count)))))], null);
     }
 }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
 using Scissorhands.Data.Safetensors;
 using Scissorhands.Planning;
 using Scissorhands.Worker.Run;
@@ -8,7 +7,8 @@ namespace Scissorhands.Worker.Checkpoints;
 
 /// <summary>
 /// All that a repair needs to go on as if nothing had happened: step, weights, buffers, momentum and the epoch's memory
-/// gradients. One safetensors file, written beside, flushed, read back and renamed; the one before is kept until then.
+/// gradients. One safetensors file, written beside, flushed and renamed; the one before is kept until then. The vectors
+/// are as large as the model, so writing and reading go without copies of them.
 /// </summary>
 /// <param name="Steps">Steps done, of the whole stage.</param>
 /// <param name="Weights">The weights [n].</param>
@@ -16,7 +16,13 @@ namespace Scissorhands.Worker.Checkpoints;
 /// <param name="Integers">The int64 buffers.</param>
 /// <param name="Momentum">The momentum over the moving set.</param>
 /// <param name="Memories">The memory gradients of the epoch of step <paramref name="Steps"/>; none at an epoch's start.</param>
-public sealed record RepairCheckpoint(int Steps, float[] Weights, float[] Buffers, long[] Integers, float[] Momentum, IReadOnlyList<float[]> Memories)
+public sealed record RepairCheckpoint(
+    int Steps,
+    ReadOnlyMemory<float> Weights,
+    ReadOnlyMemory<float> Buffers,
+    long[] Integers,
+    ReadOnlyMemory<float> Momentum,
+    IReadOnlyList<float[]> Memories)
 {
     private const string Pattern = "repair-*.safetensors";
 
@@ -49,30 +55,6 @@ public sealed record RepairCheckpoint(int Steps, float[] Weights, float[] Buffer
             ["memories"] = Memories.Count.ToString(CultureInfo.InvariantCulture),
         });
         return name;
-    }
-
-    /// <summary>Reads a checkpoint.</summary>
-    /// <param name="folder">The run's folder.</param>
-    /// <param name="name">Its name.</param>
-    /// <param name="planHash">Hash of the plan it must belong to.</param>
-    /// <returns>The checkpoint.</returns>
-    public static RepairCheckpoint Read(RunFolder folder, string name, string planHash)
-    {
-        ArgumentNullException.ThrowIfNull(folder);
-        using var file = SafetensorsFile.Open(folder.Work(name));
-        if (file.Metadata.GetValueOrDefault("plan") != planHash)
-        {
-            throw new InputException($"{folder.Work(name)}: belongs to another plan; start in an empty folder");
-        }
-
-        var memories = int.Parse(file.Metadata["memories"], CultureInfo.InvariantCulture);
-        return new RepairCheckpoint(
-            int.Parse(file.Metadata["steps"], CultureInfo.InvariantCulture),
-            CheckpointTensors.ReadFloats(file, "weights"),
-            CheckpointTensors.ReadFloats(file, "buffers"),
-            CheckpointTensors.ReadIntegers(file, "integers"),
-            CheckpointTensors.ReadFloats(file, "momentum"),
-            [.. Enumerable.Range(0, memories).Select(i => CheckpointTensors.ReadFloats(file, $"memory.{i}"))]);
     }
 
     /// <summary>Deletes all repair checkpoints but two.</summary>

@@ -5,6 +5,7 @@ using Scissorhands.Messaging.Collectives;
 using Scissorhands.Planning;
 using Scissorhands.Worker.Checkpoints;
 using Scissorhands.Worker.Stages;
+using Scissorhands.Worker.Stages.Repair;
 using TorchSharp;
 
 namespace Scissorhands.Worker.Run;
@@ -95,10 +96,8 @@ public sealed class RunWorker
         if (stage > RunStage.Repair && context.Model.Moment != ModelMoment.Repaired)
         {
             var name = context.Assignment.Checkpoint ?? throw new RunFailedException($"{stage} needs the repair's last checkpoint, and the run's state names none");
-            var checkpoint = RepairCheckpoint.Read(_folder, name, _planHash);
-            checkpoint.Weights.CopyTo(context.Replica.HostWeights.Span);
-            context.Replica.WeightsToDevice();
-            context.Replica.RestoreBuffers(new BufferState(checkpoint.Buffers, checkpoint.Integers));
+            using var checkpoint = RepairCheckpointReader.Open(_folder, name, _planHash);
+            checkpoint.RestoreModel(context.Replica);
             context.Model.MarkRepaired();
         }
     }

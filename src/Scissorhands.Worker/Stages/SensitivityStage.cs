@@ -18,41 +18,11 @@ public sealed class SensitivityStage : IStageExecutor
     public string? Execute(StageContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
-        var inputs = context.Inputs;
-        var cancellation = context.CancellationToken;
-        var blocks = inputs.SensitivityBlocks.Count;
-        var n = context.Replica.Parameters.Count;
-        var restored = context.Assignment.Checkpoint is { } name
-            ? SensitivityCheckpoint.Read(context.Folder, name, n, context.Group.Rank, context.Group.Size)
-            : [];
-        var sum = context.Group.OpenLeasedSum(new OperationKey("sensitivity", 0), blocks, n, restored);
+        var sum = Open(context);
         try
         {
-            using var block = new BlockSensitivity(context.Replica, inputs.Task);
-            while (true)
-            {
-                var lease = context.Link.LeaseAsync(context.Assignment.Generation, cancellation).AsTask().GetAwaiter().GetResult();
-                if (lease.Kind == LeaseKind.Done)
-                {
-                    break;
-                }
-
-                if (lease.Kind == LeaseKind.Stop)
-                {
-                    throw new OperationCanceledException(context.StopRequested);
-                }
-
-                if (lease.Kind == LeaseKind.Checkpoint)
-                {
-                    MakeDurable(context, sum, lease.Block);
-                    continue;
-                }
-
-                Compute(context, block, lease.Block);
-                sum.Contribute(lease.Block, block.Host.Memory).Wait(cancellation);
-            }
-
-            context.Model.OwnedSums = sum.Completion.WaitAsync(cancellation).GetAwaiter().GetResult().ToArray();
+            WorkOffLeases(context, sum);
+            context.Model.OwnedSums = sum.Completion.WaitAsync(context.CancellationToken).GetAwaiter().GetResult().ToArray();
         }
         finally
         {
@@ -60,6 +30,38 @@ public sealed class SensitivityStage : IStageExecutor
         }
 
         return null;
+    }
+
+    private static ILeasedSum Open(StageContext context)
+    {
+        var n = context.Replica.Parameters.Count;
+        var restored = context.Assignment.Checkpoint is { } name
+            ? SensitivityCheckpoint.Read(context.Folder, name, n, context.Group.Rank, context.Group.Size)
+            : [];
+        return context.Group.OpenLeasedSum(new OperationKey("sensitivity", 0), context.Inputs.SensitivityBlocks.Count, n, restored);
+    }
+
+    private static void WorkOffLeases(StageContext context, ILeasedSum sum)
+    {
+        using var block = new BlockSensitivity(context.Replica, context.Inputs.Task);
+        while (true)
+        {
+            var lease = context.Link.LeaseAsync(context.Assignment.Generation, context.CancellationToken).AsTask().GetAwaiter().GetResult();
+            switch (lease.Kind)
+            {
+                case LeaseKind.Done:
+                    return;
+                case LeaseKind.Stop:
+                    throw new OperationCanceledException(context.StopRequested);
+                case LeaseKind.Checkpoint:
+                    MakeDurable(context, sum, lease.Block);
+                    break;
+                default:
+                    Compute(context, block, lease.Block);
+                    sum.Contribute(lease.Block, block.Host.Memory).Wait(context.CancellationToken);
+                    break;
+            }
+        }
     }
 
     private static void Compute(StageContext context, BlockSensitivity block, int index)
@@ -90,7 +92,11 @@ public sealed class SensitivityStage : IStageExecutor
         // Quiet first: no block of this window may still be on its way to an owner.
         context.Group.Barrier(new OperationKey("sensitivity-quiet", blocks)).Wait(context.CancellationToken);
         var name = SensitivityCheckpoint.NameOf(blocks, context.Group.Size);
-        SensitivityCheckpoint.Write(context.Folder, name, context.Group.Rank, context.Replica.Parameters.Count, sum.Snapshot());
+        sum.Snapshot(partials =>
+        {
+            SensitivityCheckpoint.Write(context.Folder, name, context.Group.Rank, context.Replica.Parameters.Count, partials);
+            return partials.Count;
+        });
         context.Report(new CheckpointWritten(context.Assignment.RunId, context.Assignment.Generation, context.Group.Rank, RunStage.Sensitivity, blocks, name));
 
         // No lease of the next window is asked for before the coordinator has heard of every range.

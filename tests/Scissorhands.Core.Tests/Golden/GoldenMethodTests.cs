@@ -81,7 +81,7 @@ public sealed class GoldenMethodTests
         using var projection = new ProjectedGradient(options, TrimScope.Projected(options, replica.Parameters), replica.Parameters.Count);
         for (var i = 0; i < 3; i++)
         {
-            projection.Add(TakeMemory(golden, replica, i));
+            TakeMemory(golden, replica, i).CopyTo(projection.Add());
         }
 
         var slice = new SliceGradient(replica, new ClassificationTask());

@@ -144,17 +144,23 @@ public sealed class SafetensorsTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(3)]
+    [InlineData(5)]
+    public void Write_TensorGivesAnotherLengthThanItsShape_NoFile(int bytes)
+    {
+        var path = _folder["wrong.safetensors"];
+        var error = Assert.Throws<InvalidOperationException>(() =>
+            SafetensorsWriter.Write(path, [new SafetensorsInput("weight", SafetensorsDType.F32, [1], d => d.Write(new byte[bytes]))], null));
+        Assert.Contains("'weight'", error.Message, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFiles(Path.GetDirectoryName(path)!, "wrong*"));
+    }
+
     private void Write(string name) => SafetensorsWriter.Write(
         _folder[name],
         [
-            new SafetensorsInput("weight", SafetensorsDType.F32, [2, 3], d =>
-            {
-                for (var i = 0; i < d.Length; i++)
-                {
-                    d[i] = (byte)i;
-                }
-            }),
-            new SafetensorsInput("count", SafetensorsDType.I64, [], d => BinaryPrimitives.WriteInt64LittleEndian(d, 42)),
+            new SafetensorsInput("weight", SafetensorsDType.F32, [2, 3], d => d.Write([.. Enumerable.Range(0, 24).Select(i => (byte)i)])),
+            new SafetensorsInput("count", SafetensorsDType.I64, [], d => d.Write([42, 0, 0, 0, 0, 0, 0, 0])),
             new SafetensorsInput("empty", SafetensorsDType.F32, [0, 4], _ => { }),
         ],
         new Dictionary<string, string> { ["kind"] = "yes" });

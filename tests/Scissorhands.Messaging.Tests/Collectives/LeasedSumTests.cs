@@ -56,7 +56,7 @@ public sealed class LeasedSumTests
                     before[leaf % ranks].Contribute(leaf, leaves[leaf]).Wait(TestContext.Current.CancellationToken);
                 }
 
-                var states = before.Select(static s => new LeasedSumState(s.Owned, s.Snapshot())).ToArray();
+                var states = before.Select(static s => new LeasedSumState(s.Owned, s.Snapshot(TreeSamples.Copy))).ToArray();
                 var dealt = LeasedSumState.Reshard(length, states, ranksAfter);
                 var after = InProcessGroup.Create("run", 2, ranksAfter)
                     .Select(g => g.OpenLeasedSum(Key, leafCount, length, dealt[g.Rank].Partials)).ToArray();
@@ -74,19 +74,26 @@ public sealed class LeasedSumTests
             iter: 60);
 
     [Fact]
-    public void Snapshot_of_blocks_in_order_is_small_and_stays_as_it_was()
+    public async Task Snapshot_of_blocks_in_order_is_small_and_holds_up_contributions()
     {
         var sum = InProcessGroup.Create("run", 1, 1)[0].OpenLeasedSum(Key, 100, 4, []);
         for (var leaf = 0; leaf < 99; leaf++)
         {
             sum.Contribute(leaf, new float[] { leaf, 1, 1, 1 }).Wait(TestContext.Current.CancellationToken);
-            Assert.InRange(sum.Snapshot().Count, 1, 8);
+            Assert.InRange(sum.Snapshot(static s => s.Count), 1, 8);
         }
 
-        var snapshot = sum.Snapshot();
-        var copy = snapshot.Select(static s => s.Values.ToArray()).ToArray();
-        sum.Contribute(99, new float[4]).Wait(TestContext.Current.CancellationToken);
-        Assert.Equal(copy, snapshot.Select(static s => s.Values.ToArray()));
+        // A contribution that comes meanwhile must not change what is being read.
+        var last = sum.Snapshot(snapshot =>
+        {
+            var before = TreeSamples.Copy(snapshot);
+            var contribution = Task.Run(() => sum.Contribute(99, new float[] { 1, 1, 1, 1 }));
+            var after = TreeSamples.Copy(snapshot);
+            Assert.Equal(before.Select(static s => s.Values.ToArray()), after.Select(static s => s.Values.ToArray()));
+            Assert.False(sum.Completion.IsCompleted);
+            return contribution;
+        });
+        (await last).Wait(TestContext.Current.CancellationToken);
         Assert.True(sum.Completion.IsCompletedSuccessfully);
     }
 

@@ -95,6 +95,31 @@ public sealed class TreeAccumulatorTests
         });
 
     [Fact]
+    public void Reset_next_sums_need_no_new_vectors()
+    {
+        const int Length = 100_000;
+        var values = new float[Length];
+        using var accumulator = new TreeAccumulator(new ReductionTree(8), Length);
+        void Fold(int length)
+        {
+            accumulator.Reset(new ReductionTree(8));
+            for (var leaf = 0; leaf < 8; leaf++)
+            {
+                accumulator.Add(new TreeNode(0, leaf), values.AsSpan(0, length));
+            }
+
+            Assert.Equal(length, accumulator.Sum.Length);
+        }
+
+        Fold(Length / 2);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Fold(Length);
+        Fold(Length / 3);
+        Fold(Length);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, Length);
+    }
+
+    [Fact]
     public void TreeNode_in_a_message_is_level_and_index() => Assert.Equal("(2, 3)", $"{new TreeNode(2, 3)}");
 
     [Fact]

@@ -12,6 +12,9 @@ internal static class TreeSamples
         return [.. Enumerable.Range(0, leaves).Select(_ => Enumerable.Range(0, length).Select(_ => Value(random)).ToArray())];
     }
 
+    internal static IReadOnlyList<SubtreeSum> Copy(IReadOnlyList<SubtreeSum> sums) =>
+        [.. sums.Select(static s => s with { Values = s.Values.ToArray() })];
+
     /// <summary>Plain reference: recursion over the tree, element by element.</summary>
     internal static float[] Sum(float[][] leaves)
     {

@@ -57,15 +57,18 @@ public sealed class SensitivityCheckpointTests : IDisposable
     [Fact]
     public void RepairCheckpoint_WrittenAndRead_IsEqualAndRefusesAnotherPlan()
     {
-        var written = new RepairCheckpoint(7, [1, 2, 3], [4], [5, 6], [7, 8, 9], [[10, 11, 12]]);
+        float[] momentum = [7, 8, 9];
+        var written = new RepairCheckpoint(7, new float[] { 1, 2, 3 }, new float[] { 4 }, [5, 6], momentum, [[10, 11, 12]]);
         var name = written.Write(_folder, "plan-a");
-        var read = RepairCheckpoint.Read(_folder, name, "plan-a");
-        Assert.Equal(7, read.Steps);
-        Assert.Equal(written.Weights, read.Weights);
-        Assert.Equal(written.Integers, read.Integers);
-        Assert.Equal(written.Momentum, read.Momentum);
-        Assert.Equal(written.Memories[0], read.Memories[0]);
-        Assert.Contains("another plan", Assert.Throws<Planning.InputException>(() => RepairCheckpoint.Read(_folder, name, "plan-b")).Message, StringComparison.Ordinal);
+        using var read = RepairCheckpointReader.Open(_folder, name, "plan-a");
+        Assert.Equal((7, 1), (read.Steps, read.Memories));
+        var values = new float[3];
+        read.ReadMomentum(values);
+        Assert.Equal(momentum, values);
+        read.ReadMemory(0, values);
+        Assert.Equal(written.Memories[0], values);
+        Assert.Contains("'momentum'", Assert.Throws<Planning.InputException>(() => read.ReadMomentum(new float[4])).Message, StringComparison.Ordinal);
+        Assert.Contains("another plan", Assert.Throws<Planning.InputException>(() => RepairCheckpointReader.Open(_folder, name, "plan-b")).Message, StringComparison.Ordinal);
     }
 
     private static float[] Values(IndexRange range, int node) => [.. Enumerable.Range(range.Start, range.Count).Select(i => (i * 2f) + node)];

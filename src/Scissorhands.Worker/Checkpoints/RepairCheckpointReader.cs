@@ -1,0 +1,94 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Scissorhands.Core.Replica;
+using Scissorhands.Data.Safetensors;
+using Scissorhands.Planning;
+using Scissorhands.Worker.Run;
+
+namespace Scissorhands.Worker.Checkpoints;
+
+/// <summary>Reads a <see cref="RepairCheckpoint"/> straight to where its vectors belong.</summary>
+public sealed class RepairCheckpointReader : IDisposable
+{
+    private readonly SafetensorsFile _file;
+
+    private RepairCheckpointReader(SafetensorsFile file, int steps, int memories)
+    {
+        _file = file;
+        Steps = steps;
+        Memories = memories;
+    }
+
+    /// <summary>Steps done, of the whole stage.</summary>
+    public int Steps { get; }
+
+    /// <summary>Memory gradients it holds.</summary>
+    public int Memories { get; }
+
+    /// <summary>Opens a checkpoint.</summary>
+    /// <param name="folder">The run's folder.</param>
+    /// <param name="name">Its name.</param>
+    /// <param name="planHash">Hash of the plan it must belong to.</param>
+    /// <returns>The checkpoint; the caller disposes it.</returns>
+    /// <exception cref="InputException">It is damaged, or belongs to another plan.</exception>
+    public static RepairCheckpointReader Open(RunFolder folder, string name, string planHash)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        var file = SafetensorsFile.Open(folder.Work(name));
+        try
+        {
+            if (file.Metadata.GetValueOrDefault("plan") != planHash)
+            {
+                throw new InputException($"{folder.Work(name)}: belongs to another plan; start in an empty folder");
+            }
+
+            return new RepairCheckpointReader(file, Number(file, "steps"), Number(file, "memories"));
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Sets weights and buffers of a replica.</summary>
+    /// <param name="replica">The model.</param>
+    public void RestoreModel(ModelReplica replica)
+    {
+        ArgumentNullException.ThrowIfNull(replica);
+        ReadInto("weights", replica.HostWeights.Span);
+        replica.WeightsToDevice();
+        var buffers = new float[replica.FloatBufferCount];
+        ReadInto("buffers", buffers);
+        replica.RestoreBuffers(new BufferState(buffers, CheckpointTensors.ReadIntegers(_file, "integers")));
+    }
+
+    /// <summary>Reads the momentum.</summary>
+    /// <param name="destination">One element a moving parameter.</param>
+    public void ReadMomentum(Span<float> destination) => ReadInto("momentum", destination);
+
+    /// <summary>Reads a memory gradient.</summary>
+    /// <param name="index">Its index, below <see cref="Memories"/>.</param>
+    /// <param name="destination">One element a moving parameter.</param>
+    public void ReadMemory(int index, Span<float> destination) => ReadInto(string.Create(CultureInfo.InvariantCulture, $"memory.{index}"), destination);
+
+    /// <inheritdoc />
+    public void Dispose() => _file.Dispose();
+
+    private static int Number(SafetensorsFile file, string key) =>
+        int.TryParse(file.Metadata.GetValueOrDefault(key), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            ? number
+            : throw new InputException($"{file.Path}: '{key}' is missing from the checkpoint or not a number");
+
+    private void ReadInto(string name, Span<float> destination)
+    {
+        var entry = _file.Find(name);
+        var bytes = MemoryMarshal.AsBytes(destination);
+        if (entry.DType != SafetensorsDType.F32 || entry.Length != bytes.Length)
+        {
+            throw new InputException($"{_file.Path}: tensor '{name}' has {entry.Length} bytes where the model needs {bytes.Length}");
+        }
+
+        _file.ReadInto(entry, bytes);
+    }
+}

@@ -1,0 +1,116 @@
+using Scissorhands.Abstractions.Runs;
+using Scissorhands.Core.TensorMemory;
+using Scissorhands.Messaging.Collectives;
+using Scissorhands.Planning;
+using Scissorhands.Planning.Cut;
+using Scissorhands.Worker.Checkpoints;
+
+namespace Scissorhands.Worker.Stages.Repair;
+
+/// <summary>Makes the repair's progress durable, and takes it up again.</summary>
+internal sealed class RepairPersistence
+{
+    private const int HashBytes = 32;
+
+    private readonly StageContext _context;
+    private readonly RepairVectors _vectors;
+    private readonly string _planHash;
+
+    /// <summary>Prepares.</summary>
+    /// <param name="context">The stage's context.</param>
+    /// <param name="vectors">What checkpoints hold besides the model.</param>
+    /// <param name="planHash">Hash of the plan, written into checkpoints.</param>
+    public RepairPersistence(StageContext context, RepairVectors vectors, string planHash)
+    {
+        _context = context;
+        _vectors = vectors;
+        _planHash = planHash;
+    }
+
+    /// <summary>The newest checkpoint, or null.</summary>
+    public string? Last { get; private set; }
+
+    /// <summary>Takes up the checkpoint that the assignment names.</summary>
+    /// <returns>Steps done; 0 where there is none.</returns>
+    public int Restore()
+    {
+        if (_context.Assignment.Checkpoint is not { } name)
+        {
+            return 0;
+        }
+
+        using var checkpoint = RepairCheckpointReader.Open(_context.Folder, name, _planHash);
+        checkpoint.RestoreModel(_context.Replica);
+        _vectors.Optimizer.Restore(checkpoint.ReadMomentum);
+        for (var i = 0; i < checkpoint.Memories; i++)
+        {
+            checkpoint.ReadMemory(i, _vectors.Projection.Add());
+        }
+
+        Last = name;
+        return checkpoint.Steps;
+    }
+
+    /// <summary>Writes a checkpoint, unless the newest already is of this step. All ranks call it together.</summary>
+    /// <param name="done">Steps done.</param>
+    public void Write(int done)
+    {
+        // Every rank comes to the same answer: none may meet the others alone.
+        var name = RepairCheckpoint.NameOf(done);
+        if (Last == name)
+        {
+            return;
+        }
+
+        CheckReplicasAgree(done);
+        var previous = Last;
+        Last = name;
+        if (!_context.IsFirst)
+        {
+            return;
+        }
+
+        var replica = _context.Replica;
+        if (replica.HostWeights.Span.ContainsAnyExceptInRange(float.MinValue, float.MaxValue))
+        {
+            throw new RunFailedException($"repair: a weight is not finite after step {done}; the last checkpoint is {previous ?? "none"}; a smaller repair.lr may help");
+        }
+
+        var buffers = replica.CaptureBuffers();
+        var steps = _context.Inputs.Schedule.StepsPerEpoch;
+        var atEpochStart = steps == 0 || done % steps == 0;
+        var checkpoint = new RepairCheckpoint(
+            done,
+            replica.HostWeights.Memory,
+            buffers.Floats,
+            buffers.Integers,
+            _vectors.Optimizer.Capture(),
+            atEpochStart ? [] : _vectors.Projection.Memories);
+        checkpoint.Write(_context.Folder, _planHash);
+        _context.Report(new CheckpointWritten(_context.Assignment.RunId, _context.Assignment.Generation, _context.Group.Rank, RunStage.Repair, done, name));
+        RepairCheckpoint.DeleteOthers(_context.Folder, name, previous);
+    }
+
+    /// <summary>Replicas that have drifted apart must never become one model.</summary>
+    private void CheckReplicasAgree(int done)
+    {
+        var group = _context.Group;
+        _context.Replica.WeightsToHost();
+        if (group.Size == 1)
+        {
+            return;
+        }
+
+        var hashes = new byte[group.Size * HashBytes];
+        _context.Replica.StateHash().CopyTo(hashes, group.Rank * HashBytes);
+        group.AllGather(new OperationKey("state-hash", done), [.. Enumerable.Range(0, group.Size).Select(r => new IndexRange(r * HashBytes, (r + 1) * HashBytes))], hashes)
+            .Wait(_context.CancellationToken);
+        for (var rank = 1; rank < group.Size; rank++)
+        {
+            if (!hashes.AsSpan(0, HashBytes).SequenceEqual(hashes.AsSpan(rank * HashBytes, HashBytes)))
+            {
+                throw new RunFailedException($"repair: after step {done} the replicas of workers 0 and {rank} differ; this is a defect or faulty hardware, the last checkpoint is {Last ?? "none"}");
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+using System.Runtime.InteropServices;
+using Scissorhands.Abstractions.Runs;
+using Scissorhands.Core.Repair;
+using Scissorhands.Core.Replica;
+using Scissorhands.Data.Samples;
+using Scissorhands.Messaging.Collectives;
+using Scissorhands.Planning;
+using Scissorhands.Planning.Cut;
+
+namespace Scissorhands.Worker.Stages.Repair;
+
+/// <summary>
+/// One repair step: the slices held, one after the other, the all-reduce along the fixed tree, the projection, the update.
+/// After the all-reduce every rank computes the same from the same.
+/// </summary>
+internal sealed class RepairStep
+{
+    private readonly StageContext _context;
+    private readonly RepairVectors _vectors;
+    private readonly SliceGradient _slice;
+
+    /// <summary>Prepares.</summary>
+    /// <param name="context">The stage's context.</param>
+    /// <param name="vectors">The vectors a step works in.</param>
+    public RepairStep(StageContext context, RepairVectors vectors)
+    {
+        _context = context;
+        _vectors = vectors;
+        _slice = new SliceGradient(context.Replica, context.Inputs.Task);
+    }
+
+    /// <summary>What the stream of an epoch must be asked for, in the order in which steps take it.</summary>
+    /// <param name="slice">A slice held.</param>
+    /// <param name="epoch">The epoch, which augmentation follows.</param>
+    /// <returns>The batches.</returns>
+    public static IEnumerable<BatchRequest> Requests(SliceSamples slice, int epoch)
+    {
+        if (!slice.Retain.IsEmpty)
+        {
+            yield return new BatchRequest(slice.Retain.ToArray(), epoch);
+        }
+
+        if (!slice.Forget.IsEmpty)
+        {
+            yield return new BatchRequest(slice.Forget.ToArray(), epoch);
+        }
+    }
+
+    /// <summary>Does a step.</summary>
+    /// <param name="step">The step's cut.</param>
+    /// <param name="index">Step of the whole stage, from 0.</param>
+    /// <param name="lastCheckpoint">Named where the step fails, or null.</param>
+    /// <param name="stream">The epoch's batches.</param>
+    /// <returns>Whether any worker was asked to stop: all learn it in the same step.</returns>
+    public bool Run(RepairStepCut step, int index, string? lastCheckpoint, IBatchStream stream)
+    {
+        var configuration = _context.Inputs.Configuration;
+        var replica = _context.Replica;
+        var start = replica.CaptureBuffers();
+        var integers = ComputeSlices(step, start, stream);
+        _context.Group.AllReduce(new OperationKey("gradient", index), step.Slices.Count, _vectors.Fold.Roots, _vectors.Exchange.Memory).Wait(_context.CancellationToken);
+        MoveBuffers(start, integers ?? start.Integers, step, index);
+        var totals = _vectors.Totals;
+        double retainLoss = totals[StepTotals.RetainLoss], forgetLoss = totals[StepTotals.ForgetLoss];
+        double retainAccuracy = totals[StepTotals.RetainAccuracy], forgetAccuracy = totals[StepTotals.ForgetAccuracy];
+        var stop = totals[StepTotals.Stop] > 0;
+        if (!double.IsFinite(retainLoss) || !double.IsFinite(forgetLoss))
+        {
+            var last = lastCheckpoint is null ? "there is no checkpoint yet" : $"the last checkpoint is {lastCheckpoint}";
+            throw new RunFailedException($"repair: the loss became {(double.IsFinite(retainLoss) ? forgetLoss : retainLoss)} at step {index} (epoch {step.Epoch}); {last}; a smaller repair.lr or repair.lambda may help");
+        }
+
+        var projected = step.IsJoint && step.Index % configuration.Projection.Every == 0 && _vectors.Projection.Project(_vectors.Exchange.Span[.._vectors.Moving.Count]);
+        var rate = _context.Inputs.Schedule.LearningRate(configuration.Repair, step.Epoch, step.Index);
+        _vectors.Optimizer.Step(_vectors.Exchange, rate);
+        if (_context.IsFirst)
+        {
+            var assignment = _context.Assignment;
+            _context.Report(new StepDone(
+                assignment.RunId,
+                assignment.Generation,
+                _context.Group.Rank,
+                index,
+                step.Epoch,
+                retainLoss,
+                step.IsJoint ? forgetLoss : null,
+                retainAccuracy,
+                step.IsJoint ? forgetAccuracy : null,
+                rate,
+                projected));
+            _context.Progress(index + 1, _context.Inputs.Schedule.TotalSteps, "steps", retainLoss);
+        }
+
+        return stop;
+    }
+
+    /// <summary>Folds the leaves held; returns the int64 buffers after slice 0, where this worker holds it.</summary>
+    private long[]? ComputeSlices(RepairStepCut step, BufferState start, IBatchStream stream)
+    {
+        var replica = _context.Replica;
+        var task = _context.Inputs.Task;
+        var held = step.HeldBy(_context.Group.Rank, _context.Group.Size);
+        long[]? integers = null;
+        _vectors.Fold.Begin(step.Slices.Count, held.Count);
+        var moved = false;
+        foreach (var (leaf, slice) in held)
+        {
+            if (moved)
+            {
+                // Every slice starts from the buffers of the step's start, whoever computed the one before.
+                replica.RestoreBuffers(start);
+            }
+
+            using var retain = slice.Retain.IsEmpty ? null : BatchRunner.Take(stream, task, replica.Device, _context.CancellationToken);
+            using var forget = slice.Forget.IsEmpty ? null : BatchRunner.Take(stream, task, replica.Device, _context.CancellationToken);
+            _slice.Compute(retain, forget, step.RetainCount, step.ForgetCount, _context.Inputs.Configuration.Repair.Lambda, start, new ForwardKey("", step.Epoch, step.Index, leaf));
+            if (leaf == 0)
+            {
+                integers = replica.ReadIntegers();
+            }
+
+            replica.HostGradient.Span[^(StepTotals.Length - StepTotals.Stop)] = _context.StopRequested.IsCancellationRequested ? 1 : 0;
+            _vectors.Pack();
+            _vectors.Fold.Add(leaf, _vectors.Exchange.Memory);
+            moved = true;
+        }
+
+        return integers;
+    }
+
+    private void MoveBuffers(BufferState start, long[] integers, RepairStepCut step, int index)
+    {
+        var group = _context.Group;
+        if (group.Size > 1 && integers.Length > 0)
+        {
+            // Integers (batch counters) are not averaged: those of slice 0 count, wherever it was computed.
+            var holder = Enumerable.Range(0, group.Size).First(rank => new ReductionTree(step.Slices.Count).Deal(rank, group.Size) is { Start: 0, Count: > 0 });
+            var bytes = MemoryMarshal.AsBytes(integers.AsSpan()).ToArray();
+            group.Broadcast(new OperationKey("integers", index), holder, bytes).Wait(_context.CancellationToken);
+            integers = MemoryMarshal.Cast<byte, long>(bytes).ToArray();
+        }
+
+        var change = _vectors.BufferChange;
+        for (var i = 0; i < start.Floats.Length; i++)
+        {
+            start.Floats[i] += change[i];
+        }
+
+        _context.Replica.RestoreBuffers(new BufferState(start.Floats, integers));
+    }
+}
