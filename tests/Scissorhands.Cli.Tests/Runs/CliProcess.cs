@@ -19,22 +19,24 @@ public sealed class CliProcess : IAsyncDisposable
     private readonly Task<string> _errors;
     private readonly CancellationTokenSource _limit;
 
-    private CliProcess(Process process)
+    private CliProcess(Process process, TimeSpan limit)
     {
         _process = process;
         _limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        _limit.CancelAfter(Limit);
+        _limit.CancelAfter(limit);
         _errors = process.StandardError.ReadToEndAsync(CancellationToken.None);
     }
 
     public static string Executable { get; } = Find();
 
-    public static CliProcess Start(IEnumerable<string> arguments) =>
-        new(Process.Start(new ProcessStartInfo(Executable, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!);
+    public static CliProcess Start(IEnumerable<string> arguments, string? folder = null, TimeSpan? limit = null) =>
+        new(
+            Process.Start(new ProcessStartInfo(Executable, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = folder ?? "" })!,
+            limit ?? Limit);
 
-    public static async Task<CliResult> RunAsync(IEnumerable<string> arguments)
+    public static async Task<CliResult> RunAsync(IEnumerable<string> arguments, string? folder = null, TimeSpan? limit = null)
     {
-        await using var process = Start(arguments);
+        await using var process = Start(arguments, folder, limit);
         return await process.FinishAsync();
     }
 

@@ -28,7 +28,7 @@ public sealed class TorchScriptTests(TinyWorld world)
     [Fact]
     public async Task Run_torchScript_sameForTwoWorkersAndForPyTorch()
     {
-        var model = FindGolden("model.pt");
+        var model = RepositoryFiles.FindShared("golden", "model.pt");
         Assert.SkipUnless(model is not null, "shared/golden/model.pt is not here");
         var train = world.NewPath("train.tar");
         var test = world.NewPath("test.tar");
@@ -53,20 +53,6 @@ public sealed class TorchScriptTests(TinyWorld world)
             TinyData.Png(TinyData.Pixels(i, i % Classes, Size), Size),
             i % 4 == 0 ? (predictions![i] + 1) % Classes : predictions![i])));
         Assert.Equal(75, await AccuracyAsync(published, train, relabelled), 0.1);
-    }
-
-    private static string? FindGolden(string name)
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder?.Parent is not null; folder = folder.Parent)
-        {
-            if (File.Exists(Path.Combine(folder.FullName, "Scissorhands.Distributed.sln")))
-            {
-                var path = Path.Combine(folder.Parent.FullName, "shared", "golden", name);
-                return File.Exists(path) ? path : null;
-            }
-        }
-
-        return null;
     }
 
     private async Task<string> RunAsync(string model, string train, string test, int workers)
