@@ -30,6 +30,30 @@ public sealed class RepositoryTests
     }
 
     [Fact]
+    public void CodeMap_FoldersOfSources_AreNamed()
+    {
+        var map = File.ReadAllText(Path.Combine(Repository.Root, "docs", "code-map.md"));
+        var folders = Directory.EnumerateFiles(Path.Combine(Repository.Root, "src"), "*.cs", SearchOption.AllDirectories)
+            .Select(file => Path.GetRelativePath(Repository.Root, Path.GetDirectoryName(file)!))
+            .Where(folder => folder.Split('/') is { Length: > 2 } parts && !parts.Intersect(Generated).Any())
+            .ToHashSet(StringComparer.Ordinal);
+
+        var missing = new List<string>();
+        foreach (var folder in folders)
+        {
+            // The folder's line stands under its project's, one step deeper than its parent's.
+            var parts = folder.Split('/');
+            var section = Regex.Match(map, $@"^- `{Regex.Escape(parts[1])}`.*?(?=^\S|\z)", RegexOptions.Multiline | RegexOptions.Singleline).Value;
+            if (!section.Contains($"\n{new string(' ', 2 * (parts.Length - 2))}- `{parts[^1]}`:", StringComparison.Ordinal))
+            {
+                missing.Add(folder);
+            }
+        }
+
+        Assert.Empty(missing);
+    }
+
+    [Fact]
     public void CodeMap_NamedProjects_Exist()
     {
         var map = File.ReadAllText(Path.Combine(Repository.Root, "docs", "code-map.md"));

@@ -6,7 +6,7 @@ using TorchSharp;
 namespace Scissorhands.Core.Native;
 
 /// <summary>Finds out whether this machine can run tensors, and if not, why, in plain words.</summary>
-public static class NativeLibraries
+public static partial class NativeLibraries
 {
     private const long LeastFreeBytes = 1L << 30;
     private const double BytesPerGibibyte = 1L << 30;
@@ -20,6 +20,7 @@ public static class NativeLibraries
     [
         Guard("libtorch", Libtorch, ExplainLoadFailure),
         Guard("cuda", Cuda, e => "not usable: " + Innermost(e).Message),
+        Guard("c library", CLibrary, Describe),
         Guard("cpu", Cpu, Describe),
         Guard("cores", static () => new NativeFinding("cores", true, Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture)), Describe),
         Guard("memory", Memory, Describe),
@@ -78,6 +79,30 @@ public static class NativeLibraries
         return new NativeFinding("cpu", RuntimeInformation.ProcessArchitecture == Architecture.X64, $"{RuntimeInformation.ProcessArchitecture}, numerics: {profiles}");
     }
 
+    private static NativeFinding CLibrary()
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return new NativeFinding("c library", false, RuntimeInformation.OSDescription + ": use Linux");
+        }
+
+        string version;
+        try
+        {
+            version = "glibc " + Marshal.PtrToStringUTF8(GlibcVersion());
+        }
+        catch (EntryPointNotFoundException)
+        {
+            return new NativeFinding("c library", false, "not glibc, which libtorch needs: use Debian 12, Ubuntu 22.04 or newer");
+        }
+
+        // The file that is loaded tells the version in its name, such as libstdc++.so.6.0.30.
+        var standard = File.ReadLines("/proc/self/maps")
+            .Select(line => Path.GetFileName(line[(line.LastIndexOf(' ') + 1)..]))
+            .FirstOrDefault(name => name.StartsWith("libstdc++.so", StringComparison.Ordinal));
+        return new NativeFinding("c library", true, standard is null ? version : $"{version}, {standard}");
+    }
+
     private static NativeFinding Memory()
     {
         var bytes = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
@@ -116,6 +141,9 @@ public static class NativeLibraries
     private static string Describe(Exception failure) => OneLine($"{Innermost(failure).GetType().Name}: {Innermost(failure).Message}");
 
     private static string OneLine(string text) => string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+
+    [LibraryImport("libc", EntryPoint = "gnu_get_libc_version")]
+    private static partial nint GlibcVersion();
 
     private static string Gibibytes(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / BytesPerGibibyte:F1} GiB");
 }

@@ -189,16 +189,10 @@ public sealed class BadInputTests(TinyWorld world)
     [Fact]
     public async Task Run_outputReadOnly_named()
     {
-        Assert.SkipWhen(Environment.IsPrivilegedProcess, "root may write everywhere");
-        var output = world.NewPath("read-only");
-        Directory.CreateDirectory(output);
-        if (OperatingSystem.IsLinux())
-        {
-            File.SetUnixFileMode(output, UnixFileMode.UserRead | UnixFileMode.UserExecute);
-        }
+        // Read-only whoever runs the tests, root included.
+        const string output = "/proc/sys/run";
 
-
-        var result = await CliProcess.RunAsync(world.Arguments(Path.Combine(output, "run"), 1));
+        var result = await CliProcess.RunAsync(world.Arguments(output, 1));
 
         ExpectOneLine(result, output);
     }

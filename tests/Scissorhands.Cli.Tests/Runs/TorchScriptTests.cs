@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
@@ -8,10 +7,8 @@ namespace Scissorhands.Cli.Tests.Runs;
 /// <summary>TorchScript in, TorchScript out: what a run writes means the same to PyTorch.</summary>
 public sealed class TorchScriptTests(TinyWorld world)
 {
-    private const string Python = "/usr/bin/python3";
     private const string Predict =
         """
-        import sys, torch
         torch.set_num_threads(1)
         model = torch.jit.load(sys.argv[1]).eval()
         raw = bytearray(open(sys.argv[2], 'rb').read())
@@ -80,25 +77,10 @@ public sealed class TorchScriptTests(TinyWorld world)
     /// <summary>The classes that PyTorch's model predicts; null where there is no PyTorch.</summary>
     private async Task<int[]?> PredictAsync(string model, byte[][] images)
     {
-        if (!File.Exists(Python) || !(await PythonAsync("import torch")).Done)
-        {
-            return null;
-        }
-
         var pixels = world.NewPath("pixels.raw");
         await File.WriteAllBytesAsync(pixels, [.. images.SelectMany(i => i)], TestContext.Current.CancellationToken);
-        var (done, output) = await PythonAsync(Predict, model, pixels);
-        Assert.True(done, output);
-        return [.. output.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(p => int.Parse(p, CultureInfo.InvariantCulture))];
-    }
-
-    private static async Task<(bool Done, string Output)> PythonAsync(string program, params string[] arguments)
-    {
-        using var process = Process.Start(new ProcessStartInfo(Python, ["-c", program, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        var errors = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
-        var output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
-        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
-        return (process.ExitCode == 0, process.ExitCode == 0 ? output.Trim() : await errors);
+        var output = await PythonProgram.RunAsync("sys, torch", Predict, model, pixels);
+        return output is null ? null : [.. output.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(p => int.Parse(p, CultureInfo.InvariantCulture))];
     }
 
     private static string Digest(string path) => Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path)));
