@@ -11,7 +11,7 @@ public sealed class NativeLibrariesTests
         var libtorch = findings[0];
         Assert.Equal("libtorch", libtorch.Name);
         Assert.True(libtorch.Ok, libtorch.Text);
-        Assert.Equal(["libtorch", "cuda", "cpu", "cores", "memory", "disk"], findings.Select(f => f.Name));
+        Assert.Equal(["libtorch", "cuda", "c library", "cpu", "cores", "memory", "disk"], findings.Select(f => f.Name));
         Assert.All(findings, f => Assert.NotEmpty(f.Text));
     }
 
