@@ -13,6 +13,9 @@ public sealed record RunPlan
     /// <summary>Version of this record.</summary>
     public int Version { get; init; } = 1;
 
+    /// <summary>Version of libtorch: another one may round differently.</summary>
+    public required string LibtorchVersion { get; init; }
+
     /// <summary>SHA-256 of the model file.</summary>
     public required string ModelDigest { get; init; }
 

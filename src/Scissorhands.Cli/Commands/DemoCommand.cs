@@ -66,7 +66,7 @@ internal static class DemoCommand
 
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"3/3 unlearning with {Workers} workers"));
         var names = new InputNames(world.OriginalPath, null, world.TrainPath, world.TestPath, world.ForgetPath, null, IgnoreUnknown: false);
-        return await RunCommand.ExecuteAsync(new RunRequest(names, [], settings, Path.Combine(folder, "run"), Workers, Resume: false, world.RetrainedPath), json: false, time);
+        return await RunCommand.ExecuteAsync(new RunRequest(names, [], settings, Path.Combine(folder, "run"), Workers, Resume: false, world.RetrainedPath) { ResumeHint = "another demo" }, json: false, time);
     }
 
     private static string FreeFolder()

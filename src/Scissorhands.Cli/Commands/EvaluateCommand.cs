@@ -34,6 +34,11 @@ internal static class EvaluateCommand
                 throw new InputException($"--retrained {path}: no such file");
             }
 
+            if (parsed.GetValue(json) is { } figures && Path.GetDirectoryName(Path.GetFullPath(figures)) is { } parent && !Directory.Exists(parent))
+            {
+                throw new InputException($"--json {figures}: no folder {parent}");
+            }
+
             NumericProfile.Apply(configuration);
             using var interrupt = new Interrupt();
             await using var progress = ProgressFactory.Create(json: false, time);
@@ -46,6 +51,11 @@ internal static class EvaluateCommand
                 parsed.GetValue(common.Forgotten),
                 parsed.GetValue(common.IgnoreUnknown));
             using var inputs = InputLoader.Load(names, configuration, progress, interrupt.Now);
+            if (parsed.GetValue(retrained) is { } other)
+            {
+                await LocalEvaluation.CheckAsync(inputs, other);
+            }
+
             var measured = ReportBuilder.Measure(await LocalEvaluation.ExecuteAsync(inputs, names.Model, workers, progress.Report, interrupt.Now));
             var reference = parsed.GetValue(retrained) is { } file
                 ? ReportBuilder.Measure(await LocalEvaluation.ExecuteAsync(inputs, file, workers, progress.Report, interrupt.Now))

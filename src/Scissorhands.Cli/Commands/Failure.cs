@@ -10,15 +10,7 @@ internal static class Failure
 
     public static int Explain(Exception exception)
     {
-        var (code, line) = exception switch
-        {
-            InputException e => (ExitCodes.BadInput, e.Message),
-            RunFailedException e => (ExitCodes.Failed, e.Message),
-            OperationCanceledException => (ExitCodes.Interrupted, "interrupted"),
-            IOException e => (ExitCodes.Failed, $"{e.Message} (disk full or not writable? the last checkpoint is intact; continue with --resume)"),
-            TypeInitializationException or DllNotFoundException => (ExitCodes.Failed, $"{(exception.InnerException ?? exception).Message.Split('\n')[0]}; see scissorhands doctor"),
-            _ => (ExitCodes.Failed, $"{exception.GetType().Name}: {exception.Message.Split('\n')[0]} (set {TraceVariable}=1 for details)"),
-        };
+        var (code, line) = Describe(exception);
         Console.Error.WriteLine(line.ReplaceLineEndings(" "));
         if (Environment.GetEnvironmentVariable(TraceVariable) is { Length: > 0 })
         {
@@ -27,4 +19,16 @@ internal static class Failure
 
         return code;
     }
+
+    private static (int Code, string Line) Describe(Exception exception) => exception switch
+    {
+        InputException e => (ExitCodes.BadInput, e.Message),
+        RunFailedException e => (ExitCodes.Failed, e.Message),
+        OperationCanceledException => (ExitCodes.Interrupted, "interrupted"),
+        IOException e => (ExitCodes.Failed, $"{e.Message} (disk full, or not readable or writable?)"),
+        UnauthorizedAccessException e => (ExitCodes.BadInput, e.Message),
+        AggregateException { InnerExceptions: [var first, ..] } => Describe(first),
+        TypeInitializationException or DllNotFoundException => (ExitCodes.Failed, $"{(exception.InnerException ?? exception).Message.Split('\n')[0]}; see scissorhands doctor"),
+        _ => (ExitCodes.Failed, $"{exception.GetType().Name}: {exception.Message.Split('\n')[0]} (set {TraceVariable}=1 for details)"),
+    };
 }

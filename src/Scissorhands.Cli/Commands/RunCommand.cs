@@ -7,6 +7,7 @@ using Scissorhands.Core.Native;
 using Scissorhands.Planning;
 using Scissorhands.Reporting;
 using Scissorhands.Reporting.Html;
+using Scissorhands.Reporting.Model;
 using Scissorhands.Worker.Run;
 
 namespace Scissorhands.Cli.Commands;
@@ -68,10 +69,27 @@ internal static class RunCommand
         var folder = new RunFolder(request.Output);
         await using var progress = ProgressFactory.Create(json, time);
         using var inputs = InputLoader.Load(request.Names, configuration, progress, interrupt.Now);
+        if (request.Retrained is { } yardstick)
+        {
+            await LocalEvaluation.CheckAsync(inputs, yardstick);
+        }
+
         using var run = LocalRun.Open(inputs, folder, request.Resume, time);
+        try
+        {
+            return await ExecuteAsync(request, inputs, run, folder, progress, interrupt, time);
+        }
+        catch (IOException e)
+        {
+            throw new RunFailedException($"{e.Message} (disk full or not writable? the last checkpoint is intact; continue with --resume)", e);
+        }
+    }
+
+    private static async Task<int> ExecuteAsync(RunRequest request, RunInputs inputs, LocalRun run, RunFolder folder, IRunProgress progress, Interrupt interrupt, TimeProvider time)
+    {
         using var events = new RunEvents(folder, time);
         interrupt.Announce = () => progress.Say("stopping at the next checkpoint; press Ctrl-C again to stop at once");
-        if (run.State.Stage == RunStage.Completed && File.Exists(folder.ReportJsonPath))
+        if (run.State.Stage == RunStage.Completed && File.Exists(folder.ReportJsonPath) && request.Retrained is null)
         {
             progress.Say($"the run in {folder.Path} is complete");
             return ExitCodes.Done;
@@ -94,34 +112,32 @@ internal static class RunCommand
         catch (OperationCanceledException)
         {
             events.Write("interrupted", new { stage = StageNames.Of(run.State.Stage) });
-            progress.Say($"stopped in stage {StageNames.Of(run.State.Stage)}; continue with the same command and --resume");
+            progress.Say($"stopped in stage {StageNames.Of(run.State.Stage)}; continue with {request.ResumeHint}");
             return ExitCodes.Interrupted;
         }
 
-        EvaluationResult? retrained = null;
+        // What remains has no durable point of its own: the first signal ends it, and the report without it is there.
+        interrupt.Announce = null;
+        var report = WriteReport(null);
+        var deleted = folder.DeleteCheckpoints();
+        events.Write("completed", new { run = run.State.RunId, checkpointsDeleted = deleted });
         if (request.Retrained is { } retrainedPath)
         {
             progress.Say("evaluating the retrained model");
-            retrained = await LocalEvaluation.ExecuteAsync(inputs, retrainedPath, request.Workers, _ => { }, interrupt.Now);
+            report = WriteReport(await LocalEvaluation.ExecuteAsync(inputs, retrainedPath, request.Workers, _ => { }, interrupt.Now));
         }
 
-        var report = ReportBuilder.Build(inputs, run.Plan, run.State, folder, request.Workers, retrained);
-        ReportHtml.Write(report, folder.ReportHtmlPath);
-        ReportJson.Write(report, folder.ReportJsonPath);
-        events.Write("completed", new { run = run.State.RunId });
         await progress.DisposeAsync();
-        if (json)
-        {
-            progress.Say(folder.ReportHtmlPath);
-        }
-        else
-        {
-            Console.WriteLine();
-            Console.WriteLine(ReportText.Table(report));
-            Console.WriteLine($"report: {folder.ReportHtmlPath}");
-        }
-
+        progress.Completed(report, folder);
         return ExitCodes.Done;
+
+        RunReport WriteReport(EvaluationResult? retrained)
+        {
+            var built = ReportBuilder.Build(inputs, run.Plan, run.State, folder, request.Workers, retrained);
+            ReportHtml.Write(built, folder.ReportHtmlPath);
+            ReportJson.Write(built, folder.ReportJsonPath);
+            return built;
+        }
     }
 }
 
@@ -133,4 +149,8 @@ internal sealed record RunRequest(
     string Output,
     int Workers,
     bool Resume,
-    string? Retrained);
+    string? Retrained)
+{
+    /// <summary>What continues an interrupted run.</summary>
+    public string ResumeHint { get; init; } = "the same command and --resume";
+}

@@ -1,5 +1,7 @@
 using Scissorhands.Abstractions.Runs;
 using Scissorhands.Data.Samples;
+using Scissorhands.Reporting.Model;
+using Scissorhands.Worker.Run;
 
 namespace Scissorhands.Cli.Progress;
 
@@ -18,4 +20,9 @@ public interface IRunProgress : IAsyncDisposable
     /// <summary>Something worth a line.</summary>
     /// <param name="line">The line.</param>
     void Say(string line);
+
+    /// <summary>The run has ended well. Called after the progress was closed.</summary>
+    /// <param name="report">Its report.</param>
+    /// <param name="folder">Its folder.</param>
+    void Completed(RunReport report, RunFolder folder);
 }

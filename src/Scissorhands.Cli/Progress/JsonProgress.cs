@@ -1,6 +1,8 @@
 using System.Text.Json;
 using Scissorhands.Abstractions.Runs;
 using Scissorhands.Data.Samples;
+using Scissorhands.Reporting.Model;
+using Scissorhands.Worker.Run;
 
 namespace Scissorhands.Cli.Progress;
 
@@ -44,6 +46,25 @@ public sealed class JsonProgress : IRunProgress
 
     /// <inheritdoc />
     public void Say(string line) => Write(new { @event = "message", text = line });
+
+    /// <inheritdoc />
+    public void Completed(RunReport report, RunFolder folder)
+    {
+        ArgumentNullException.ThrowIfNull(report);
+        ArgumentNullException.ThrowIfNull(folder);
+        Write(new
+        {
+            @event = "completed",
+            run = report.Identity.RunId,
+            report = folder.ReportJsonPath,
+            html = folder.ReportHtmlPath,
+            before = report.Before.Percent,
+            afterRepair = report.AfterRepair.Percent,
+            retrained = report.Retrained?.Percent,
+            averageGap = report.AverageGap,
+            artifacts = report.Artifacts,
+        });
+    }
 
     /// <inheritdoc />
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;

@@ -1,6 +1,8 @@
 using System.Globalization;
 using Scissorhands.Abstractions.Runs;
 using Scissorhands.Data.Samples;
+using Scissorhands.Reporting.Model;
+using Scissorhands.Worker.Run;
 
 namespace Scissorhands.Cli.Progress;
 
@@ -81,6 +83,9 @@ public sealed class PlainProgress : IRunProgress
             Line(line);
         }
     }
+
+    /// <inheritdoc />
+    public void Completed(RunReport report, RunFolder folder) => RunSummary.Write(_output, report, folder);
 
     /// <inheritdoc />
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;

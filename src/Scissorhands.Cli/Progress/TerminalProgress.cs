@@ -1,6 +1,8 @@
 using System.Globalization;
 using Scissorhands.Abstractions.Runs;
 using Scissorhands.Data.Samples;
+using Scissorhands.Reporting.Model;
+using Scissorhands.Worker.Run;
 using Spectre.Console;
 
 namespace Scissorhands.Cli.Progress;
@@ -45,6 +47,9 @@ public sealed class TerminalProgress : IRunProgress
 
     /// <inheritdoc />
     public void Say(string line) => AnsiConsole.WriteLine(line);
+
+    /// <inheritdoc />
+    public void Completed(RunReport report, RunFolder folder) => RunSummary.Write(Console.Out, report, folder);
 
     /// <inheritdoc />
     public async ValueTask DisposeAsync()

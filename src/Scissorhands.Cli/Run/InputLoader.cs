@@ -54,7 +54,13 @@ public static class InputLoader
 
             // What is asked for again now counts as asked for, not as forgotten.
             var asked = selection.Ordinals.ToHashSet();
-            var forgotten = ForgetList.ResolveForgotten(earlier, train).Ordinals.Where(o => !asked.Contains(o)).Order().ToArray();
+            var known = ForgetList.ResolveForgotten(earlier, train);
+            if (known.Unknown > 0)
+            {
+                progress.Say($"{names.Forgotten}: {known.Unknown} of {earlier.Count} entries are not in the data: deleted there too, or written otherwise than the data's ids");
+            }
+
+            var forgotten = known.Ordinals.Where(o => !asked.Contains(o)).Order().ToArray();
             if (selection.Ordinals.Count + forgotten.Length >= train.Count)
             {
                 throw new InputException($"{names.Forget}: with the {forgotten.Length} samples forgotten earlier, the list covers all {train.Count} samples of the data; nothing would be left to repair the model on");
@@ -66,7 +72,12 @@ public static class InputLoader
                 throw new InputException($"--test-data {names.TestData}: images are {test.Shape.Height}x{test.Shape.Width}, those of --data {train.Shape.Height}x{train.Shape.Width}; set data.imageSize");
             }
 
-            return new RunInputs(configuration, names.Model, train, test, selection.Ordinals, forgotten) { Architecture = names.Architecture };
+            return new RunInputs(configuration, names.Model, train, test, selection.Ordinals, forgotten)
+            {
+                Architecture = names.Architecture,
+                UnknownForget = selection.Unknown,
+                UnknownForgotten = known.Unknown,
+            };
         }
         catch
         {

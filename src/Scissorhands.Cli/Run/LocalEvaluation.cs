@@ -8,6 +8,16 @@ namespace Scissorhands.Cli.Run;
 /// <summary>Evaluates one model on a run's data, outside a run, with the stage that runs use.</summary>
 public static class LocalEvaluation
 {
+    /// <summary>Finds out whether a model loads and fits the data, before anything long is begun.</summary>
+    /// <param name="inputs">Data and configuration.</param>
+    /// <param name="modelPath">The model.</param>
+    /// <returns>A task that fails with what is wrong.</returns>
+    /// <exception cref="Planning.InputException">The model does not load, or does not fit.</exception>
+    public static Task CheckAsync(RunInputs inputs, string modelPath) => ComputeThread.Run("probe", () =>
+    {
+        using var replica = ReplicaFactory.Create(inputs, modelPath, checkLabels: true);
+    });
+
     /// <summary>Evaluates a model.</summary>
     /// <param name="inputs">Data and configuration.</param>
     /// <param name="modelPath">The model.</param>

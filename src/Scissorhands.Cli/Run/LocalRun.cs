@@ -52,6 +52,11 @@ public sealed class LocalRun : IDisposable
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(time);
 
+        if (inputs.Configuration.Wire.Format != "f32")
+        {
+            throw new InputException($"configuration key 'wire.format' is {inputs.Configuration.Wire.Format}; workers of one machine add up in f32, and another format would be another result");
+        }
+
         // On a compute thread of its own: the check leaves nothing of libtorch's thread state behind.
         var parameters = 0;
         ComputeThread.Run("probe", () =>
@@ -68,6 +73,11 @@ public sealed class LocalRun : IDisposable
             throw new InputException($"--out {folder.Path}: holds a run already; continue it with --resume or name an empty folder");
         }
 
+        if (!File.Exists(folder.StatePath) && !File.Exists(folder.PlanPath) && folder.FindForeignFile() is { } foreign)
+        {
+            throw new InputException($"--out {folder.Path}: holds {foreign}, which is not of a run and would be overwritten; name an empty folder");
+        }
+
         folder.Create();
         var @lock = Lock(folder);
         try
@@ -76,8 +86,9 @@ public sealed class LocalRun : IDisposable
             var state = store.Read();
             if (state is null)
             {
-                Write(folder.ConfigurationPath, ConfigurationJson.Canonical(inputs.Configuration));
+                // The plan first: it is what makes the folder a run's.
                 Write(folder.PlanPath, JsonSerializer.Serialize(plan, PlanJson));
+                Write(folder.ConfigurationPath, ConfigurationJson.Canonical(inputs.Configuration));
                 state = new RunState
                 {
                     RunId = hash[..16],
@@ -167,6 +178,7 @@ public sealed class LocalRun : IDisposable
         return stored switch
         {
             null => "another plan",
+            _ when stored.LibtorchVersion != plan.LibtorchVersion => $"libtorch {stored.LibtorchVersion}, and this program has {plan.LibtorchVersion}",
             _ when stored.ModelDigest != plan.ModelDigest => "another model",
             _ when stored.DataDigest != plan.DataDigest => "other training data",
             _ when stored.TestDigest != plan.TestDigest => "other test data",

@@ -165,8 +165,8 @@ public sealed record ProjectionConfiguration
 /// <summary>How models are evaluated.</summary>
 public sealed record EvaluationConfiguration
 {
-    /// <summary>Samples of a forward pass. Default: 500.</summary>
-    public int BatchSize { get; init; } = 500;
+    /// <summary>Samples of a forward pass; beyond some hundred, activations leave the processor's cache. Default: 128.</summary>
+    public int BatchSize { get; init; } = 128;
 
     /// <summary>Run the membership attack. Default: true.</summary>
     public bool Mia { get; init; } = true;

@@ -9,17 +9,18 @@ public static class BatchCut
     /// </summary>
     /// <param name="count">Samples.</param>
     /// <param name="batchSize">Samples of a batch, at least 1.</param>
-    /// <param name="minimumLast">Fewest samples a last batch may have on its own.</param>
+    /// <param name="minimumLast">Fewest samples a last batch may have on its own; one of the full size always may.</param>
     /// <returns>The batches, in order; empty where there are no samples.</returns>
     public static IReadOnlyList<IndexRange> Batches(int count, int batchSize, int minimumLast)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
+        var least = Math.Min(minimumLast, batchSize);
         var batches = new List<IndexRange>((count / batchSize) + 1);
         for (var start = 0; start < count; start += batchSize)
         {
             var end = (int)Math.Min(count, (long)start + batchSize);
-            if (end - start < minimumLast && batches.Count > 0)
+            if (end - start < least && batches.Count > 0)
             {
                 batches[^1] = batches[^1] with { End = end };
             }

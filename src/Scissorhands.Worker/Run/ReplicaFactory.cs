@@ -47,6 +47,10 @@ public static class ReplicaFactory
             {
                 output = replica.Probe(batch.Input);
             }
+            catch (Exception e) when (e is NotImplementedException or InvalidCastException)
+            {
+                throw new InputException($"{modelPath}: the model must take one tensor of images and return one tensor of logits ({FirstLine(e.Message)})", e);
+            }
             catch (ExternalException e)
             {
                 var shape = inputs.Train.Shape;

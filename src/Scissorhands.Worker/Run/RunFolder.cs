@@ -8,6 +8,11 @@ namespace Scissorhands.Worker.Run;
 /// </summary>
 public sealed class RunFolder
 {
+    private static readonly string[] ResultNames =
+    [
+        "model.pt", "model.safetensors", "mask.safetensors", "saliency.safetensors", "config.json", "events.jsonl", "report.json", "report.html",
+    ];
+
     /// <summary>Describes a folder.</summary>
     /// <param name="path">The output folder.</param>
     public RunFolder(string path)
@@ -36,7 +41,7 @@ public sealed class RunFolder
     /// <summary>One JSON object a line: what happened, in order.</summary>
     public string EventsPath => Combine("events.jsonl");
 
-    /// <summary>The repair steps' totals, one JSON object a line; rewritten by a resumed run from its checkpoint on.</summary>
+    /// <summary>The repair steps' totals, one JSON object a line; a resumed run appends, and what it does again counts.</summary>
     public string StepsPath => Work("steps.jsonl");
 
     /// <summary>The mask between selection and publication.</summary>
@@ -60,6 +65,27 @@ public sealed class RunFolder
     /// <param name="name">File name.</param>
     /// <returns>Full path.</returns>
     public string Work(string name) => System.IO.Path.Combine(WorkPath, name);
+
+    /// <summary>A file that lies where a run would write its results; null where there is none.</summary>
+    /// <returns>File name, or null.</returns>
+    public string? FindForeignFile() => Array.Find(ResultNames, name => System.IO.Path.Exists(Combine(name)));
+
+    /// <summary>
+    /// Deletes what only an unfinished run needs: checkpoints (weights before the end, gradients of the forget samples),
+    /// working copies of mask and saliency, and files that a killed process left half written.
+    /// </summary>
+    /// <returns>Number of files deleted.</returns>
+    public int DeleteCheckpoints()
+    {
+        string[] kept = [StatePath, PlanPath, LockPath, StepsPath];
+        var files = Directory.EnumerateFiles(WorkPath).Where(file => !kept.Contains(file, StringComparer.Ordinal)).ToArray();
+        foreach (var file in files)
+        {
+            File.Delete(file);
+        }
+
+        return files.Length;
+    }
 
     /// <summary>Creates the folders.</summary>
     /// <exception cref="InputException">The folder cannot be written.</exception>

@@ -5,6 +5,7 @@ using Scissorhands.Data.Samples;
 using Scissorhands.Planning;
 using Scissorhands.Planning.Configuration;
 using Scissorhands.Planning.Cut;
+using TorchSharp;
 
 namespace Scissorhands.Worker.Run;
 
@@ -74,6 +75,12 @@ public sealed class RunInputs : IDisposable
     /// <summary>What earlier runs forgot, ascending.</summary>
     public IReadOnlyList<int> Forgotten { get; }
 
+    /// <summary>Entries of the forget list that are not in the data and were left out.</summary>
+    public int UnknownForget { get; init; }
+
+    /// <summary>Entries of the list of what earlier runs forgot that are not in the data.</summary>
+    public int UnknownForgotten { get; init; }
+
     /// <summary>Positions in <see cref="Forget"/> of each sensitivity batch.</summary>
     public IReadOnlyList<IndexRange> SensitivityBatches { get; }
 
@@ -103,6 +110,7 @@ public sealed class RunInputs : IDisposable
         using var model = File.OpenRead(ModelPath);
         return new RunPlan
         {
+            LibtorchVersion = torch.__version__,
             ModelDigest = Convert.ToHexStringLower(SHA256.HashData(model)),
             DataDigest = Train.Digest,
             TestDigest = Test?.Digest ?? "",

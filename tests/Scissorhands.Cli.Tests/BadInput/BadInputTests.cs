@@ -198,6 +198,33 @@ public sealed class BadInputTests(TinyWorld world)
     }
 
     [Fact]
+    public async Task Run_outputHoldsTheModel_leftAlone()
+    {
+        var output = world.NewPath("models");
+        Directory.CreateDirectory(output);
+        var model = Path.Combine(output, "model.safetensors");
+        File.Copy(world.ModelPath, model);
+
+        var line = await ExpectAsync(["--model", model, "--out", output, "--resume", "--ignore-unknown"], "model.safetensors");
+
+        Assert.Contains(output, line, StringComparison.Ordinal);
+        Assert.Equal(await File.ReadAllBytesAsync(world.ModelPath, TestContext.Current.CancellationToken), await File.ReadAllBytesAsync(model, TestContext.Current.CancellationToken));
+        Assert.Equal([model], Directory.EnumerateFileSystemEntries(output));
+    }
+
+    [Fact]
+    public async Task Run_retrainedIsNoModel_namedBeforeTheRun()
+    {
+        var path = world.NewPath("retrained.pt");
+        await File.WriteAllTextAsync(path, "no model", TestContext.Current.CancellationToken);
+
+        await ExpectAsync(["--retrained", path], path);
+    }
+
+    [Fact]
+    public Task Run_wireFormatOfACluster_named() => ExpectAsync(["--set", "wire.format=bf16"], "wire.format", "bf16");
+
+    [Fact]
     public async Task Run_outputHoldsRun_leftAlone()
     {
         var output = world.NewPath("run");

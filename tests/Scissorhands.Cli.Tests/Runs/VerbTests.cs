@@ -6,6 +6,24 @@ namespace Scissorhands.Cli.Tests.Runs;
 public sealed class VerbTests(TinyWorld world)
 {
     [Fact]
+    public async Task Run_complete_saysTheFiguresAndKeepsNoCheckpoint()
+    {
+        var forgotten = world.NewPath("forgotten.txt");
+        await File.WriteAllLinesAsync(forgotten, ["nobody", TinyData.Id("train", 1)], TestContext.Current.CancellationToken);
+        var output = world.NewPath("complete");
+
+        var result = await CliProcess.RunAsync([.. world.Arguments(output, 1, forget: 7), "--forgotten", forgotten]);
+
+        Assert.True(result.ExitCode == 0, result.Describe());
+        Assert.Contains(result.Output, line => line.Contains("1 of 2 entries are not in the data", StringComparison.Ordinal));
+        Assert.Empty(Directory.EnumerateFiles(Path.Combine(output, ".scissorhands"), "*.safetensors"));
+        using var last = JsonDocument.Parse(result.Output[^1]);
+        Assert.Equal("completed", last.RootElement.GetProperty("event").GetString());
+        Assert.True(File.Exists(last.RootElement.GetProperty("report").GetString()));
+        Assert.InRange(last.RootElement.GetProperty("afterRepair").GetProperty("ua").GetDouble(), 0, 100);
+    }
+
+    [Fact]
     public async Task Evaluate_withRetrained_writesDocumentedKeys()
     {
         var json = world.NewPath("figures.json");
