@@ -258,6 +258,16 @@ public sealed class ModelReplica : IDisposable
         return _model.Forward(input);
     }
 
+    /// <summary>Whether the model's eval-mode output depends on its parameters in a way that has a gradient.</summary>
+    /// <param name="input">Some samples, [n, ...].</param>
+    /// <returns>Whether a backward pass is possible.</returns>
+    public bool IsDifferentiable(Tensor input)
+    {
+        using var gradient = torch.enable_grad();
+        using var output = _model.Forward(input);
+        return output.requires_grad;
+    }
+
     /// <summary>Sets the gradient to zero.</summary>
     public void ZeroGradient()
     {

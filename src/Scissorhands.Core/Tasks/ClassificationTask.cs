@@ -59,13 +59,13 @@ public sealed class ClassificationTask : ILearningTask
     }
 
     /// <inheritdoc />
-    public void Check(Tensor output, ISampleSet samples, string source)
+    public void Check(Tensor output, string model, ISampleSet samples, string source)
     {
         ArgumentNullException.ThrowIfNull(output);
         ArgumentNullException.ThrowIfNull(samples);
         if (output.shape.Length != 2)
         {
-            throw new InputException($"model: classification needs an output of shape [n, classes], this model gives [{string.Join(", ", output.shape)}]");
+            throw new InputException($"{model}: classification needs an output of shape [n, classes], this model gives [{string.Join(", ", output.shape)}]");
         }
 
         var classes = output.shape[1];
@@ -73,7 +73,7 @@ public sealed class ClassificationTask : ILearningTask
         {
             if (samples.Label(ordinal) >= classes)
             {
-                throw new InputException($"{source}: sample '{samples.Id(ordinal)}' has label {samples.Label(ordinal)}, but the model has {classes} classes (0 to {classes - 1})");
+                throw new InputException($"{source}: sample '{samples.Id(ordinal)}' has label {samples.Label(ordinal)}, but {model} has {classes} classes (0 to {classes - 1})");
             }
         }
     }

@@ -50,10 +50,11 @@ public interface ILearningTask
 
     /// <summary>Checks a probe's output against the data.</summary>
     /// <param name="output">The model's output for some samples.</param>
+    /// <param name="model">The model's file, to name in errors.</param>
     /// <param name="samples">The data.</param>
     /// <param name="source">What to name in errors: the data's pattern.</param>
     /// <exception cref="Planning.InputException">A label lies outside the classes: names the sample.</exception>
-    void Check(Tensor output, ISampleSet samples, string source);
+    void Check(Tensor output, string model, ISampleSet samples, string source);
 }
 
 /// <summary>The tasks by name.</summary>

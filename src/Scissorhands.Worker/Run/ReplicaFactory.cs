@@ -21,15 +21,16 @@ public static class ReplicaFactory
     public static ModelReplica Create(RunInputs inputs, bool checkLabels = false)
     {
         ArgumentNullException.ThrowIfNull(inputs);
-        return Create(inputs, inputs.ModelPath, checkLabels);
+        return Create(inputs, inputs.ModelPath, checkLabels, checkGradient: checkLabels);
     }
 
     /// <summary>Loads another model on the run's data: the retrained one it is compared with.</summary>
     /// <param name="inputs">The data and the configuration.</param>
     /// <param name="modelPath">The model file.</param>
     /// <param name="checkLabels">Whether all labels are checked against the model's output.</param>
+    /// <param name="checkGradient">Whether the model must be one that can be trained, too.</param>
     /// <returns>The replica, in eval mode.</returns>
-    public static ModelReplica Create(RunInputs inputs, string modelPath, bool checkLabels)
+    public static ModelReplica Create(RunInputs inputs, string modelPath, bool checkLabels, bool checkGradient = false)
     {
         ArgumentNullException.ThrowIfNull(inputs);
         var configuration = inputs.Configuration;
@@ -47,7 +48,7 @@ public static class ReplicaFactory
             {
                 output = replica.Probe(batch.Input);
             }
-            catch (Exception e) when (e is NotImplementedException or InvalidCastException)
+            catch (Exception e) when (e is NotImplementedException or InvalidCastException or ArgumentException)
             {
                 throw new InputException($"{modelPath}: the model must take one tensor of images and return one tensor of logits ({FirstLine(e.Message)})", e);
             }
@@ -59,11 +60,16 @@ public static class ReplicaFactory
 
             if (checkLabels)
             {
-                inputs.Task.Check(output, inputs.Train, "--data");
+                inputs.Task.Check(output, modelPath, inputs.Train, "--data");
                 if (inputs.Test is { } test)
                 {
-                    inputs.Task.Check(output, test, "--test-data");
+                    inputs.Task.Check(output, modelPath, test, "--test-data");
                 }
+            }
+
+            if (checkGradient && !replica.IsDifferentiable(batch.Input))
+            {
+                throw new InputException($"{modelPath}: the model's output has no gradient, so nothing tells which weights matter; it must return the logits themselves, not detached from its weights");
             }
 
             return replica;
@@ -78,7 +84,8 @@ public static class ReplicaFactory
     private static string FirstLine(string message)
     {
         // TorchScript errors begin with a stack trace; the reason stands in the last line that says so.
-        var line = message.Split('\n').LastOrDefault(l => l.Contains("Error:", StringComparison.Ordinal)) ?? message.Split('\n')[0];
+        var lines = message.Split('\n');
+        var line = lines.LastOrDefault(l => l.Contains("Error:", StringComparison.Ordinal) && !l.StartsWith("frame #", StringComparison.Ordinal)) ?? lines[0];
         return line.Trim();
     }
 }

@@ -198,6 +198,56 @@ public sealed class BadInputTests(TinyWorld world)
     }
 
     [Fact]
+    public async Task Run_torchScriptThatIsNoClassifier_named()
+    {
+        const string Program =
+            """
+            class Base(torch.nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = torch.nn.Linear(192, 3)
+            class Pair(Base):
+                def forward(self, x):
+                    return self.fc(x.flatten(1)), x
+            class Named(Base):
+                def forward(self, x):
+                    return {'logits': self.fc(x.flatten(1))}
+            class Answer(Base):
+                def forward(self, x):
+                    return self.fc(x.flatten(1)).argmax(1)
+            class Two(Base):
+                def forward(self, x, y):
+                    return self.fc((x + y).flatten(1))
+            class Detached(Base):
+                def forward(self, x):
+                    return self.fc(x.flatten(1)).detach()
+            class Half(Base):
+                def forward(self, x):
+                    return self.fc(x.flatten(1))
+            for kind in (Pair, Named, Answer, Two, Detached, Half):
+                model = kind()
+                torch.jit.script(model.half() if kind is Half else model).save(f'{sys.argv[1]}/{kind.__name__}.pt')
+            """;
+        var folder = world.NewPath("no-classifiers");
+        Directory.CreateDirectory(folder);
+        Assert.SkipUnless(await PythonProgram.RunAsync("sys, torch", Program, folder) is not null, "no PyTorch for Python here");
+
+        foreach (var (name, reason) in new[]
+        {
+            ("Pair", "one tensor of logits"),
+            ("Named", "one tensor of logits"),
+            ("Answer", "[n, classes]"),
+            ("Two", "missing value for argument 'y'"),
+            ("Detached", "gradient"),
+            ("Half", "Float16"),
+        })
+        {
+            var model = Path.Combine(folder, name + ".pt");
+            await ExpectAsync(["--model", model], model, reason);
+        }
+    }
+
+    [Fact]
     public async Task Run_outputHoldsTheModel_leftAlone()
     {
         var output = world.NewPath("models");

@@ -22,10 +22,21 @@ internal static class PythonProgram
 
     private static async Task<(bool Done, string Output)> StartAsync(string program, params string[] arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo(Python, ["-c", program, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        // A file, because torch.jit.script reads the source of what it compiles.
+        using var file = new TemporaryFile(program);
+        using var process = Process.Start(new ProcessStartInfo(Python, [file.Path, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         var errors = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         var output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
         return (process.ExitCode == 0, process.ExitCode == 0 ? output.Trim() : await errors);
+    }
+
+    private sealed class TemporaryFile : IDisposable
+    {
+        public TemporaryFile(string text) => File.WriteAllText(Path, text);
+
+        public string Path { get; } = System.IO.Path.Combine(System.IO.Path.GetTempPath(), System.IO.Path.GetRandomFileName() + ".py");
+
+        public void Dispose() => File.Delete(Path);
     }
 }

@@ -118,7 +118,7 @@ public sealed class DenoisingTaskTests
             return torch.where(error.lt(Noise * Noise / 3), confidence, confidence.neg()).MoveToOuterDisposeScope();
         }
 
-        public void Check(Tensor output, ISampleSet samples, string source)
+        public void Check(Tensor output, string model, ISampleSet samples, string source)
         {
         }
     }
