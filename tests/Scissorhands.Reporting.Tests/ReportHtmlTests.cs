@@ -147,7 +147,58 @@ public sealed class ReportHtmlTests
         };
 
         Assert.Contains("about as a model does that never saw them", Prose.Verdict(report), StringComparison.Ordinal);
+        Assert.Contains("With 3 samples this says little", Prose.Verdict(report), StringComparison.Ordinal);
         Assert.Contains("1 of the 3 forgotten samples", Prose.Outcome(report), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Verdict_noneWrongInTheRetrained_oneOfThreeIsChance()
+    {
+        var report = SampleReports.Full();
+        report = report with
+        {
+            Identity = report.Identity with { ForgetCount = 3 },
+            AfterRepair = report.AfterRepair with { Forget = report.AfterRepair.Forget with { Count = 3, Accuracy = 2 / 3.0 } },
+            Retrained = report.Retrained! with { Forget = report.Retrained.Forget with { Count = 3, Accuracy = 1 } },
+        };
+
+        Assert.Contains("about as a model does that never saw them", Prose.Verdict(report), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(-10, "still takes fewer")]
+    [InlineData(0.5, "about as many")]
+    [InlineData(10, "stick out")]
+    public void Verdict_attackApart_isSaidEvenWhereAnswersAgree(double points, string words)
+    {
+        var report = SampleReports.Full();
+        report = report with { AfterRepair = report.AfterRepair with { Forget = report.Retrained!.Forget, NonMemberShare = report.Retrained.NonMemberShare + (points / 100) } };
+
+        Assert.Contains("about as a model does that never saw them", Prose.Verdict(report), StringComparison.Ordinal);
+        Assert.Contains(words, Prose.Verdict(report), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Render_everyFigure_saysWhatIsGood()
+    {
+        var html = ReportHtml.Render(SampleReports.Full());
+
+        var captions = Regex.Matches(html, "<figcaption>(.*?)</figcaption>", RegexOptions.Singleline).Select(m => m.Groups[1].Value).ToArray();
+        Assert.True(captions.Length >= 6);
+        Assert.All(captions, caption => Assert.Contains("Good:", caption, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Render_noRetrained_noDiamondIsSpokenOf() =>
+        Assert.DoesNotContain("diamond", ReportHtml.Render(SampleReports.Full() with { Retrained = null }), StringComparison.Ordinal);
+
+    [Fact]
+    public void Render_times_areShown()
+    {
+        var report = SampleReports.Full();
+        report = report with { Environment = report.Environment with { StartedAt = new DateTimeOffset(2026, 1, 2, 3, 4, 0, TimeSpan.Zero), FinishedAt = new DateTimeOffset(2026, 1, 2, 5, 6, 0, TimeSpan.Zero) } };
+
+        Assert.Contains("started 2026-01-02 03:04 UTC, finished 2026-01-02 05:06 UTC", ReportHtml.Render(report), StringComparison.Ordinal);
     }
 
     private static List<XElement> Svgs(string html)

@@ -127,6 +127,11 @@ internal static class RunCommand
             report = WriteReport(await LocalEvaluation.ExecuteAsync(inputs, retrainedPath, request.Workers, _ => { }, interrupt.Now));
         }
 
+        if (events.Failure is { } failure)
+        {
+            progress.Say($"{folder.EventsPath}: not all events were written down ({failure.Message}); the result is whole");
+        }
+
         await progress.DisposeAsync();
         progress.Completed(report, folder);
         return ExitCodes.Done;

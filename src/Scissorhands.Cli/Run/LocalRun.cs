@@ -93,6 +93,7 @@ public sealed class LocalRun : IDisposable
                 {
                     RunId = hash[..16],
                     PlanHash = hash,
+                    StartedAt = time.GetUtcNow(),
                     Blocks = plan.SensitivityBlocks,
                     WindowBlocks = Math.Max(1, inputs.Configuration.Checkpoint.EverySteps / inputs.Configuration.Sensitivity.BlockBatches),
                 };

@@ -30,6 +30,7 @@ public static class ReportBuilder
         ArgumentNullException.ThrowIfNull(folder);
         var configuration = inputs.Configuration;
         var selection = StageJson.Read<SelectionOutcome>(state.Results[RunStage.Select]);
+        var steps = RunEvents.ReadSteps(folder);
         var published = StageJson.Read<PublishOutcome>(state.Results[RunStage.Publish]);
         return new RunReport
         {
@@ -48,6 +49,8 @@ public static class ReportBuilder
                 RetainCount = plan.RetainCount,
                 TestCount = plan.TestCount,
                 TombstoneCount = plan.ForgottenCount,
+                ForgetUnknownCount = inputs.UnknownForget,
+                TombstoneUnknownCount = inputs.UnknownForgotten,
                 Seed = configuration.Seed,
             },
             Environment = new RunEnvironment
@@ -57,6 +60,9 @@ public static class ReportBuilder
                     ? string.Create(CultureInfo.InvariantCulture, $"cpu ({configuration.Numerics}, {configuration.Threads} thread{(configuration.Threads == 1 ? "" : "s")} a worker)")
                     : configuration.Device,
                 Workers = workers,
+                LibtorchVersion = plan.LibtorchVersion,
+                StartedAt = state.StartedAt,
+                FinishedAt = state.FinishedAt,
             },
             Configuration = configuration,
             Trim = new TrimSummary
@@ -72,9 +78,9 @@ public static class ReportBuilder
             AfterTrim = Measure(StageJson.Read<EvaluationResult>(state.Results[RunStage.EvaluateTrimmed])),
             AfterRepair = Measure(StageJson.Read<EvaluationResult>(state.Results[RunStage.EvaluateRepaired])),
             Retrained = retrained is null ? null : Measure(retrained),
-            Repair = Series(plan, RunEvents.ReadSteps(folder)),
+            Repair = Series(plan, steps),
             Stages = [.. state.Seconds.OrderBy(s => s.Key).Select(s => new StageTime(StageNames.Of(s.Key), s.Value, Samples(s.Key, inputs, plan)))],
-            Notes = Notes(inputs),
+            Notes = Notes(inputs, steps.Count),
             Artifacts = [.. published.Files.OrderBy(f => f.Key, StringComparer.Ordinal).Select(f => new ArtifactDigest(f.Key, f.Value, new FileInfo(folder.Combine(f.Key)).Length)), .. Configuration(folder)],
         };
     }
@@ -125,7 +131,7 @@ public static class ReportBuilder
         _ => 0,
     };
 
-    private static List<string> Notes(RunInputs inputs)
+    private static List<string> Notes(RunInputs inputs, int steps)
     {
         var notes = new List<string>();
         if (inputs.HasSingleSampleBatch)
@@ -141,6 +147,11 @@ public static class ReportBuilder
         else if (inputs.Configuration.Evaluation.Mia && points < 2 * inputs.Retain.Count)
         {
             notes.Add(string.Create(CultureInfo.InvariantCulture, $"The membership attack was trained on {points / 2:N0} kept samples, chosen by the seed, and as many test samples."));
+        }
+
+        if (steps != inputs.Schedule.TotalSteps)
+        {
+            notes.Add(string.Create(CultureInfo.InvariantCulture, $"The curves of the repair lack {inputs.Schedule.TotalSteps - steps:N0} of its {inputs.Schedule.TotalSteps:N0} steps: they were taken, but the record of them was lost with the machine or the disk. The result is not touched by that."));
         }
 
         return notes;

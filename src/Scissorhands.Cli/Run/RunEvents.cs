@@ -25,7 +25,9 @@ public sealed class RunEvents : IDisposable
         ArgumentNullException.ThrowIfNull(folder);
         _time = time;
         _events = new StreamWriter(folder.EventsPath, append: true);
-        _steps = new StreamWriter(folder.StepsPath, append: true);
+
+        // Steps go out at once: a checkpoint must never hold one that a killed process had not yet written down.
+        _steps = new StreamWriter(folder.StepsPath, append: true) { AutoFlush = true };
     }
 
     /// <summary>Why writing failed, a full disk for instance; null while it has not.</summary>
@@ -66,7 +68,6 @@ public sealed class RunEvents : IDisposable
 
                 break;
             case CheckpointWritten { Rank: 0 } c:
-                Flush();
                 Write("checkpoint", new { stage = StageNames.Of(c.Stage), progress = c.Progress, name = c.Name });
                 break;
             case StageDone { Rank: 0 } d:
@@ -109,21 +110,8 @@ public sealed class RunEvents : IDisposable
     /// <inheritdoc />
     public void Dispose()
     {
-        Flush();
         Close(_events);
         Close(_steps);
-    }
-
-    private void Flush()
-    {
-        try
-        {
-            _steps.Flush();
-        }
-        catch (IOException e)
-        {
-            _failure ??= e;
-        }
     }
 
     private void Close(StreamWriter writer)

@@ -106,9 +106,11 @@ public sealed class LocalCoordinator
             {
                 if (_machine.Apply(report))
                 {
-                    if (_machine.State.Stage != before)
+                    // With every durable point: what a killed process had worked until then stays counted.
+                    RecordTime(before);
+                    if (_machine.State.Stage == RunStage.Completed)
                     {
-                        RecordTime(before);
+                        _machine.Finish(_time.GetUtcNow());
                     }
 
                     _store.Write(_machine.State);

@@ -117,6 +117,10 @@ public sealed class RunMachine
     public void AddSeconds(RunStage stage, double seconds) =>
         State = State with { Seconds = new Dictionary<RunStage, double>(State.Seconds) { [stage] = State.Seconds.GetValueOrDefault(stage) + seconds } };
 
+    /// <summary>Notes when the last stage was done; stored with the next change.</summary>
+    /// <param name="time">The time (UTC).</param>
+    public void Finish(DateTimeOffset time) => State = State with { FinishedAt = time };
+
     private bool CommitBlocks(CheckpointWritten written)
     {
         if (written.Progress != _windowEnd || !_checkpointed.Add(written.Rank) || _checkpointed.Count < _size)

@@ -44,6 +44,12 @@ public sealed record RunState
     /// <summary>Wall time of stages, in seconds, over all starts.</summary>
     public IReadOnlyDictionary<RunStage, double> Seconds { get; init; } = new Dictionary<RunStage, double>();
 
+    /// <summary>When the run was first started (UTC).</summary>
+    public DateTimeOffset? StartedAt { get; init; }
+
+    /// <summary>When its last stage was done (UTC); null until then.</summary>
+    public DateTimeOffset? FinishedAt { get; init; }
+
     /// <summary>Why the run failed; null while it has not.</summary>
     public string? Failure { get; init; }
 }

@@ -9,6 +9,9 @@ internal static class Prose
     // Two models trained alike but for the seed differ by about this much on UA; less is not worth a sentence.
     private const double LeastPoints = 2;
 
+    // Chance this large drowns what the two figures could say.
+    private const double CoarsePoints = 20;
+
     /// <summary>What was asked and what was done.</summary>
     public static string Task(RunReport report)
     {
@@ -41,13 +44,17 @@ internal static class Prose
         if (report.Retrained is { } retrained)
         {
             var reference = retrained.Percent;
-            var reading = Compare(after.Ua, reference.Ua, report.Identity.ForgetCount) switch
+            var text = Answers(after.Ua, reference.Ua, report.Identity.ForgetCount);
+            if (after.Mia is { } mia && reference.Mia is { } unseen)
             {
-                0 => "The model treats the forgotten samples about as a model does that never saw them",
-                < 0 => "The model still does better on the forgotten samples than a model that never saw them, so part of what it learnt from them may remain",
-                _ => "The model does worse on the forgotten samples than a model that never saw them; forgetting too hard can itself give away which samples were removed",
-            };
-            var text = $"{reading} ({Numbers.Rough(after.Ua)} % against {Numbers.Rough(reference.Ua)} % wrong answers).";
+                text += " " + Attack(mia, unseen, report.Identity.ForgetCount);
+            }
+
+            if (Noise(after.Ua, reference.Ua, report.Identity.ForgetCount) > CoarsePoints)
+            {
+                text += $" With {Samples(report.Identity.ForgetCount)} this says little: chance alone moves such shares by tens of percentage points.";
+            }
+
             if (report.AverageGap is { } gap)
             {
                 var was = report.Before.Percent.AverageGap(reference);
@@ -82,12 +89,45 @@ internal static class Prose
         yield return "It is a measurement, not a legal assessment.";
     }
 
+    private static string Answers(double value, double reference, long samples)
+    {
+        var reading = Compare(value, reference, samples) switch
+        {
+            0 => "The model answers for the forgotten samples about as a model does that never saw them",
+            < 0 => "The model still does better on the forgotten samples than a model that never saw them, so part of what it learnt from them may remain",
+            _ => "The model does worse on the forgotten samples than a model that never saw them; forgetting too hard can itself give away which samples were removed",
+        };
+        return $"{reading} ({Numbers.Rough(value)} % against {Numbers.Rough(reference)} % wrong answers).";
+    }
+
+    private static string Attack(double value, double reference, long samples)
+    {
+        var reading = Compare(value, reference, samples) switch
+        {
+            0 => "The membership attack takes about as many of them for never seen as it does with that model",
+            < 0 => "The membership attack still takes fewer of them for never seen than it does with that model, so its confidence gives some of them away as once known",
+            _ => "The membership attack takes more of them for never seen than it does with that model, so they stick out as samples that were removed",
+        };
+        return $"{reading} ({Numbers.Rough(value)} % against {Numbers.Rough(reference)} %).";
+    }
+
     private static int Compare(double value, double reference, long samples)
     {
-        var share = reference / 100;
-        var noise = 200 * Math.Sqrt(share * (1 - share) / Math.Max(1, samples));
         var difference = value - reference;
-        return Math.Abs(difference) <= Math.Max(LeastPoints, noise) ? 0 : Math.Sign(difference);
+        return Math.Abs(difference) <= Math.Max(LeastPoints, Noise(value, reference, samples)) ? 0 : Math.Sign(difference);
+    }
+
+    // Two standard deviations of the difference of two measured shares, in percentage points. One right and one wrong answer
+    // are added to each (Agresti and Caffo, 2000), so that shares of 0 and 100 % of a handful do not pass for certain.
+    private static double Noise(double value, double reference, long samples)
+    {
+        return 200 * Math.Sqrt(Variance(value) + Variance(reference));
+
+        double Variance(double percent)
+        {
+            var share = ((percent / 100 * samples) + 1) / (samples + 2);
+            return share * (1 - share) / (samples + 2);
+        }
     }
 
     private static string Samples(long count) => count == 1 ? "1 sample" : $"{Numbers.Count(count)} samples";

@@ -59,13 +59,20 @@ public static class ReportHtml
     {
         page.Line($"<header><p class=\"eyebrow\">Unlearning report</p><h1><bdi>{report.Identity.ModelFile}</bdi></h1>");
         page.Add($"<p class=\"meta\">Run <bdi>{report.Identity.RunId}</bdi>");
+        if (report.Environment.StartedAt is { } started)
+        {
+            page.Add($", started {Minute(started)}");
+        }
+
         if (report.Environment.FinishedAt is { } finished)
         {
-            page.Add($", finished {finished.UtcDateTime.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture)} UTC");
+            page.Add($", finished {Minute(finished)}");
         }
 
         page.Line($"</p></header>");
     }
+
+    private static string Minute(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture) + " UTC";
 
     private static void Summary(Markup page, RunReport report)
     {
@@ -94,7 +101,9 @@ public static class ReportHtml
             figure.Of(report.AfterTrim.Percent),
             figure.Of(report.AfterRepair.Percent),
             report.Retrained is null ? null : figure.Of(report.Retrained.Percent))).ToArray()));
-        page.Line($"<figcaption>All in percent. The filled circle should lie on the diamond.</figcaption></figure>");
+        page.Line($"<figcaption>All in percent. {(report.Retrained is null
+            ? "Good: the filled circles of UA and MIA near what a model gives that never saw the samples, which no retrained model shows here; those of RA and TA as high as before."
+            : "Good: the filled circle lies on the diamond, the retrained model.")}</figcaption></figure>");
         page.Line($"<div class=\"scroll\"><table><caption>Accuracies and the attack in percent; losses are mean cross-entropies.</caption>");
         page.Line($"<thead><tr><th scope=\"col\">Figure</th><th scope=\"col\" class=\"figure\">Before</th><th scope=\"col\" class=\"figure\">After trim</th><th scope=\"col\" class=\"figure\">After repair</th><th scope=\"col\" class=\"figure\">Retrained</th></tr></thead><tbody>");
         foreach (var figure in Metric.All)
@@ -164,9 +173,19 @@ public static class ReportHtml
         var configuration = report.Configuration;
         page.Line($"<section aria-labelledby=\"done\"><h2 id=\"done\">What was asked, what was done</h2><dl>");
         Entry(page, "Samples to forget", Numbers.Count(identity.ForgetCount));
+        if (identity.ForgetUnknownCount > 0)
+        {
+            Entry(page, "Asked for, but not in the data", $"{Numbers.Count(identity.ForgetUnknownCount)} entries of the list, left out");
+        }
+
         Entry(page, "Samples to keep", Numbers.Count(identity.RetainCount));
         Entry(page, "Test samples", identity.TestCount == 0 ? "none" : Numbers.Count(identity.TestCount));
         Entry(page, "Left out, forgotten by earlier runs", identity.TombstoneCount == 0 ? "none" : Numbers.Count(identity.TombstoneCount));
+        if (identity.TombstoneUnknownCount > 0)
+        {
+            Entry(page, "Of earlier requests, not in the data", $"{Numbers.Count(identity.TombstoneUnknownCount)} entries: deleted there too, or named otherwise");
+        }
+
         Entry(page, "Selected", $"{Numbers.Count(report.Trim.Selected)} of {Numbers.Count(report.Trim.Parameters)} weights (fraction {configuration.Trim.Fraction.ToString(CultureInfo.InvariantCulture)}; the smallest saliency among them is {Numbers.Plain(report.Trim.Threshold)})");
         Entry(page, "Given fresh values", $"{Numbers.Count(report.Trim.Trimmed)} of them, those in scope: {Scope(configuration.Trim)}");
         Entry(page, "Repair", $"{report.Repair.Epochs.Count} epochs, {Numbers.Count(report.Repair.RetainLoss.Count)} steps of {configuration.Repair.BatchSize} samples, learning rate {Numbers.Plain(configuration.Repair.Lr)}, weight of forgetting {Numbers.Plain(configuration.Repair.Lambda)}");
@@ -211,7 +230,7 @@ public static class ReportHtml
         var largest = bars.MaxBy(bar => bar.Value)!;
         page.Line($"<figure>").Add(Plots.Bars("layers", "Share of each layer's weights that were renewed", $"{bars.Length} layers; the largest share is {largest.Label} in {largest.Name}.", bars, "plain"));
         var rest = layers.Length - bars.Length;
-        page.Line($"<figcaption>Share of each layer's weights that got fresh values, and how many. Layers without any are left out{(rest > 0 ? $", and {rest} with the fewest" : "")}.</figcaption></figure>");
+        page.Line($"<figcaption>Share of each layer's weights that got fresh values, and how many. Layers without any are left out{(rest > 0 ? $", and {rest} with the fewest" : "")}. Good: small shares, no layer renewed as a whole; what was renewed must be learnt anew from the remaining samples. Does not show: how much a weight held of the forgotten samples.</figcaption></figure>");
         page.Line($"<details><summary>All {trim.Rows.Count} parameters as a table</summary><div class=\"scroll\"><table><thead><tr><th scope=\"col\">Parameter</th><th scope=\"col\" class=\"figure\">Weights</th><th scope=\"col\" class=\"figure\">Selected</th><th scope=\"col\" class=\"figure\">Renewed</th><th scope=\"col\" class=\"figure\">Share</th></tr></thead><tbody>");
         foreach (var row in trim.Rows)
         {
@@ -239,14 +258,14 @@ public static class ReportHtml
         }
 
         page.Line($"<h3>Loss</h3><figure>").Add(Plots.Lines("loss", "Loss at each repair step", $"Over {repair.RetainLoss.Count} steps the loss on remaining samples went from {Numbers.Plain(retain[0].Y)} to {Numbers.Plain(retain[^1].Y)}.", "repair step", "loss", curves));
-        page.Line($"<figcaption>Loss on the batches of each step{(run > 1 ? $", means over {run} steps" : "")}. Steps with forgotten samples come at the beginning of each pass, until these are used up.</figcaption></figure>");
+        page.Line($"<figcaption>Loss on the batches of each step{(run > 1 ? $", means over {run} steps" : "")}. Steps with forgotten samples come at the beginning of each pass, until these are used up. Good: the loss on remaining samples falls and levels off low; that on forgotten samples ends near the loss on test data. Does not show: what the final model does, which the figures above measure.</figcaption></figure>");
         if (repair.Epochs.Count > 0)
         {
             var accuracy = repair.Epochs.Where(epoch => double.IsFinite(epoch.RetainAccuracy)).Select(epoch => ((double)epoch.Epoch, 100 * epoch.RetainAccuracy)).ToArray();
             if (accuracy.Length > 0)
             {
                 page.Line($"<h3>Accuracy while training</h3><figure>").Add(Plots.Lines("accuracy", "Accuracy on remaining samples during each pass", $"From {Numbers.Rough(accuracy[0].Item2)} percent in the first pass to {Numbers.Rough(accuracy[^1].Item2)} percent in the last.", "pass", "right answers, %", [new Plots.Curve("remaining samples", "retain", accuracy, double.PositiveInfinity)], (accuracy.Min(point => point.Item2), 100)));
-                page.Line($"<figcaption>Share of right answers on the remaining samples as they were trained on, so lower than RA, which is measured at the end.</figcaption></figure>");
+                page.Line($"<figcaption>Share of right answers on the remaining samples as they were trained on, so lower than RA, which is measured at the end. Good: it rises and levels off; where it still rises in the last pass, more passes would help.</figcaption></figure>");
             }
 
             EpochTable(page, repair);
@@ -266,7 +285,7 @@ public static class ReportHtml
             page.Line($"<tr><td>{epoch.Epoch}</td><td class=\"figure\">{Numbers.Plain(epoch.LearningRate)}</td><td class=\"figure\">{Numbers.Plain(Mean(steps))}</td><td class=\"figure\">{Numbers.Plain(Mean(forget))}</td><td class=\"figure\">{Numbers.Percent(100 * epoch.RetainAccuracy)}</td><td class=\"figure\">{epoch.JointSteps}</td><td class=\"figure\">{epoch.Conflicts}</td></tr>");
         }
 
-        page.Line($"</tbody></table></div><p class=\"note\">Joint steps use forgotten samples too. Projected are those whose update would have made the model better on them and was turned away from that.</p></details>");
+        page.Line($"</tbody></table></div><p class=\"note\">Joint steps use forgotten samples too. Projected are those whose update would have made the model better on them and was turned away from that. Good: any number; none means that the repair never ran against the forgetting.</p></details>");
     }
 
     private static double? Mean(double[] values) => values.Length > 0 ? values.Average() : null;
@@ -291,7 +310,7 @@ public static class ReportHtml
             page.Line($"<div>").Add(Plots.Histogram("confidence-" + style, name, style, before!.Confidence, after!.Confidence)).Line($"</div>");
         }
 
-        page.Line($"</div><figcaption>Share of the samples by the model's confidence in their true class: grey outline before, filled after. Heights are on a square-root scale so that small shares can be seen.</figcaption></figure>");
+        page.Line($"</div><figcaption>Share of the samples by the model's confidence in their true class: grey outline before, filled after. Heights are on a square-root scale so that small shares can be seen. Good: the filled shape of the forgotten samples resembles that of the test samples, and that of the remaining ones has hardly moved. Does not show: single samples, which may stand out where the shape does not.</figcaption></figure>");
         page.Line($"<details><summary>The histograms as a table</summary><div class=\"scroll\"><table><caption>Samples by confidence.</caption><thead><tr><th scope=\"col\">Confidence</th>");
         foreach (var (name, _, _, _) in sets)
         {
@@ -329,7 +348,7 @@ public static class ReportHtml
             stage.Seconds,
             Numbers.Duration(stage.Seconds) + (stage.Samples > 0 ? $", {Numbers.Plain(stage.SamplesPerSecond)}/s" : ""))).ToArray();
         page.Add(Plots.Bars("times", "Wall time of each stage", $"{string.Join("; ", bars.Select(bar => $"{bar.Name}: {bar.Label}"))}.", bars, "plain"));
-        page.Line($"<figcaption>Wall time of each stage and samples a second; {Numbers.Duration(total)} in all.</figcaption></figure></section>");
+        page.Line($"<figcaption>Wall time of each stage and samples a second; {Numbers.Duration(total)} in all, up to the last checkpoint where the run was interrupted. Good: repair takes most of it. It says nothing about the result.</figcaption></figure></section>");
     }
 
     private static void Evidence(Markup page, RunReport report)
@@ -352,7 +371,7 @@ public static class ReportHtml
         Digest(page, "Configuration", identity.ConfigurationHash);
         Digest(page, "Plan", identity.PlanHash);
         Digest(page, "Seed", identity.Seed.ToString(CultureInfo.InvariantCulture));
-        page.Line($"</tbody></table></div><details><summary>The whole configuration</summary><table><tbody>");
+        page.Line($"</tbody></table></div><p class=\"note\">The digests of the lists hold no names, but whoever can guess the ids can check the guess: treat this page as confidential as the lists. The digest of the configuration leaves out where files are cached and how often checkpoints are written, which change no result. Computed with libtorch {report.Environment.LibtorchVersion}; another version may round differently.</p><details><summary>The whole configuration</summary><table><tbody>");
         using var settings = JsonDocument.Parse(ConfigurationJson.Canonical(report.Configuration));
         Settings(page, "", settings.RootElement);
         page.Line($"</tbody></table></details></section>");

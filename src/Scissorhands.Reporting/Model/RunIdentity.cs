@@ -42,6 +42,12 @@ public sealed record RunIdentity
     /// <summary>Samples left out because earlier runs forgot them (tombstones).</summary>
     public required long TombstoneCount { get; init; }
 
+    /// <summary>Entries of the forget list that are not in the data and were left out as asked.</summary>
+    public long ForgetUnknownCount { get; init; }
+
+    /// <summary>Entries of the list of earlier requests that are not in the data.</summary>
+    public long TombstoneUnknownCount { get; init; }
+
     /// <summary>The seed of every random number.</summary>
     public required long Seed { get; init; }
 }
@@ -58,7 +64,13 @@ public sealed record RunEnvironment
     /// <summary>Workers that took part. Does not influence the result.</summary>
     public required int Workers { get; init; }
 
-    /// <summary>When the run finished (UTC); null keeps the report a function of the run alone.</summary>
+    /// <summary>Version of libtorch. Another one may round differently.</summary>
+    public string LibtorchVersion { get; init; } = "";
+
+    /// <summary>When the run was first started (UTC), or null.</summary>
+    public DateTimeOffset? StartedAt { get; init; }
+
+    /// <summary>When its last stage was done (UTC), or null.</summary>
     public DateTimeOffset? FinishedAt { get; init; }
 }
 
