@@ -98,7 +98,9 @@ internal static class ImageDecoder
     private static InputException Undecodable(SampleGroup group, SampleEntry entry) =>
         new($"{group.Name}: the image of '{entry.Id}' is neither a whole JPEG nor a whole PNG");
 
-    private static byte[] ReadBytes(SampleEntry entry)
+    private static byte[] ReadBytes(SampleEntry entry) => SourceFile.Read(entry.File, () => ReadRange(entry));
+
+    private static byte[] ReadRange(SampleEntry entry)
     {
         using var handle = File.OpenHandle(entry.File);
         var bytes = new byte[entry.Length];

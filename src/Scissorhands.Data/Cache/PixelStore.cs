@@ -4,7 +4,6 @@ using System.IO.MemoryMappedFiles;
 using System.Runtime.InteropServices;
 using Scissorhands.Data.Samples;
 using Scissorhands.Data.Sources;
-using Scissorhands.Planning;
 
 namespace Scissorhands.Data.Cache;
 
@@ -158,19 +157,12 @@ internal sealed unsafe class PixelStore : IDisposable
     private static void DecodeAll(SampleGroup group, ImageShape shape, int imageSize, byte* target, Action decoded, CancellationToken cancellationToken)
     {
         var start = (nint)target;
-        try
+        SourceFile.ForEach(group.Entries.Count, i =>
         {
-            Parallel.For(0, group.Entries.Count, new ParallelOptions { CancellationToken = cancellationToken, MaxDegreeOfParallelism = Environment.ProcessorCount }, i =>
-            {
-                var pixels = new Span<byte>((byte*)start + ((long)i * shape.Elements), shape.Elements);
-                ImageDecoder.Decode(group, group.Entries[i], shape, imageSize, pixels);
-                decoded();
-            });
-        }
-        catch (AggregateException e) when (e.InnerExceptions.OfType<InputException>().FirstOrDefault() is { } fault)
-        {
-            throw new InputException(fault.Message, e);
-        }
+            var pixels = new Span<byte>((byte*)start + ((long)i * shape.Elements), shape.Elements);
+            ImageDecoder.Decode(group, group.Entries[i], shape, imageSize, pixels);
+            decoded();
+        }, cancellationToken);
     }
 
     private static void WriteHeader(Span<byte> header, int count, ImageShape shape)

@@ -74,7 +74,7 @@ public static class DataSets
         if (Directory.Exists(pattern))
         {
             var folder = Path.GetFullPath(pattern);
-            var files = Directory.GetFiles(folder).Order(StringComparer.Ordinal).ToArray();
+            var files = SourceFile.Read(folder, () => Directory.GetFiles(folder)).Order(StringComparer.Ordinal).ToArray();
             var shards = files.Where(f => HasExtension(f, ".tar")).ToArray();
             var binaries = files.Where(f => HasExtension(f, ".bin")).ToArray();
             if (shards.Length > 0)
@@ -115,7 +115,7 @@ public static class DataSets
         }
 
         var matches = Directory.Exists(parent)
-            ? Directory.GetFiles(parent).Where(f => FileSystemName.MatchesSimpleExpression(name, Path.GetFileName(f), ignoreCase: false)).Order(StringComparer.Ordinal).ToArray()
+            ? SourceFile.Read(parent, () => Directory.GetFiles(parent)).Where(f => FileSystemName.MatchesSimpleExpression(name, Path.GetFileName(f), ignoreCase: false)).Order(StringComparer.Ordinal).ToArray()
             : [];
         return matches.Length > 0 ? Files(matches, cache, progress, cancellationToken) : throw new InputException($"{pattern}: matches no file");
     }
@@ -124,33 +124,25 @@ public static class DataSets
     {
         var groups = new SampleGroup[paths.Count];
         var done = 0;
-        try
+        SourceFile.ForEach(paths.Count, i =>
         {
-            Parallel.For(0, paths.Count, new ParallelOptions { CancellationToken = cancellationToken }, i =>
-            {
-                var path = paths[i];
-                var identity = Identity(path);
-                groups[i] = cache.IndexOf(path, identity, () => HasExtension(path, ".tar")
-                    ? WebDatasetShard.Read(path, identity, cancellationToken)
-                    : HasExtension(path, ".bin")
-                        ? CifarBinary.Read(path, identity, cancellationToken)
-                        : throw new InputException($"{path}: neither a .tar shard nor a CIFAR .bin file"));
-                progress?.Report(new DataProgress("indexing", Interlocked.Add(ref done, groups[i].Entries.Count), 0));
-            });
-        }
-        catch (AggregateException e) when (e.InnerExceptions.OfType<InputException>().FirstOrDefault() is { } fault)
-        {
-            throw new InputException(fault.Message, e);
-        }
-
+            var path = paths[i];
+            var identity = Identity(path);
+            groups[i] = cache.IndexOf(path, identity, () => HasExtension(path, ".tar")
+                ? WebDatasetShard.Read(path, identity, cancellationToken)
+                : HasExtension(path, ".bin")
+                    ? CifarBinary.Read(path, identity, cancellationToken)
+                    : throw new InputException($"{path}: neither a .tar shard nor a CIFAR .bin file"));
+            progress?.Report(new DataProgress("indexing", Interlocked.Add(ref done, groups[i].Entries.Count), 0));
+        }, cancellationToken);
         return groups;
     }
 
-    private static string Identity(string path)
+    private static string Identity(string path) => SourceFile.Read(path, () =>
     {
         var info = new FileInfo(path);
         return string.Create(CultureInfo.InvariantCulture, $"{path}|{info.Length}|{info.LastWriteTimeUtc.Ticks}");
-    }
+    });
 
     private static bool HasExtension(string path, string extension) => Path.GetExtension(path).Equals(extension, StringComparison.OrdinalIgnoreCase);
 }

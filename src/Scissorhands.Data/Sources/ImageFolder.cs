@@ -14,10 +14,10 @@ internal static class ImageFolder
     public static bool IsImage(string path) => Extensions.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase);
 
     /// <summary>The images of a folder in the order of their ids.</summary>
-    public static IReadOnlyList<(string Id, string Path)> List(string folder) =>
+    public static IReadOnlyList<(string Id, string Path)> List(string folder) => SourceFile.Read<IReadOnlyList<(string Id, string Path)>>(folder, () =>
         [.. Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Where(IsImage)
             .Select(path => (Id: Path.GetRelativePath(folder, path).Replace(Path.DirectorySeparatorChar, '/'), Path: path))
-            .OrderBy(f => f.Id, StringComparer.Ordinal)];
+            .OrderBy(f => f.Id, StringComparer.Ordinal)]);
 
     /// <summary>Reads and hashes the images.</summary>
     public static SampleGroup Read(string folder, string identity, CancellationToken cancellationToken)
@@ -28,7 +28,7 @@ internal static class ImageFolder
         foreach (var (id, path) in files)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var bytes = File.ReadAllBytes(path);
+            var bytes = SourceFile.Read(path, () => File.ReadAllBytes(path));
             entries.Add(new SampleEntry(id, Array.BinarySearch(classes, ClassOf(folder, id), StringComparer.Ordinal), null, path, 0, bytes.Length, SampleHash.Of(bytes)));
         }
 

@@ -163,6 +163,70 @@ public sealed class DataSetsTests : IDisposable
     }
 
     [Theory]
+    [InlineData("{\"label\": \"7\"}")]
+    [InlineData("{\"label\": 1.5}")]
+    [InlineData("{\"label\": -1}")]
+    [InlineData("{\"label\": null}")]
+    [InlineData("{\"label\": NaN}")]
+    [InlineData("{\"label\": 1, \"subject\": \"\\ud800\"}")]
+    [InlineData("{")]
+    public void Open_BadJson_NamesShardAndKeyAndBlamesNotTheTar(string json)
+    {
+        Shards.Write(_folder["a.tar"], [("x.png", Shards.Png(2, 2, (_, _) => (0, 0, 0))), ("x.json", Encoding.UTF8.GetBytes(json))]);
+        var fault = Fault(_folder["a.tar"]);
+        Assert.Contains("a.tar", fault, StringComparison.Ordinal);
+        Assert.Contains("'x'", fault, StringComparison.Ordinal);
+        Assert.Contains(".json", fault, StringComparison.Ordinal);
+        Assert.DoesNotContain("damaged", fault, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("x.cls", "x.json")]
+    [InlineData("x.json", "x.cls")]
+    public void Open_ClsBesideAJsonLabelThatIsNone_Counts(string first, string second)
+    {
+        var members = new Dictionary<string, byte[]> { ["x.cls"] = "4"u8.ToArray(), ["x.json"] = "{\"label\": \"dog\"}"u8.ToArray() };
+        Shards.Write(_folder["a.tar"], [("x.png", Shards.Png(2, 2, (_, _) => (0, 0, 0))), (first, members[first]), (second, members[second])]);
+        using var set = Open(_folder["a.tar"]);
+        Assert.Equal(4, set.Label(0));
+    }
+
+    [Fact]
+    public void Open_JsonWithByteOrderMark_IsRead()
+    {
+        Shards.Write(_folder["a.tar"], [("x.png", Shards.Png(2, 2, (_, _) => (0, 0, 0))), ("x.json", [0xEF, 0xBB, 0xBF, .. "{\"label\": 5}"u8])]);
+        using var set = Open(_folder["a.tar"]);
+        Assert.Equal(5, set.Label(0));
+    }
+
+    [Fact]
+    public void Open_ReadFails_NamesThePath()
+    {
+        // Reads of a process's first page fail, for root too.
+        Directory.CreateDirectory(_folder["images/cat"]);
+        File.CreateSymbolicLink(_folder["images/cat/1.png"], "/proc/self/mem");
+        var fault = Fault(_folder["images"]);
+        Assert.Contains("1.png", fault, StringComparison.Ordinal);
+        Assert.Contains("cannot be read", fault, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("a.tar", "a.tar")]
+    [InlineData("a.bin", "a.bin")]
+    [InlineData("images/cat/1.png", "images")]
+    [System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
+    public void Open_NotAllowedToRead_NamesThePath(string name, string pattern)
+    {
+        Assert.SkipWhen(Environment.IsPrivilegedProcess, "root may read everything");
+        Directory.CreateDirectory(Path.GetDirectoryName(_folder[name])!);
+        File.WriteAllBytes(_folder[name], new byte[3073]);
+        File.SetUnixFileMode(_folder[name], UnixFileMode.None);
+        var fault = Fault(_folder[pattern]);
+        Assert.Contains(name, fault, StringComparison.Ordinal);
+        Assert.Contains("cannot be read", fault, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData(700)]
     [InlineData(1024)]
     [InlineData(3000)]
