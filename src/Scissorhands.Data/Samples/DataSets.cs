@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.IO.Enumeration;
 using System.Text;
+using System.Text.RegularExpressions;
 using Scissorhands.Data.Cache;
 using Scissorhands.Data.Sources;
 using Scissorhands.Planning;
@@ -11,6 +12,10 @@ namespace Scissorhands.Data.Samples;
 /// <summary>Opens data sets in the formats users have.</summary>
 public static class DataSets
 {
+    // Words at the start of a part of the name: data_batch_1 and test_batch, train-000000 and cifar10-test-000000.
+    private static readonly Regex TrainingName = new("(?<![A-Za-z])train|^data_batch", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant);
+    private static readonly Regex HeldOutName = new("(?<![A-Za-z])(test|val)", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant);
+
     /// <summary>
     /// Opens a data set: WebDataset tar shards (a folder that holds them, a file, or a glob), a folder of images by class,
     /// or CIFAR-10/100 binary files. Shards are indexed once and decoded once; both are kept in the cache folder.
@@ -21,12 +26,26 @@ public static class DataSets
     /// <param name="cancellationToken">Ends the opening.</param>
     /// <returns>The data set.</returns>
     /// <exception cref="InputException">Nothing found, or something damaged: names file and key.</exception>
-    public static ISampleSet Open(string pattern, DataConfiguration options, IProgress<DataProgress>? progress, CancellationToken cancellationToken)
+    public static ISampleSet Open(string pattern, DataConfiguration options, IProgress<DataProgress>? progress, CancellationToken cancellationToken) =>
+        Open(pattern, options, null, progress, cancellationToken);
+
+    /// <summary>
+    /// Opens a data set that belongs to another, as test data does to training data: a folder of images gets the other's
+    /// class numbers, also where it lacks some of its classes.
+    /// </summary>
+    /// <param name="pattern">Folder, file, or glob such as <c>data/test-*.tar</c>.</param>
+    /// <param name="options">Image size and cache folder.</param>
+    /// <param name="classNames">The other's <see cref="ISampleSet.ClassNames"/>; null for a numbering of its own.</param>
+    /// <param name="progress">Told how far indexing and decoding are; may be null.</param>
+    /// <param name="cancellationToken">Ends the opening.</param>
+    /// <returns>The data set.</returns>
+    /// <exception cref="InputException">Nothing found, something damaged, or a class that the other does not have.</exception>
+    public static ISampleSet Open(string pattern, DataConfiguration options, IReadOnlyList<string>? classNames, IProgress<DataProgress>? progress, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(pattern);
         ArgumentNullException.ThrowIfNull(options);
         var cache = CacheFolder.Open(options);
-        var groups = Index(pattern, cache, progress, cancellationToken);
+        var (groups, classes) = Index(pattern, cache, classNames, progress, cancellationToken);
         var total = groups.Sum(g => g.Entries.Count);
         if (total == 0)
         {
@@ -56,7 +75,7 @@ public static class DataSets
                     cancellationToken));
             }
 
-            return new IndexedSampleSet(groups, stores, shape);
+            return new IndexedSampleSet(groups, stores, shape, classes);
         }
         catch
         {
@@ -69,7 +88,7 @@ public static class DataSets
         }
     }
 
-    private static IReadOnlyList<SampleGroup> Index(string pattern, CacheFolder cache, IProgress<DataProgress>? progress, CancellationToken cancellationToken)
+    private static (IReadOnlyList<SampleGroup> Groups, IReadOnlyList<string>? Classes) Index(string pattern, CacheFolder cache, IReadOnlyList<string>? classNames, IProgress<DataProgress>? progress, CancellationToken cancellationToken)
     {
         if (Directory.Exists(pattern))
         {
@@ -79,12 +98,12 @@ public static class DataSets
             var binaries = files.Where(f => HasExtension(f, ".bin")).ToArray();
             if (shards.Length > 0)
             {
-                return Files(shards, cache, progress, cancellationToken);
+                return (Files(OneKind(pattern, shards), cache, progress, cancellationToken), null);
             }
 
             if (binaries.Length > 0)
             {
-                return Files(binaries, cache, progress, cancellationToken);
+                return (Files(OneKind(pattern, binaries), cache, progress, cancellationToken), null);
             }
 
             var images = ImageFolder.List(folder);
@@ -93,18 +112,26 @@ public static class DataSets
                 throw new InputException($"{pattern}: holds neither .tar shards, nor .bin files, nor images in class folders");
             }
 
-            var identity = new StringBuilder();
+            var classes = ImageFolder.Classes(folder);
+            if (classes.Contains("train", StringComparer.Ordinal) && classes.FirstOrDefault(c => c is "test" or "val") is { } heldOut)
+            {
+                throw new InputException($"{pattern}: holds both 'train' and '{heldOut}', which are no classes; name one of the two");
+            }
+
+            var identity = new StringBuilder($"{folder}\n{string.Join('/', classes)}\n");
             foreach (var (id, path) in images)
             {
                 identity.Append(CultureInfo.InvariantCulture, $"{id}|{Identity(path)}\n");
             }
 
-            return [cache.IndexOf(folder, folder + "\n" + identity, () => ImageFolder.Read(folder, folder + "\n" + identity, cancellationToken))];
+            // Indexed by its own numbers: the cache serves it whatever it is opened beside.
+            var group = cache.IndexOf(folder, identity.ToString(), () => ImageFolder.Read(folder, identity.ToString(), classes, images, cancellationToken));
+            return classNames is null ? ([group], classes) : ([ImageFolder.Renumber(group, classes, classNames)], classNames);
         }
 
         if (File.Exists(pattern))
         {
-            return Files([Path.GetFullPath(pattern)], cache, progress, cancellationToken);
+            return (Files([Path.GetFullPath(pattern)], cache, progress, cancellationToken), null);
         }
 
         var parent = Path.GetDirectoryName(Path.GetFullPath(pattern))!;
@@ -117,8 +144,21 @@ public static class DataSets
         var matches = Directory.Exists(parent)
             ? SourceFile.Read(parent, () => Directory.GetFiles(parent)).Where(f => FileSystemName.MatchesSimpleExpression(name, Path.GetFileName(f), ignoreCase: false)).Order(StringComparer.Ordinal).ToArray()
             : [];
-        return matches.Length > 0 ? Files(matches, cache, progress, cancellationToken) : throw new InputException($"{pattern}: matches no file");
+        return matches.Length > 0 ? (Files(matches, cache, progress, cancellationToken), null) : throw new InputException($"{pattern}: matches no file");
     }
+
+    /// <summary>Refuses a folder that holds training and held-out files: to learn the test data would go unnoticed.</summary>
+    private static string[] OneKind(string pattern, string[] files)
+    {
+        if (files.FirstOrDefault(f => IsNamed(f, TrainingName)) is { } train && files.FirstOrDefault(f => IsNamed(f, HeldOutName)) is { } heldOut)
+        {
+            throw new InputException($"{pattern}: holds both '{Path.GetFileName(train)}' and '{Path.GetFileName(heldOut)}'; say which are meant by a glob such as '{Path.Combine(pattern, "train*" + Path.GetExtension(train))}'");
+        }
+
+        return files;
+    }
+
+    private static bool IsNamed(string path, Regex kind) => kind.IsMatch(Path.GetFileNameWithoutExtension(path));
 
     private static IReadOnlyList<SampleGroup> Files(IReadOnlyList<string> paths, CacheFolder cache, IProgress<DataProgress>? progress, CancellationToken cancellationToken)
     {

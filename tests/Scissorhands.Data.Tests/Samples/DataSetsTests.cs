@@ -113,6 +113,101 @@ public sealed class DataSetsTests : IDisposable
         Assert.Equal([0, 1], [set.Label(0), set.Label(1)]);
     }
 
+    [Fact]
+    public void Open_ImageFolder_CountsEmptyClassFoldersAndNamesTheClasses()
+    {
+        WriteImages("images", "cat/1.png", "dog/2.png", ".checkpoints/3.png");
+        Directory.CreateDirectory(_folder["images/bird"]);
+        using var set = Open(_folder["images"]);
+        Assert.Equal(["bird", "cat", "dog"], set.ClassNames!);
+        Assert.Equal([1, 2], Enumerable.Range(0, set.Count).Select(set.Label));
+    }
+
+    [Fact]
+    public void Open_ImageFolderWithAnotherClass_HasAnotherDigest()
+    {
+        WriteImages("images", "cat/1.png");
+        using var before = Open(_folder["images"]);
+        Directory.CreateDirectory(_folder["images/dog"]);
+        using var after = Open(_folder["images"]);
+        Assert.Equal(before.Label(0), after.Label(0));
+        Assert.NotEqual(before.Digest, after.Digest);
+    }
+
+    [Fact]
+    public void Open_ImageFolderBesideAnother_TakesItsNumbers()
+    {
+        WriteImages("train", "bird/0.png", "cat/1.png", "dog/2.png");
+        WriteImages("test", "dog/3.png");
+        using var train = Open(_folder["train"]);
+        using var alone = Open(_folder["test"]);
+        using var test = DataSets.Open(_folder["test"], Options, train.ClassNames, null, CancellationToken.None);
+        Assert.Equal(0, alone.Label(0));
+        Assert.Equal(2, test.Label(0));
+        Assert.Equal(train.ClassNames, test.ClassNames);
+        Assert.NotEqual(alone.Digest, test.Digest);
+    }
+
+    [Fact]
+    public void Open_ImageFolderWithAClassTheOtherLacks_NamesIt()
+    {
+        WriteImages("test", "dog/3.png", "wolf/4.png");
+        var fault = Assert.Throws<InputException>(() => DataSets.Open(_folder["test"], Options, ["cat", "dog"], null, CancellationToken.None)).Message;
+        Assert.Contains("'wolf'", fault, StringComparison.Ordinal);
+        Assert.Contains(_folder["test"], fault, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Open_Shards_NameNoClasses()
+    {
+        Shards.WriteImages(_folder["a.tar"], 1);
+        using var set = Open(_folder["a.tar"]);
+        Assert.Null(set.ClassNames);
+    }
+
+    [Theory]
+    [InlineData("train-000.tar", "test-000.tar")]
+    [InlineData("cifar-train-000.tar", "cifar-val-000.tar")]
+    [InlineData("data_batch_1.bin", "test_batch.bin")]
+    [InlineData("train.bin", "test.bin")]
+    public void Open_FolderOfTrainingAndTestFiles_AsksForAGlob(string train, string test)
+    {
+        foreach (var name in new[] { train, test })
+        {
+            if (Path.GetExtension(name) == ".tar")
+            {
+                Shards.WriteImages(_folder[name], 2, Path.GetFileNameWithoutExtension(name));
+            }
+            else
+            {
+                File.WriteAllBytes(_folder[name], new byte[3073]);
+            }
+        }
+
+        var fault = Fault(_folder.Path);
+        Assert.Contains($"'{train}'", fault, StringComparison.Ordinal);
+        Assert.Contains($"'{test}'", fault, StringComparison.Ordinal);
+        Assert.Contains("glob", fault, StringComparison.Ordinal);
+        using var named = Open(_folder[train[..^5] + "*"]);
+        Assert.Equal(train.EndsWith(".tar", StringComparison.Ordinal) ? 2 : 1, named.Count);
+    }
+
+    [Fact]
+    public void Open_FolderOfTestFilesAlone_IsTaken()
+    {
+        Directory.CreateDirectory(_folder["data"]);
+        Shards.WriteImages(_folder["data/test-000.tar"], 2);
+        using var set = Open(_folder["data"]);
+        Assert.Equal(2, set.Count);
+    }
+
+    [Fact]
+    public void Open_FolderOfImageFolders_AsksForOne()
+    {
+        WriteImages("images", "train/cat/1.png", "test/cat/2.png");
+        Assert.Contains("'train' and 'test'", Fault(_folder["images"]), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(1, 3073)]
     [InlineData(2, 3074)]
@@ -264,6 +359,16 @@ public sealed class DataSetsTests : IDisposable
         Assert.Equal(new ImageShape(3, 32, 32), set.Shape);
         Assert.All(Enumerable.Range(0, set.Count), i => Assert.StartsWith("test-", set.Id(i), StringComparison.Ordinal));
         Assert.Equal(10, Enumerable.Range(0, set.Count).Select(set.Label).Distinct().Count());
+    }
+
+    private void WriteImages(string folder, params string[] names)
+    {
+        foreach (var name in names)
+        {
+            var path = Path.Combine(_folder[folder], name);
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            File.WriteAllBytes(path, Shards.Png(2, 2, (_, _) => (1, 2, 3)));
+        }
     }
 
     private ISampleSet Open(string pattern) => DataSets.Open(pattern, Options, null, CancellationToken.None);
