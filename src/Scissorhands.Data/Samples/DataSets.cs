@@ -125,7 +125,7 @@ public static class DataSets
             }
 
             // Indexed by its own numbers: the cache serves it whatever it is opened beside.
-            var group = cache.IndexOf(folder, identity.ToString(), () => ImageFolder.Read(folder, identity.ToString(), classes, images, cancellationToken));
+            var group = cache.IndexOf(folder, folder, identity.ToString(), () => ImageFolder.Read(folder, identity.ToString(), classes, images, cancellationToken));
             return classNames is null ? ([group], classes) : ([ImageFolder.Renumber(group, classes, classNames)], classNames);
         }
 
@@ -168,7 +168,7 @@ public static class DataSets
         {
             var path = paths[i];
             var identity = Identity(path);
-            groups[i] = cache.IndexOf(path, identity, () => HasExtension(path, ".tar")
+            groups[i] = cache.IndexOf(path, path, identity, () => HasExtension(path, ".tar")
                 ? WebDatasetShard.Read(path, identity, cancellationToken)
                 : HasExtension(path, ".bin")
                     ? CifarBinary.Read(path, identity, cancellationToken)
@@ -178,11 +178,7 @@ public static class DataSets
         return groups;
     }
 
-    private static string Identity(string path) => SourceFile.Read(path, () =>
-    {
-        var info = new FileInfo(path);
-        return string.Create(CultureInfo.InvariantCulture, $"{path}|{info.Length}|{info.LastWriteTimeUtc.Ticks}");
-    });
+    private static string Identity(string path) => SourceFile.Read(path, () => FileIdentity.Of(path));
 
     private static bool HasExtension(string path, string extension) => Path.GetExtension(path).Equals(extension, StringComparison.OrdinalIgnoreCase);
 }

@@ -22,7 +22,7 @@ public enum ImageEncoding
 
 /// <summary>Samples that lie together: a tar shard, a folder of images, a CIFAR file. The unit of indexing and caching.</summary>
 /// <param name="Name">Path, for messages.</param>
-/// <param name="Identity">Changes when the files change: paths, lengths and times.</param>
+/// <param name="Identity">Changes when the files change: paths, inodes, lengths and times.</param>
 /// <param name="Encoding">How images are stored.</param>
 /// <param name="Entries">The samples in order.</param>
 public sealed record SampleGroup(string Name, string Identity, ImageEncoding Encoding, IReadOnlyList<SampleEntry> Entries);
