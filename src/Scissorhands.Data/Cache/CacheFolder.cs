@@ -84,7 +84,7 @@ internal sealed class CacheFolder
         }
 
         var path = PathOf(source, identity, "", "index");
-        if (TryReadIndex(path, name, identity) is { } found)
+        if (TryReadIndex(path, source, name, identity) is { } found)
         {
             return found;
         }
@@ -141,14 +141,14 @@ internal sealed class CacheFolder
         }
     }
 
-    private static SampleGroup? TryReadIndex(string path, string name, string identity)
+    private static SampleGroup? TryReadIndex(string path, string source, string name, string identity)
     {
         try
         {
             var group = File.Exists(path) ? JsonSerializer.Deserialize<SampleGroup>(File.ReadAllBytes(path)) : null;
 
             // A damaged cache is made again, not reported: it holds nothing of the user's.
-            return group is { Entries.Count: > 0 } && group.Identity == identity && group.Name == name
+            return group is { Entries.Count: > 0 } && group.Identity == identity && group.Source == source && group.Name == name
                 && group.Entries.All(e => e is { Id.Length: > 0, Label: >= 0, Offset: >= 0, Length: > 0, File.Length: > 0 })
                 ? group
                 : null;

@@ -15,7 +15,6 @@ namespace Scissorhands.Data.Cache;
 internal sealed unsafe class PixelStore : IDisposable
 {
     private const int HeaderBytes = 64;
-    private const long MaximumCacheBytes = 8L << 30;
     private static ReadOnlySpan<byte> Magic => "SCRPIX01"u8;
 
     private readonly SampleGroup _group;
@@ -55,19 +54,19 @@ internal sealed unsafe class PixelStore : IDisposable
     /// <param name="imageSize">Edge to resize to; 0 for none.</param>
     /// <param name="cache">The cache.</param>
     /// <param name="decoded">Told of each decoded image.</param>
+    /// <param name="keep">Whether decoded images are kept; otherwise each use decodes.</param>
     /// <param name="cancellationToken">Ends the decoding.</param>
     /// <returns>The store.</returns>
-    public static PixelStore Open(SampleGroup group, ImageShape shape, int imageSize, CacheFolder cache, Action decoded, CancellationToken cancellationToken)
+    public static PixelStore Open(SampleGroup group, ImageShape shape, int imageSize, CacheFolder cache, Action decoded, bool keep, CancellationToken cancellationToken)
     {
-        var bytes = (long)group.Entries.Count * shape.Elements;
-        if (bytes > MaximumCacheBytes)
+        if (!keep)
         {
             return new PixelStore(group, shape, imageSize);
         }
 
         if (cache.Path is null)
         {
-            var memory = (byte*)NativeMemory.Alloc((nuint)bytes);
+            var memory = (byte*)NativeMemory.Alloc((nuint)group.Entries.Count * (nuint)shape.Elements);
             try
             {
                 DecodeAll(group, shape, imageSize, memory, decoded, cancellationToken);
@@ -80,10 +79,13 @@ internal sealed unsafe class PixelStore : IDisposable
             }
         }
 
-        var path = cache.PathOf(group.Name, group.Identity, string.Create(CultureInfo.InvariantCulture, $"{imageSize}-{shape.Channels}x{shape.Height}x{shape.Width}"), "pixels");
+        var path = cache.PathOf(group.Source, group.Identity, string.Create(CultureInfo.InvariantCulture, $"{imageSize}-{shape.Channels}x{shape.Height}x{shape.Width}"), "pixels");
         return new PixelStore(group, shape, imageSize, TryOpen(path, group, shape)
             ?? cache.Keep(path, LengthOf(group, shape), stream => Write(stream, group, shape, imageSize, decoded, cancellationToken)));
     }
+
+    /// <summary>Whether each use of an image decodes it.</summary>
+    public bool DecodesOnRead => _mapped is null;
 
     /// <summary>Copies an image.</summary>
     public void Read(int index, Span<byte> pixels)

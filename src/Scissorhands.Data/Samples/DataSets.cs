@@ -12,13 +12,16 @@ namespace Scissorhands.Data.Samples;
 /// <summary>Opens data sets in the formats users have.</summary>
 public static class DataSets
 {
+    private const long MaximumKeptBytes = 8L << 30;
+
     // Words at the start of a part of the name: data_batch_1 and test_batch, train-000000 and cifar10-test-000000.
     private static readonly Regex TrainingName = new("(?<![A-Za-z])train|^data_batch", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant);
     private static readonly Regex HeldOutName = new("(?<![A-Za-z])(test|val)", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant);
 
     /// <summary>
     /// Opens a data set: WebDataset tar shards (a folder that holds them, a file, or a glob), a folder of images by class,
-    /// or CIFAR-10/100 binary files. Shards are indexed once and decoded once; both are kept in the cache folder.
+    /// or CIFAR-10/100 binary files. Shards are indexed once and decoded
+    /// once; both are kept in the cache folder, of the decoded images the first 8 GiB. The rest is decoded at each use.
     /// </summary>
     /// <param name="pattern">Folder, file, or glob such as <c>data/train-*.tar</c>.</param>
     /// <param name="options">Image size and cache folder.</param>
@@ -40,24 +43,35 @@ public static class DataSets
     /// <param name="cancellationToken">Ends the opening.</param>
     /// <returns>The data set.</returns>
     /// <exception cref="InputException">Nothing found, something damaged, or a class that the other does not have.</exception>
-    public static ISampleSet Open(string pattern, DataConfiguration options, IReadOnlyList<string>? classNames, IProgress<DataProgress>? progress, CancellationToken cancellationToken)
+    public static ISampleSet Open(string pattern, DataConfiguration options, IReadOnlyList<string>? classNames, IProgress<DataProgress>? progress, CancellationToken cancellationToken) =>
+        Open(pattern, options, classNames, MaximumKeptBytes, progress, cancellationToken);
+
+    /// <summary>Opens a data set of whose decoded images no more than so many bytes are kept: the first groups'.</summary>
+    internal static ISampleSet Open(string pattern, DataConfiguration options, IReadOnlyList<string>? classNames, long room, IProgress<DataProgress>? progress, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(pattern);
         ArgumentNullException.ThrowIfNull(options);
         var cache = CacheFolder.Open(options);
         var (groups, classes) = Index(pattern, cache, classNames, progress, cancellationToken);
-        var total = groups.Sum(g => g.Entries.Count);
-        if (total == 0)
+        if (groups.All(g => g.Entries.Count == 0))
         {
             throw new InputException($"{pattern}: holds no samples");
         }
 
         var shape = ImageDecoder.ShapeOf(groups.First(g => g.Entries.Count > 0), groups.First(g => g.Entries.Count > 0).Entries[0], options.ImageSize);
+        var kept = groups.Select(g =>
+        {
+            var bytes = (long)g.Entries.Count * shape.Elements;
+            var fits = bytes <= room;
+            room -= fits ? bytes : 0;
+            return fits;
+        }).ToArray();
+        var total = groups.Zip(kept).Sum(g => g.Second ? g.First.Entries.Count : 0);
         var stores = new List<PixelStore>();
         var done = 0;
         try
         {
-            foreach (var group in groups)
+            foreach (var (group, keep) in groups.Zip(kept))
             {
                 stores.Add(PixelStore.Open(
                     group,
@@ -72,6 +86,7 @@ public static class DataSets
                             progress?.Report(new DataProgress("decoding", now, total));
                         }
                     },
+                    keep,
                     cancellationToken));
             }
 
@@ -118,15 +133,29 @@ public static class DataSets
                 throw new InputException($"{pattern}: holds both 'train' and '{heldOut}', which are no classes; name one of the two");
             }
 
-            var identity = new StringBuilder($"{folder}\n{string.Join('/', classes)}\n");
-            foreach (var (id, path) in images)
+            if (classNames is not null)
             {
-                identity.Append(CultureInfo.InvariantCulture, $"{id}|{Identity(path)}\n");
+                ImageFolder.CheckKnown(folder, classes, classNames);
             }
 
-            // Indexed by its own numbers: the cache serves it whatever it is opened beside.
-            var group = cache.IndexOf(folder, folder, identity.ToString(), () => ImageFolder.Read(folder, identity.ToString(), classes, images, cancellationToken));
-            return classNames is null ? ([group], classes) : ([ImageFolder.Renumber(group, classes, classNames)], classNames);
+            var groups = new List<SampleGroup>();
+            var indexed = 0;
+            foreach (var chunk in ImageFolder.Chunks(images))
+            {
+                var source = $"{folder}\n{chunk[0].Id}";
+                var identity = new StringBuilder();
+                foreach (var (id, path) in chunk)
+                {
+                    identity.Append(CultureInfo.InvariantCulture, $"{id}|{Identity(path)}\n");
+                }
+
+                var text = identity.ToString();
+                var group = cache.IndexOf(source, folder, text, () => ImageFolder.Read(source, folder, text, chunk, cancellationToken));
+                groups.Add(ImageFolder.Number(group, classNames ?? classes));
+                progress?.Report(new DataProgress("indexing", indexed += chunk.Count, 0));
+            }
+
+            return (groups, classNames ?? classes);
         }
 
         if (File.Exists(pattern))

@@ -54,6 +54,9 @@ internal sealed class IndexedSampleSet : ISampleSet
 
     public string Digest { get; }
 
+    /// <summary>Whether some images are decoded at each use, which is worth several threads.</summary>
+    public bool DecodesOnRead => _stores.Any(s => s.DecodesOnRead);
+
     public IReadOnlyList<string>? ClassNames { get; }
 
     public string Id(int ordinal) => Entry(ordinal).Id;

@@ -35,6 +35,6 @@ internal static class CifarBinary
             entries.Add(new SampleEntry($"{name}#{entries.Count}", record[labels - 1], null, path, offset + labels, PixelBytes, SampleHash.Of(record.AsSpan(labels))));
         }
 
-        return new SampleGroup(path, identity, ImageEncoding.Planar, entries);
+        return new SampleGroup(path, path, identity, ImageEncoding.Planar, entries);
     }
 }

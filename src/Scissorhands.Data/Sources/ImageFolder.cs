@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using Scissorhands.Planning;
 
 namespace Scissorhands.Data.Sources;
@@ -10,6 +12,8 @@ namespace Scissorhands.Data.Sources;
 internal static class ImageFolder
 {
     private const int Named = 5;
+    private const int TypicalChunk = 1024;
+    private const int MaximumChunk = 4096;
     private static readonly string[] Extensions = [".jpg", ".jpeg", ".png"];
 
     /// <summary>The classes in the order of their numbers.</summary>
@@ -23,39 +27,71 @@ internal static class ImageFolder
             .Where(f => f.Id[0] != '.')
             .OrderBy(f => f.Id, StringComparer.Ordinal)]);
 
-    /// <summary>Reads and hashes images.</summary>
-    public static SampleGroup Read(string folder, string identity, IReadOnlyList<string> classes, IReadOnlyList<(string Id, string Path)> files, CancellationToken cancellationToken)
+    /// <summary>
+    /// Cuts the images into chunks, which are indexed and cached each for itself. Where to cut is told by the ids alone,
+    /// so that an image that is changed, added or deleted concerns the chunk it lies in.
+    /// </summary>
+    public static IReadOnlyList<IReadOnlyList<(string Id, string Path)>> Chunks(IReadOnlyList<(string Id, string Path)> files)
     {
-        var numbers = Numbers(classes);
+        var chunks = new List<IReadOnlyList<(string Id, string Path)>>();
+        var chunk = new List<(string Id, string Path)>();
+        foreach (var file in files)
+        {
+            if (chunk.Count > 0 && (chunk.Count == MaximumChunk || BeginsChunk(file.Id)))
+            {
+                chunks.Add(chunk);
+                chunk = [];
+            }
+
+            chunk.Add(file);
+        }
+
+        chunks.Add(chunk);
+        return chunks;
+    }
+
+    /// <summary>Reads and hashes images; their classes are yet to be numbered.</summary>
+    public static SampleGroup Read(string source, string folder, string identity, IReadOnlyList<(string Id, string Path)> files, CancellationToken cancellationToken)
+    {
         var entries = new SampleEntry[files.Count];
         SourceFile.ForEach(files.Count, i =>
         {
             var (id, path) = files[i];
-            var label = numbers.TryGetValue(ClassOf(folder, id), out var number) ? number : throw new InputException($"{path}: its class folder appeared while the folder was read; open it again");
             var bytes = SourceFile.Read(path, () => File.ReadAllBytes(path));
-            entries[i] = new SampleEntry(id, label, null, path, 0, bytes.Length, SampleHash.Of(bytes));
+            entries[i] = new SampleEntry(id, 0, null, path, 0, bytes.Length, SampleHash.Of(bytes));
         }, cancellationToken);
-        return new SampleGroup(folder, identity, ImageEncoding.Compressed, entries);
+        return new SampleGroup(source, folder, identity, ImageEncoding.Compressed, entries);
     }
 
-    /// <summary>Numbers a folder's samples as other data numbers its classes.</summary>
-    /// <exception cref="InputException">The other data does not know a class.</exception>
-    public static SampleGroup Renumber(SampleGroup group, IReadOnlyList<string> own, IReadOnlyList<string> others)
+    /// <summary>Gives samples their class numbers.</summary>
+    public static SampleGroup Number(SampleGroup group, IReadOnlyList<string> classes)
     {
-        var numbers = Numbers(others);
-        if (own.FirstOrDefault(name => !numbers.ContainsKey(name)) is { } unknown)
+        var numbers = classes.Select((name, number) => (name, number)).ToDictionary(c => c.name, c => c.number, StringComparer.Ordinal);
+        return group with
+        {
+            Entries = [.. group.Entries.Select(e => e with
+            {
+                Label = numbers.TryGetValue(ClassOf(group.Name, e.Id), out var number)
+                    ? number
+                    : throw new InputException($"{e.File}: its class folder appeared while the folder was read; open it again"),
+            })],
+        };
+    }
+
+    /// <summary>Checks that other data, whose numbers the folder is to get, knows all its classes.</summary>
+    /// <exception cref="InputException">It does not know a class.</exception>
+    public static void CheckKnown(string folder, IReadOnlyList<string> own, IReadOnlyList<string> others)
+    {
+        if (own.Except(others, StringComparer.Ordinal).FirstOrDefault() is { } unknown)
         {
             var known = string.Join(", ", others.Take(Named).Select(name => $"'{name}'"));
-            throw new InputException($"{group.Name}: the class folder '{unknown}' is not among the {others.Count} classes of the training data ({known}{(others.Count > Named ? ", ..." : "")})");
+            throw new InputException($"{folder}: the class folder '{unknown}' is not among the {others.Count} classes of the training data ({known}{(others.Count > Named ? ", ..." : "")})");
         }
-
-        return group with { Entries = [.. group.Entries.Select(e => e with { Label = numbers[own[e.Label]] })] };
     }
 
-    private static bool IsImage(string path) => Extensions.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase);
+    private static bool BeginsChunk(string id) => SHA256.HashData(Encoding.UTF8.GetBytes(id)) is [0, var second, ..] && second < 256 * 256 / TypicalChunk;
 
-    private static Dictionary<string, int> Numbers(IReadOnlyList<string> classes) =>
-        classes.Select((name, number) => (name, number)).ToDictionary(c => c.name, c => c.number, StringComparer.Ordinal);
+    private static bool IsImage(string path) => Extensions.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase);
 
     private static string ClassOf(string folder, string id)
     {

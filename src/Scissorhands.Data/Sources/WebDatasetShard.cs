@@ -79,7 +79,7 @@ internal static class WebDatasetShard
             throw new InputException($"{path}: the tar is truncated: {stream.Length} bytes are not whole blocks of 512");
         }
 
-        return new SampleGroup(path, identity, ImageEncoding.Compressed, entries);
+        return new SampleGroup(path, path, identity, ImageEncoding.Compressed, entries);
     }
 
     private static void Take(string path, TarEntry entry, string extension, Partial sample)

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.Versioning;
+using Scissorhands.Data.Batches;
 using Scissorhands.Data.Samples;
 using Scissorhands.Planning;
 using Scissorhands.Planning.Configuration;
@@ -105,7 +106,8 @@ public sealed class CacheTests : IDisposable
         var bytes = new byte[3073];
         bytes[0] = 3;
         File.WriteAllBytes(path, bytes);
-        var time = File.GetLastWriteTimeUtc(path);
+        var time = new DateTime(2020, 1, 1, 0, 0, 0, DateTimeKind.Utc);
+        File.SetLastWriteTimeUtc(path, time);
         Open("a.bin").Dispose();
 
         (bytes[0], bytes[1]) = (8, 99);
@@ -117,6 +119,61 @@ public sealed class CacheTests : IDisposable
         var pixels = new byte[3072];
         set.Read(0, pixels);
         Assert.Equal(99, pixels[0]);
+    }
+
+    [Theory]
+    [InlineData("cache")]
+    [InlineData("none")]
+    public void Open_MoreThanTheLimit_KeepsTheFirstGroupsAndDecodesTheRest(string cache)
+    {
+        foreach (var name in new[] { "a", "b", "c" })
+        {
+            Shards.WriteImages(_folder[name + ".tar"], 4, name);
+        }
+
+        const int Image = 3 * 3 * 4;
+        var decoded = 0;
+        var options = new DataConfiguration { Cache = cache == "none" ? cache : _folder[cache] };
+        using var limited = (IndexedSampleSet)DataSets.Open(_folder["*.tar"], options, null, 9L * Image, new Counter(p => decoded += p.Activity == "decoding" ? p.Done : 0), CancellationToken.None);
+        Assert.Equal(8, decoded);
+        Assert.Equal(cache == "none" ? 0 : 2, Directory.Exists(_folder["cache"]) ? Directory.GetFiles(_folder["cache"], "*.pixels").Length : 0);
+        Assert.True(limited.DecodesOnRead);
+
+        using var whole = (IndexedSampleSet)DataSets.Open(_folder["*.tar"], options, null, CancellationToken.None);
+        Assert.False(whole.DecodesOnRead);
+        Assert.Equal(Batch(whole), Batch(limited));
+    }
+
+    [Fact]
+    public void Open_ImageFolderWithOneImageChanged_DecodesOneChunkAnew()
+    {
+        const int Images = 3000;
+        Directory.CreateDirectory(_folder["images/cat"]);
+        var image = Shards.Png(1, 1, (_, _) => (1, 2, 3));
+        for (var i = 0; i < Images; i++)
+        {
+            File.WriteAllBytes(_folder[$"images/cat/{i:D5}.png"], image);
+        }
+
+        var before = Decoded();
+        File.WriteAllBytes(_folder["images/cat/02000.png"], Shards.Png(1, 1, (_, _) => (7, 8, 9)));
+        File.Delete(_folder["images/cat/00000.png"]);
+        var after = Decoded();
+
+        Assert.Equal(Images, before);
+        Assert.InRange(after, 1, Images - 500);
+        using var set = Open("images");
+        Assert.True(set.TryFind("cat/02000.png", out var ordinal));
+        var pixels = new byte[3];
+        set.Read(ordinal, pixels);
+        Assert.Equal([7, 8, 9], pixels);
+
+        int Decoded()
+        {
+            var done = 0;
+            using var opened = DataSets.Open(_folder["images"], Options, new Counter(p => done = p.Activity == "decoding" ? Math.Max(done, p.Done) : done), CancellationToken.None);
+            return done;
+        }
     }
 
     [Fact]
@@ -139,6 +196,14 @@ public sealed class CacheTests : IDisposable
         }
     }
 
+    private static float[] Batch(ISampleSet set)
+    {
+        using var stream = new BatchSource(set, new DataConfiguration(), new AugmentationConfiguration { Flip = true, Crop = 1 }, 1)
+            .Open([new BatchRequest([.. Enumerable.Range(0, set.Count).Reverse()], 3)]);
+        using var batch = stream.Next(CancellationToken.None)!;
+        return [.. batch.Labels.ToArray().Select(l => (float)l), .. batch.Pixels];
+    }
+
     private static bool Shell(string file, params string[] arguments)
     {
         using var process = Process.Start(new ProcessStartInfo(file, arguments) { RedirectStandardError = true })!;
@@ -150,4 +215,17 @@ public sealed class CacheTests : IDisposable
     private string[] Cached() => [.. Directory.GetFiles(_folder["cache"]).Order(StringComparer.Ordinal)];
 
     private ISampleSet Open(string name) => DataSets.Open(_folder[name], Options, null, CancellationToken.None);
+
+    private sealed class Counter(Action<DataProgress> count) : IProgress<DataProgress>
+    {
+        private readonly Lock _lock = new();
+
+        public void Report(DataProgress value)
+        {
+            lock (_lock)
+            {
+                count(value);
+            }
+        }
+    }
 }
