@@ -16,7 +16,7 @@ namespace Scissorhands.Data.Cache;
 /// </summary>
 internal sealed class CacheFolder
 {
-    private const int FormatVersion = 2;
+    private const int FormatVersion = 3;
     private const int NameDigits = 16;
     private const int ContentDigits = 32;
     private const UnixFileMode FolderMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
