@@ -19,11 +19,11 @@ public static class DataSets
     private static readonly Regex HeldOutName = new("(?<![A-Za-z])(test|val)", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant);
 
     /// <summary>
-    /// Opens a data set: WebDataset tar shards (a folder that holds them, a file, or a glob), a folder of images by class,
+    /// Opens a data set: WebDataset tar shards (a folder that holds them, a file, a glob, or a range), a folder of images by class,
     /// or CIFAR-10/100 binary files. Shards are indexed once and decoded
     /// once; both are kept in the cache folder, of the decoded images the first 8 GiB. The rest is decoded at each use.
     /// </summary>
-    /// <param name="pattern">Folder, file, or glob such as <c>data/train-*.tar</c>.</param>
+    /// <param name="pattern">Folder, file, glob such as <c>data/train-*.tar</c>, or range such as <c>data/train-{0000..0099}.tar</c>.</param>
     /// <param name="options">Image size and cache folder.</param>
     /// <param name="progress">Told how far indexing and decoding are; may be null.</param>
     /// <param name="cancellationToken">Ends the opening.</param>
@@ -36,7 +36,7 @@ public static class DataSets
     /// Opens a data set that belongs to another, as test data does to training data: a folder of images gets the other's
     /// class numbers, also where it lacks some of its classes.
     /// </summary>
-    /// <param name="pattern">Folder, file, or glob such as <c>data/test-*.tar</c>.</param>
+    /// <param name="pattern">Folder, file, glob or range.</param>
     /// <param name="options">Image size and cache folder.</param>
     /// <param name="classNames">The other's <see cref="ISampleSet.ClassNames"/>; null for a numbering of its own.</param>
     /// <param name="progress">Told how far indexing and decoding are; may be null.</param>
@@ -161,6 +161,11 @@ public static class DataSets
         if (File.Exists(pattern))
         {
             return (Files([Path.GetFullPath(pattern)], cache, progress, cancellationToken), null);
+        }
+
+        if (ShardRange.IsOne(pattern))
+        {
+            return (Files(ShardRange.Files(pattern), cache, progress, cancellationToken), null);
         }
 
         var parent = Path.GetDirectoryName(Path.GetFullPath(pattern))!;

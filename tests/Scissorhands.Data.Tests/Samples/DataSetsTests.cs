@@ -371,6 +371,43 @@ public sealed class DataSetsTests : IDisposable
         }
     }
 
+    [Fact]
+    public void Open_Shrunk_CountsEveryPixel()
+    {
+        Shards.Write(_folder["a.tar"], [("x.png", Shards.Png(64, 32, (x, _) => ((byte)(x % 8 == 0 ? 240 : 0), 0, 0))), ("x.cls", "0"u8.ToArray())]);
+        using var set = DataSets.Open(_folder["a.tar"], Options with { ImageSize = 8 }, null, CancellationToken.None);
+        var pixels = new byte[set.Shape.Elements];
+        set.Read(0, pixels);
+        Assert.All(pixels[..64], red => Assert.InRange(red, 20, 40));
+    }
+
+    [Fact]
+    public void Open_Range_TakesTheNamedShards()
+    {
+        foreach (var number in new[] { "08", "09", "10", "11" })
+        {
+            Shards.WriteImages(_folder[$"train-{number}.tar"], 1, number);
+        }
+
+        using var set = Open(_folder["train-{08..10}.tar"]);
+        Assert.Equal(["08000", "09000", "10000"], Enumerable.Range(0, set.Count).Select(set.Id));
+        using var two = Open(_folder["train-{1..1}{0..1}.tar"]);
+        Assert.Equal(["10000", "11000"], Enumerable.Range(0, two.Count).Select(two.Id));
+    }
+
+    [Theory]
+    [InlineData("train-{08..12}.tar", "train-10.tar does not exist")]
+    [InlineData("train-{0..9999}{0..9999}.tar", "more than 1000000")]
+    [InlineData("train-{0..99999999999999999999}.tar", "too long")]
+    public void Open_RangeThatNamesNoFiles_SaysWhy(string range, string reason)
+    {
+        Shards.WriteImages(_folder["train-08.tar"], 1);
+        Shards.WriteImages(_folder["train-09.tar"], 1);
+        var fault = Fault(_folder[range]);
+        Assert.Contains(range, fault, StringComparison.Ordinal);
+        Assert.Contains(reason, fault, StringComparison.Ordinal);
+    }
+
     private ISampleSet Open(string pattern) => DataSets.Open(pattern, Options, null, CancellationToken.None);
 
     private string Fault(string pattern) => Assert.Throws<InputException>(() => Open(pattern)).Message;
