@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Numerics.Tensors;
 using Scissorhands.Data.Samples;
 using Scissorhands.Planning.Configuration;
@@ -52,25 +53,41 @@ public sealed class BatchSource : IBatchSource
     {
         var shape = Samples.Shape;
         buffer.Resize(request.Ordinals.Count, shape);
-        var pixels = buffer.MutablePixels;
-        var bytes = new byte[shape.Elements];
+        if (Samples is IndexedSampleSet { DecodesOnRead: true })
+        {
+            Sources.SourceFile.ForEach(request.Ordinals.Count, i =>
+            {
+                var bytes = ArrayPool<byte>.Shared.Rent(shape.Elements);
+                FillOne(request, buffer, i, bytes.AsSpan(0, shape.Elements));
+                ArrayPool<byte>.Shared.Return(bytes);
+            }, CancellationToken.None);
+            return;
+        }
+
+        var image = new byte[shape.Elements];
         for (var i = 0; i < request.Ordinals.Count; i++)
         {
-            var ordinal = request.Ordinals[i];
-            buffer.MutableLabels[i] = Samples.Label(ordinal);
-            Samples.Read(ordinal, bytes);
-            if (request.AugmentationEpoch is { } epoch)
-            {
-                Augment(bytes, shape, ordinal, epoch);
-            }
-
-            var target = pixels.Slice(i * shape.Elements, shape.Elements);
-            TensorPrimitives.ConvertTruncating<byte, float>(bytes, target);
-
-            // Division, not multiplication by 1/255: x/255 is what other tools feed the model.
-            TensorPrimitives.Divide(target, 255f, target);
-            Normalise(target, shape);
+            FillOne(request, buffer, i, image);
         }
+    }
+
+    private void FillOne(BatchRequest request, BatchBuffer buffer, int place, Span<byte> bytes)
+    {
+        var shape = Samples.Shape;
+        var ordinal = request.Ordinals[place];
+        buffer.MutableLabels[place] = Samples.Label(ordinal);
+        Samples.Read(ordinal, bytes);
+        if (request.AugmentationEpoch is { } epoch)
+        {
+            Augment(bytes, shape, ordinal, epoch);
+        }
+
+        var target = buffer.MutablePixels.Slice(place * shape.Elements, shape.Elements);
+        TensorPrimitives.ConvertTruncating<byte, float>(bytes, target);
+
+        // Division, not multiplication by 1/255: x/255 is what other tools feed the model.
+        TensorPrimitives.Divide(target, 255f, target);
+        Normalise(target, shape);
     }
 
     private void Normalise(Span<float> image, ImageShape shape)
@@ -87,7 +104,7 @@ public sealed class BatchSource : IBatchSource
         }
     }
 
-    private void Augment(byte[] image, ImageShape shape, int ordinal, int epoch)
+    private void Augment(Span<byte> image, ImageShape shape, int ordinal, int epoch)
     {
         if (!_augmentation.Flip && _augmentation.Crop == 0)
         {
@@ -99,7 +116,7 @@ public sealed class BatchSource : IBatchSource
         {
             for (var row = 0; row < shape.Channels * shape.Height; row++)
             {
-                image.AsSpan(row * shape.Width, shape.Width).Reverse();
+                image.Slice(row * shape.Width, shape.Width).Reverse();
             }
         }
 
@@ -111,10 +128,10 @@ public sealed class BatchSource : IBatchSource
     }
 
     /// <summary>A crop of the zero-padded image at the original size is the image moved by up to the padding.</summary>
-    private static void Shift(byte[] image, ImageShape shape, int down, int right)
+    private static void Shift(Span<byte> image, ImageShape shape, int down, int right)
     {
         var source = image.ToArray();
-        image.AsSpan().Clear();
+        image.Clear();
         var firstX = Math.Max(0, -right);
         var width = shape.Width - Math.Abs(right);
         if (width <= 0)
@@ -130,7 +147,7 @@ public sealed class BatchSource : IBatchSource
                 if (from >= 0 && from < shape.Height)
                 {
                     source.AsSpan((((c * shape.Height) + from) * shape.Width) + firstX, width)
-                        .CopyTo(image.AsSpan((((c * shape.Height) + y) * shape.Width) + firstX + right, width));
+                        .CopyTo(image.Slice((((c * shape.Height) + y) * shape.Width) + firstX + right, width));
                 }
             }
         }

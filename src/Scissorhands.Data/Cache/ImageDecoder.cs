@@ -28,7 +28,10 @@ internal static class ImageDecoder
         return new ImageShape(Channels, bitmap.Height, bitmap.Width);
     }
 
-    /// <summary>Decodes, resizes where asked (Mitchell cubic, the whole image to the square), and checks the size.</summary>
+    /// <summary>
+    /// Decodes, resizes where asked, and checks the size. Resizing takes the whole image to the square: the ratio of its
+    /// sides is not kept.
+    /// </summary>
     public static void Decode(SampleGroup group, SampleEntry entry, ImageShape shape, int imageSize, Span<byte> pixels)
     {
         if (group.Encoding == ImageEncoding.Planar)
@@ -42,10 +45,19 @@ internal static class ImageDecoder
         {
             if (imageSize > 0 && (bitmap.Width != imageSize || bitmap.Height != imageSize))
             {
-                var resized = bitmap.Resize(new SKImageInfo(imageSize, imageSize, SKColorType.Rgba8888, SKAlphaType.Unpremul), new SKSamplingOptions(SKCubicResampler.Mitchell))
-                    ?? throw new InputException($"{group.Name}: the image of '{entry.Id}' cannot be resized to {imageSize}");
-                bitmap.Dispose();
-                bitmap = resized;
+                // The cubic sampler sees four pixels a side whatever the scale; halving first lets every pixel count.
+                while (bitmap.Width >= 2 * imageSize || bitmap.Height >= 2 * imageSize)
+                {
+                    Resize(
+                        ref bitmap,
+                        bitmap.Width >= 2 * imageSize ? (bitmap.Width + 1) / 2 : bitmap.Width,
+                        bitmap.Height >= 2 * imageSize ? (bitmap.Height + 1) / 2 : bitmap.Height,
+                        new SKSamplingOptions(SKFilterMode.Linear),
+                        group,
+                        entry);
+                }
+
+                Resize(ref bitmap, imageSize, imageSize, new SKSamplingOptions(SKCubicResampler.Mitchell), group, entry);
             }
 
             if (bitmap.Width != shape.Width || bitmap.Height != shape.Height)
@@ -74,6 +86,19 @@ internal static class ImageDecoder
         }
     }
 
+    private static void Resize(ref SKBitmap bitmap, int width, int height, SKSamplingOptions sampling, SampleGroup group, SampleEntry entry)
+    {
+        if (bitmap.Width == width && bitmap.Height == height)
+        {
+            return;
+        }
+
+        var resized = bitmap.Resize(new SKImageInfo(width, height, SKColorType.Rgba8888, SKAlphaType.Unpremul), sampling)
+            ?? throw new InputException($"{group.Name}: the image of '{entry.Id}' cannot be resized to {width}x{height}");
+        bitmap.Dispose();
+        bitmap = resized;
+    }
+
     private static SKBitmap Load(SampleGroup group, SampleEntry entry)
     {
         var bytes = ReadBytes(entry);
@@ -98,7 +123,9 @@ internal static class ImageDecoder
     private static InputException Undecodable(SampleGroup group, SampleEntry entry) =>
         new($"{group.Name}: the image of '{entry.Id}' is neither a whole JPEG nor a whole PNG");
 
-    private static byte[] ReadBytes(SampleEntry entry)
+    private static byte[] ReadBytes(SampleEntry entry) => SourceFile.Read(entry.File, () => ReadRange(entry));
+
+    private static byte[] ReadRange(SampleEntry entry)
     {
         using var handle = File.OpenHandle(entry.File);
         var bytes = new byte[entry.Length];

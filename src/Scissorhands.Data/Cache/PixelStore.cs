@@ -1,10 +1,10 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Globalization;
 using System.IO.MemoryMappedFiles;
 using System.Runtime.InteropServices;
 using Scissorhands.Data.Samples;
 using Scissorhands.Data.Sources;
-using Scissorhands.Planning;
 
 namespace Scissorhands.Data.Cache;
 
@@ -15,7 +15,6 @@ namespace Scissorhands.Data.Cache;
 internal sealed unsafe class PixelStore : IDisposable
 {
     private const int HeaderBytes = 64;
-    private const long MaximumCacheBytes = 8L << 30;
     private static ReadOnlySpan<byte> Magic => "SCRPIX01"u8;
 
     private readonly SampleGroup _group;
@@ -33,10 +32,10 @@ internal sealed unsafe class PixelStore : IDisposable
         _imageSize = imageSize;
     }
 
-    private PixelStore(SampleGroup group, ImageShape shape, int imageSize, string cachePath)
+    private PixelStore(SampleGroup group, ImageShape shape, int imageSize, FileStream cached)
         : this(group, shape, imageSize)
     {
-        _file = MemoryMappedFile.CreateFromFile(cachePath, FileMode.Open, null, 0, MemoryMappedFileAccess.Read);
+        _file = MemoryMappedFile.CreateFromFile(cached, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
         _view = _file.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
         byte* start = null;
         _view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
@@ -55,19 +54,19 @@ internal sealed unsafe class PixelStore : IDisposable
     /// <param name="imageSize">Edge to resize to; 0 for none.</param>
     /// <param name="cache">The cache.</param>
     /// <param name="decoded">Told of each decoded image.</param>
+    /// <param name="keep">Whether decoded images are kept; otherwise each use decodes.</param>
     /// <param name="cancellationToken">Ends the decoding.</param>
     /// <returns>The store.</returns>
-    public static PixelStore Open(SampleGroup group, ImageShape shape, int imageSize, CacheFolder cache, Action decoded, CancellationToken cancellationToken)
+    public static PixelStore Open(SampleGroup group, ImageShape shape, int imageSize, CacheFolder cache, Action decoded, bool keep, CancellationToken cancellationToken)
     {
-        var bytes = (long)group.Entries.Count * shape.Elements;
-        if (bytes > MaximumCacheBytes)
+        if (!keep)
         {
             return new PixelStore(group, shape, imageSize);
         }
 
         if (cache.Path is null)
         {
-            var memory = (byte*)NativeMemory.Alloc((nuint)bytes);
+            var memory = (byte*)NativeMemory.Alloc((nuint)group.Entries.Count * (nuint)shape.Elements);
             try
             {
                 DecodeAll(group, shape, imageSize, memory, decoded, cancellationToken);
@@ -80,14 +79,13 @@ internal sealed unsafe class PixelStore : IDisposable
             }
         }
 
-        var path = cache.PathOf(group.Identity, string.Create(CultureInfo.InvariantCulture, $"pixels-{imageSize}-{shape.Channels}x{shape.Height}x{shape.Width}"));
-        if (!IsWhole(path, group, shape))
-        {
-            Make(path, group, shape, imageSize, decoded, cancellationToken);
-        }
-
-        return new PixelStore(group, shape, imageSize, path);
+        var path = cache.PathOf(group.Source, group.Identity, string.Create(CultureInfo.InvariantCulture, $"{imageSize}-{shape.Channels}x{shape.Height}x{shape.Width}"), "pixels");
+        return new PixelStore(group, shape, imageSize, TryOpen(path, group, shape)
+            ?? cache.Keep(path, LengthOf(group, shape), stream => Write(stream, group, shape, imageSize, decoded, cancellationToken)));
     }
+
+    /// <summary>Whether each use of an image decodes it.</summary>
+    public bool DecodesOnRead => _mapped is null;
 
     /// <summary>Copies an image.</summary>
     public void Read(int index, Span<byte> pixels)
@@ -117,60 +115,40 @@ internal sealed unsafe class PixelStore : IDisposable
         }
     }
 
-    private static void Make(string path, SampleGroup group, ImageShape shape, int imageSize, Action decoded, CancellationToken cancellationToken)
+    /// <summary>
+    /// Writes with calls that tell a full disk: a store into mapped memory that finds none kills the process instead.
+    /// </summary>
+    private static void Write(FileStream stream, SampleGroup group, ImageShape shape, int imageSize, Action decoded, CancellationToken cancellationToken)
     {
-        // A name of its own: two processes may be at it at once, and the last rename wins with equal bytes.
-        var beside = string.Create(CultureInfo.InvariantCulture, $"{path}.{Environment.ProcessId}.{Environment.CurrentManagedThreadId}.tmp");
-        try
+        SourceFile.ForEach(group.Entries.Count, i =>
         {
-            var length = HeaderBytes + ((long)group.Entries.Count * shape.Elements);
-            using (var stream = new FileStream(beside, FileMode.Create, FileAccess.ReadWrite, FileShare.None))
+            var pixels = ArrayPool<byte>.Shared.Rent(shape.Elements);
+            try
             {
-                stream.SetLength(length);
-                using (var file = MemoryMappedFile.CreateFromFile(stream, null, length, MemoryMappedFileAccess.ReadWrite, HandleInheritability.None, leaveOpen: true))
-                using (var view = file.CreateViewAccessor())
-                {
-                    byte* start = null;
-                    view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
-                    try
-                    {
-                        DecodeAll(group, shape, imageSize, start + HeaderBytes, decoded, cancellationToken);
-                        WriteHeader(new Span<byte>(start, HeaderBytes), group.Entries.Count, shape);
-                    }
-                    finally
-                    {
-                        view.SafeMemoryMappedViewHandle.ReleasePointer();
-                    }
-                }
-
-                stream.Flush(flushToDisk: true);
+                ImageDecoder.Decode(group, group.Entries[i], shape, imageSize, pixels.AsSpan(0, shape.Elements));
+                RandomAccess.Write(stream.SafeFileHandle, pixels.AsSpan(0, shape.Elements), HeaderBytes + ((long)i * shape.Elements));
+            }
+            finally
+            {
+                ArrayPool<byte>.Shared.Return(pixels);
             }
 
-            File.Move(beside, path, overwrite: true);
-        }
-        catch
-        {
-            File.Delete(beside);
-            throw;
-        }
+            decoded();
+        }, cancellationToken);
+        Span<byte> header = stackalloc byte[HeaderBytes];
+        WriteHeader(header, group.Entries.Count, shape);
+        RandomAccess.Write(stream.SafeFileHandle, header, 0);
     }
 
     private static void DecodeAll(SampleGroup group, ImageShape shape, int imageSize, byte* target, Action decoded, CancellationToken cancellationToken)
     {
         var start = (nint)target;
-        try
+        SourceFile.ForEach(group.Entries.Count, i =>
         {
-            Parallel.For(0, group.Entries.Count, new ParallelOptions { CancellationToken = cancellationToken, MaxDegreeOfParallelism = Environment.ProcessorCount }, i =>
-            {
-                var pixels = new Span<byte>((byte*)start + ((long)i * shape.Elements), shape.Elements);
-                ImageDecoder.Decode(group, group.Entries[i], shape, imageSize, pixels);
-                decoded();
-            });
-        }
-        catch (AggregateException e) when (e.InnerExceptions.OfType<InputException>().FirstOrDefault() is { } fault)
-        {
-            throw new InputException(fault.Message, e);
-        }
+            var pixels = new Span<byte>((byte*)start + ((long)i * shape.Elements), shape.Elements);
+            ImageDecoder.Decode(group, group.Entries[i], shape, imageSize, pixels);
+            decoded();
+        }, cancellationToken);
     }
 
     private static void WriteHeader(Span<byte> header, int count, ImageShape shape)
@@ -183,18 +161,28 @@ internal sealed unsafe class PixelStore : IDisposable
         BinaryPrimitives.WriteInt32LittleEndian(header[20..], shape.Width);
     }
 
-    private static bool IsWhole(string path, SampleGroup group, ImageShape shape)
+    private static FileStream? TryOpen(string path, SampleGroup group, ImageShape shape)
     {
-        if (!File.Exists(path) || new FileInfo(path).Length != HeaderBytes + ((long)group.Entries.Count * shape.Elements))
+        FileStream? stream = null;
+        try
         {
-            return false;
+            stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 0);
+            Span<byte> expected = stackalloc byte[HeaderBytes];
+            WriteHeader(expected, group.Entries.Count, shape);
+            Span<byte> found = stackalloc byte[HeaderBytes];
+            if (stream.Length == LengthOf(group, shape) && RandomAccess.Read(stream.SafeFileHandle, found, 0) == HeaderBytes && found.SequenceEqual(expected))
+            {
+                return stream;
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Made anew, as a damaged one is.
         }
 
-        Span<byte> expected = stackalloc byte[HeaderBytes];
-        WriteHeader(expected, group.Entries.Count, shape);
-        Span<byte> found = stackalloc byte[HeaderBytes];
-        using var stream = File.OpenRead(path);
-        stream.ReadExactly(found);
-        return found.SequenceEqual(expected);
+        stream?.Dispose();
+        return null;
     }
+
+    private static long LengthOf(SampleGroup group, ImageShape shape) => HeaderBytes + ((long)group.Entries.Count * shape.Elements);
 }

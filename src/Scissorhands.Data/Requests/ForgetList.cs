@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Scissorhands.Data.Samples;
+using Scissorhands.Data.Sources;
 using Scissorhands.Planning;
 
 namespace Scissorhands.Data.Requests;
@@ -25,7 +26,7 @@ public static class ForgetList
     /// <summary>Reads a list.</summary>
     /// <param name="path">The file.</param>
     /// <returns>Its entries in order.</returns>
-    /// <exception cref="InputException">Missing, or a line of JSON that is none.</exception>
+    /// <exception cref="InputException">Missing, unreadable, or a line of JSON that is none.</exception>
     public static IReadOnlyList<ForgetEntry> Read(string path)
     {
         if (!File.Exists(path))
@@ -35,7 +36,7 @@ public static class ForgetList
 
         var entries = new List<ForgetEntry>();
         var number = 0;
-        foreach (var raw in File.ReadLines(path))
+        foreach (var raw in SourceFile.Read(path, () => File.ReadAllLines(path)))
         {
             number++;
             var line = raw.Trim();
@@ -160,7 +161,7 @@ public static class ForgetList
                 ? new ForgetEntry(id, id is null ? subject : null)
                 : throw new InputException($"{path}: line {number} names neither \"id\" nor \"subject\"");
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             throw new InputException($"{path}: line {number} is not JSON ({e.Message})", e);
         }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.IO.Enumeration;
 using System.Text;
+using System.Text.RegularExpressions;
 using Scissorhands.Data.Cache;
 using Scissorhands.Data.Sources;
 using Scissorhands.Planning;
@@ -11,34 +12,66 @@ namespace Scissorhands.Data.Samples;
 /// <summary>Opens data sets in the formats users have.</summary>
 public static class DataSets
 {
+    private const long MaximumKeptBytes = 8L << 30;
+
+    // Words at the start of a part of the name: data_batch_1 and test_batch, train-000000 and cifar10-test-000000.
+    private static readonly Regex TrainingName = new("(?<![A-Za-z])train|^data_batch", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant);
+    private static readonly Regex HeldOutName = new("(?<![A-Za-z])(test|val)", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant);
+
     /// <summary>
-    /// Opens a data set: WebDataset tar shards (a folder that holds them, a file, or a glob), a folder of images by class,
-    /// or CIFAR-10/100 binary files. Shards are indexed once and decoded once; both are kept in the cache folder.
+    /// Opens a data set: WebDataset tar shards (a folder that holds them, a file, a glob, or a range), a folder of images by class,
+    /// or CIFAR-10/100 binary files. Shards are indexed once and decoded
+    /// once; both are kept in the cache folder, of the decoded images the first 8 GiB. The rest is decoded at each use.
     /// </summary>
-    /// <param name="pattern">Folder, file, or glob such as <c>data/train-*.tar</c>.</param>
+    /// <param name="pattern">Folder, file, glob such as <c>data/train-*.tar</c>, or range such as <c>data/train-{0000..0099}.tar</c>.</param>
     /// <param name="options">Image size and cache folder.</param>
     /// <param name="progress">Told how far indexing and decoding are; may be null.</param>
     /// <param name="cancellationToken">Ends the opening.</param>
     /// <returns>The data set.</returns>
     /// <exception cref="InputException">Nothing found, or something damaged: names file and key.</exception>
-    public static ISampleSet Open(string pattern, DataConfiguration options, IProgress<DataProgress>? progress, CancellationToken cancellationToken)
+    public static ISampleSet Open(string pattern, DataConfiguration options, IProgress<DataProgress>? progress, CancellationToken cancellationToken) =>
+        Open(pattern, options, null, progress, cancellationToken);
+
+    /// <summary>
+    /// Opens a data set that belongs to another, as test data does to training data: a folder of images gets the other's
+    /// class numbers, also where it lacks some of its classes.
+    /// </summary>
+    /// <param name="pattern">Folder, file, glob or range.</param>
+    /// <param name="options">Image size and cache folder.</param>
+    /// <param name="classNames">The other's <see cref="ISampleSet.ClassNames"/>; null for a numbering of its own.</param>
+    /// <param name="progress">Told how far indexing and decoding are; may be null.</param>
+    /// <param name="cancellationToken">Ends the opening.</param>
+    /// <returns>The data set.</returns>
+    /// <exception cref="InputException">Nothing found, something damaged, or a class that the other does not have.</exception>
+    public static ISampleSet Open(string pattern, DataConfiguration options, IReadOnlyList<string>? classNames, IProgress<DataProgress>? progress, CancellationToken cancellationToken) =>
+        Open(pattern, options, classNames, MaximumKeptBytes, progress, cancellationToken);
+
+    /// <summary>Opens a data set of whose decoded images no more than so many bytes are kept: the first groups'.</summary>
+    internal static ISampleSet Open(string pattern, DataConfiguration options, IReadOnlyList<string>? classNames, long room, IProgress<DataProgress>? progress, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(pattern);
         ArgumentNullException.ThrowIfNull(options);
         var cache = CacheFolder.Open(options);
-        var groups = Index(pattern, cache, progress, cancellationToken);
-        var total = groups.Sum(g => g.Entries.Count);
-        if (total == 0)
+        var (groups, classes) = Index(pattern, cache, classNames, progress, cancellationToken);
+        if (groups.All(g => g.Entries.Count == 0))
         {
             throw new InputException($"{pattern}: holds no samples");
         }
 
         var shape = ImageDecoder.ShapeOf(groups.First(g => g.Entries.Count > 0), groups.First(g => g.Entries.Count > 0).Entries[0], options.ImageSize);
+        var kept = groups.Select(g =>
+        {
+            var bytes = (long)g.Entries.Count * shape.Elements;
+            var fits = bytes <= room;
+            room -= fits ? bytes : 0;
+            return fits;
+        }).ToArray();
+        var total = groups.Zip(kept).Sum(g => g.Second ? g.First.Entries.Count : 0);
         var stores = new List<PixelStore>();
         var done = 0;
         try
         {
-            foreach (var group in groups)
+            foreach (var (group, keep) in groups.Zip(kept))
             {
                 stores.Add(PixelStore.Open(
                     group,
@@ -53,10 +86,11 @@ public static class DataSets
                             progress?.Report(new DataProgress("decoding", now, total));
                         }
                     },
+                    keep,
                     cancellationToken));
             }
 
-            return new IndexedSampleSet(groups, stores, shape);
+            return new IndexedSampleSet(groups, stores, shape, classes);
         }
         catch
         {
@@ -69,22 +103,22 @@ public static class DataSets
         }
     }
 
-    private static IReadOnlyList<SampleGroup> Index(string pattern, CacheFolder cache, IProgress<DataProgress>? progress, CancellationToken cancellationToken)
+    private static (IReadOnlyList<SampleGroup> Groups, IReadOnlyList<string>? Classes) Index(string pattern, CacheFolder cache, IReadOnlyList<string>? classNames, IProgress<DataProgress>? progress, CancellationToken cancellationToken)
     {
         if (Directory.Exists(pattern))
         {
             var folder = Path.GetFullPath(pattern);
-            var files = Directory.GetFiles(folder).Order(StringComparer.Ordinal).ToArray();
+            var files = SourceFile.Read(folder, () => Directory.GetFiles(folder)).Order(StringComparer.Ordinal).ToArray();
             var shards = files.Where(f => HasExtension(f, ".tar")).ToArray();
             var binaries = files.Where(f => HasExtension(f, ".bin")).ToArray();
             if (shards.Length > 0)
             {
-                return Files(shards, cache, progress, cancellationToken);
+                return (Files(OneKind(pattern, shards), cache, progress, cancellationToken), null);
             }
 
             if (binaries.Length > 0)
             {
-                return Files(binaries, cache, progress, cancellationToken);
+                return (Files(OneKind(pattern, binaries), cache, progress, cancellationToken), null);
             }
 
             var images = ImageFolder.List(folder);
@@ -93,18 +127,45 @@ public static class DataSets
                 throw new InputException($"{pattern}: holds neither .tar shards, nor .bin files, nor images in class folders");
             }
 
-            var identity = new StringBuilder();
-            foreach (var (id, path) in images)
+            var classes = ImageFolder.Classes(folder);
+            if (classes.Contains("train", StringComparer.Ordinal) && classes.FirstOrDefault(c => c is "test" or "val") is { } heldOut)
             {
-                identity.Append(CultureInfo.InvariantCulture, $"{id}|{Identity(path)}\n");
+                throw new InputException($"{pattern}: holds both 'train' and '{heldOut}', which are no classes; name one of the two");
             }
 
-            return [cache.IndexOf(folder, folder + "\n" + identity, () => ImageFolder.Read(folder, folder + "\n" + identity, cancellationToken))];
+            if (classNames is not null)
+            {
+                ImageFolder.CheckKnown(folder, classes, classNames);
+            }
+
+            var groups = new List<SampleGroup>();
+            var indexed = 0;
+            foreach (var chunk in ImageFolder.Chunks(images))
+            {
+                var source = $"{folder}\n{chunk[0].Id}";
+                var identity = new StringBuilder();
+                foreach (var (id, path) in chunk)
+                {
+                    identity.Append(CultureInfo.InvariantCulture, $"{id}|{Identity(path)}\n");
+                }
+
+                var text = identity.ToString();
+                var group = cache.IndexOf(source, folder, text, () => ImageFolder.Read(source, folder, text, chunk, cancellationToken));
+                groups.Add(ImageFolder.Number(group, classNames ?? classes));
+                progress?.Report(new DataProgress("indexing", indexed += chunk.Count, 0));
+            }
+
+            return (groups, classNames ?? classes);
         }
 
         if (File.Exists(pattern))
         {
-            return Files([Path.GetFullPath(pattern)], cache, progress, cancellationToken);
+            return (Files([Path.GetFullPath(pattern)], cache, progress, cancellationToken), null);
+        }
+
+        if (ShardRange.IsOne(pattern))
+        {
+            return (Files(ShardRange.Files(pattern), cache, progress, cancellationToken), null);
         }
 
         var parent = Path.GetDirectoryName(Path.GetFullPath(pattern))!;
@@ -115,42 +176,43 @@ public static class DataSets
         }
 
         var matches = Directory.Exists(parent)
-            ? Directory.GetFiles(parent).Where(f => FileSystemName.MatchesSimpleExpression(name, Path.GetFileName(f), ignoreCase: false)).Order(StringComparer.Ordinal).ToArray()
+            ? SourceFile.Read(parent, () => Directory.GetFiles(parent)).Where(f => FileSystemName.MatchesSimpleExpression(name, Path.GetFileName(f), ignoreCase: false)).Order(StringComparer.Ordinal).ToArray()
             : [];
-        return matches.Length > 0 ? Files(matches, cache, progress, cancellationToken) : throw new InputException($"{pattern}: matches no file");
+        return matches.Length > 0 ? (Files(matches, cache, progress, cancellationToken), null) : throw new InputException($"{pattern}: matches no file");
     }
+
+    /// <summary>Refuses a folder that holds training and held-out files: to learn the test data would go unnoticed.</summary>
+    private static string[] OneKind(string pattern, string[] files)
+    {
+        if (files.FirstOrDefault(f => IsNamed(f, TrainingName)) is { } train && files.FirstOrDefault(f => IsNamed(f, HeldOutName)) is { } heldOut)
+        {
+            throw new InputException($"{pattern}: holds both '{Path.GetFileName(train)}' and '{Path.GetFileName(heldOut)}'; say which are meant by a glob such as '{Path.Combine(pattern, "train*" + Path.GetExtension(train))}'");
+        }
+
+        return files;
+    }
+
+    private static bool IsNamed(string path, Regex kind) => kind.IsMatch(Path.GetFileNameWithoutExtension(path));
 
     private static IReadOnlyList<SampleGroup> Files(IReadOnlyList<string> paths, CacheFolder cache, IProgress<DataProgress>? progress, CancellationToken cancellationToken)
     {
         var groups = new SampleGroup[paths.Count];
         var done = 0;
-        try
+        SourceFile.ForEach(paths.Count, i =>
         {
-            Parallel.For(0, paths.Count, new ParallelOptions { CancellationToken = cancellationToken }, i =>
-            {
-                var path = paths[i];
-                var identity = Identity(path);
-                groups[i] = cache.IndexOf(path, identity, () => HasExtension(path, ".tar")
-                    ? WebDatasetShard.Read(path, identity, cancellationToken)
-                    : HasExtension(path, ".bin")
-                        ? CifarBinary.Read(path, identity, cancellationToken)
-                        : throw new InputException($"{path}: neither a .tar shard nor a CIFAR .bin file"));
-                progress?.Report(new DataProgress("indexing", Interlocked.Add(ref done, groups[i].Entries.Count), 0));
-            });
-        }
-        catch (AggregateException e) when (e.InnerExceptions.OfType<InputException>().FirstOrDefault() is { } fault)
-        {
-            throw new InputException(fault.Message, e);
-        }
-
+            var path = paths[i];
+            var identity = Identity(path);
+            groups[i] = cache.IndexOf(path, path, identity, () => HasExtension(path, ".tar")
+                ? WebDatasetShard.Read(path, identity, cancellationToken)
+                : HasExtension(path, ".bin")
+                    ? CifarBinary.Read(path, identity, cancellationToken)
+                    : throw new InputException($"{path}: neither a .tar shard nor a CIFAR .bin file"));
+            progress?.Report(new DataProgress("indexing", Interlocked.Add(ref done, groups[i].Entries.Count), 0));
+        }, cancellationToken);
         return groups;
     }
 
-    private static string Identity(string path)
-    {
-        var info = new FileInfo(path);
-        return string.Create(CultureInfo.InvariantCulture, $"{path}|{info.Length}|{info.LastWriteTimeUtc.Ticks}");
-    }
+    private static string Identity(string path) => SourceFile.Read(path, () => FileIdentity.Of(path));
 
     private static bool HasExtension(string path, string extension) => Path.GetExtension(path).Equals(extension, StringComparison.OrdinalIgnoreCase);
 }

@@ -23,10 +23,16 @@ public interface ISampleSet : IDisposable
     ImageShape Shape { get; }
 
     /// <summary>
-    /// SHA-256 (lower-case hex) over the ids, labels and the bytes' digests or lengths in ordinal order: what the plan
-    /// records as the data's identity.
+    /// SHA-256 (lower-case hex) over the ids, labels and the bytes' digests in ordinal order, and the names of the classes
+    /// where there are any: what the plan records as the data's identity.
     /// </summary>
     string Digest { get; }
+
+    /// <summary>
+    /// The classes' names in the order of their numbers; null where the source names none. Test data is opened with those
+    /// of the training data, so that a number means the same class in both.
+    /// </summary>
+    IReadOnlyList<string>? ClassNames { get; }
 
     /// <summary>A sample's stable id: WebDataset key, relative path, or file#row.</summary>
     /// <param name="ordinal">Place in the index.</param>

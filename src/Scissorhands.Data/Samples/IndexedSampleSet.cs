@@ -15,11 +15,12 @@ internal sealed class IndexedSampleSet : ISampleSet
     private readonly int[] _starts;
     private readonly Dictionary<string, int> _ordinals;
 
-    public IndexedSampleSet(IReadOnlyList<SampleGroup> groups, IReadOnlyList<PixelStore> stores, ImageShape shape)
+    public IndexedSampleSet(IReadOnlyList<SampleGroup> groups, IReadOnlyList<PixelStore> stores, ImageShape shape, IReadOnlyList<string>? classNames)
     {
         _groups = groups;
         _stores = stores;
         Shape = shape;
+        ClassNames = classNames;
         _starts = new int[groups.Count + 1];
         _ordinals = new Dictionary<string, int>(StringComparer.Ordinal);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -39,6 +40,11 @@ internal sealed class IndexedSampleSet : ISampleSet
             }
         }
 
+        foreach (var (number, name) in (classNames ?? []).Index())
+        {
+            hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"class {number}\n{name}\n")));
+        }
+
         Digest = Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
@@ -47,6 +53,11 @@ internal sealed class IndexedSampleSet : ISampleSet
     public ImageShape Shape { get; }
 
     public string Digest { get; }
+
+    /// <summary>Whether some images are decoded at each use, which is worth several threads.</summary>
+    public bool DecodesOnRead => _stores.Any(s => s.DecodesOnRead);
+
+    public IReadOnlyList<string>? ClassNames { get; }
 
     public string Id(int ordinal) => Entry(ordinal).Id;
 

@@ -12,7 +12,10 @@ internal static class CifarBinary
     public const int PixelBytes = 3 * 32 * 32;
 
     /// <summary>Reads and hashes the records.</summary>
-    public static SampleGroup Read(string path, string identity, CancellationToken cancellationToken)
+    public static SampleGroup Read(string path, string identity, CancellationToken cancellationToken) =>
+        SourceFile.Read(path, () => ReadRecords(path, identity, cancellationToken));
+
+    private static SampleGroup ReadRecords(string path, string identity, CancellationToken cancellationToken)
     {
         var length = new FileInfo(path).Length;
         var labels = length > 0 && length % (PixelBytes + 1) == 0 ? 1 : length > 0 && length % (PixelBytes + 2) == 0 ? 2 : 0;
@@ -32,6 +35,6 @@ internal static class CifarBinary
             entries.Add(new SampleEntry($"{name}#{entries.Count}", record[labels - 1], null, path, offset + labels, PixelBytes, SampleHash.Of(record.AsSpan(labels))));
         }
 
-        return new SampleGroup(path, identity, ImageEncoding.Planar, entries);
+        return new SampleGroup(path, path, identity, ImageEncoding.Planar, entries);
     }
 }

@@ -20,9 +20,10 @@ public enum ImageEncoding
     Planar,
 }
 
-/// <summary>Samples that lie together: a tar shard, a folder of images, a CIFAR file. The unit of indexing and caching.</summary>
+/// <summary>Samples that lie together: a tar shard, a chunk of a folder of images, a CIFAR file. The unit of indexing and caching.</summary>
+/// <param name="Source">Stays the same when the files change: the path, and for a chunk its first image.</param>
 /// <param name="Name">Path, for messages.</param>
-/// <param name="Identity">Changes when the files change: paths, lengths and times.</param>
+/// <param name="Identity">Changes when the files change: paths, inodes, lengths and times.</param>
 /// <param name="Encoding">How images are stored.</param>
 /// <param name="Entries">The samples in order.</param>
-public sealed record SampleGroup(string Name, string Identity, ImageEncoding Encoding, IReadOnlyList<SampleEntry> Entries);
+public sealed record SampleGroup(string Source, string Name, string Identity, ImageEncoding Encoding, IReadOnlyList<SampleEntry> Entries);

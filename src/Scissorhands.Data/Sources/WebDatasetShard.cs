@@ -14,9 +14,15 @@ internal static class WebDatasetShard
 {
     private const int MaximumMetadataBytes = 1 << 20;
     private const int MaximumImageBytes = 1 << 28;
+    private const int MaximumShown = 20;
+
+    private static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
 
     /// <summary>Reads a shard from front to back.</summary>
-    public static SampleGroup Read(string path, string identity, CancellationToken cancellationToken)
+    public static SampleGroup Read(string path, string identity, CancellationToken cancellationToken) =>
+        SourceFile.Read(path, () => ReadShard(path, identity, cancellationToken));
+
+    private static SampleGroup ReadShard(string path, string identity, CancellationToken cancellationToken)
     {
         var entries = new List<SampleEntry>();
         var keys = new HashSet<string>(StringComparer.Ordinal);
@@ -58,7 +64,7 @@ internal static class WebDatasetShard
                 Take(path, entry, name[(dot + 1)..], sample);
             }
         }
-        catch (Exception e) when (e is InvalidDataException or EndOfStreamException or FormatException or JsonException)
+        catch (Exception e) when (e is InvalidDataException or EndOfStreamException or FormatException)
         {
             throw new InputException($"{path}: the tar is damaged or truncated after byte {last} ({e.Message}); fetch the shard again", e);
         }
@@ -73,7 +79,7 @@ internal static class WebDatasetShard
             throw new InputException($"{path}: the tar is truncated: {stream.Length} bytes are not whole blocks of 512");
         }
 
-        return new SampleGroup(path, identity, ImageEncoding.Compressed, entries);
+        return new SampleGroup(path, path, identity, ImageEncoding.Compressed, entries);
     }
 
     private static void Take(string path, TarEntry entry, string extension, Partial sample)
@@ -93,33 +99,53 @@ internal static class WebDatasetShard
                 var text = System.Text.Encoding.ASCII.GetString(ReadSmall(path, entry, sample)).Trim();
                 if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var label))
                 {
-                    throw new InputException($"{path}: the label of '{sample.Key}' is '{(text.Length > 20 ? text[..20] : text)}', not a class index");
+                    throw new InputException($"{path}: the label of '{sample.Key}' is '{Shortened(text)}', not a class index");
                 }
 
                 sample.Label = label;
                 break;
             case "JSON":
-                using (var json = JsonDocument.Parse(ReadSmall(path, entry, sample)))
-                {
-                    if (json.RootElement.ValueKind != JsonValueKind.Object)
-                    {
-                        break;
-                    }
-
-                    if (json.RootElement.TryGetProperty("label", out var labelElement) && labelElement.TryGetInt32(out var jsonLabel) && jsonLabel >= 0)
-                    {
-                        sample.Label ??= jsonLabel;
-                    }
-
-                    if (json.RootElement.TryGetProperty("subject", out var subject))
-                    {
-                        sample.Subject = subject.ValueKind == JsonValueKind.String ? subject.GetString() : subject.GetRawText();
-                    }
-                }
-
+                TakeJson(path, ReadSmall(path, entry, sample), sample);
                 break;
         }
     }
+
+    private static void TakeJson(string path, ReadOnlyMemory<byte> bytes, Partial sample)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(bytes.Span.StartsWith(ByteOrderMark) ? bytes[ByteOrderMark.Length..] : bytes);
+            if (json.RootElement.ValueKind != JsonValueKind.Object)
+            {
+                return;
+            }
+
+            if (json.RootElement.TryGetProperty("label", out var label))
+            {
+                if (label.ValueKind == JsonValueKind.Number && label.TryGetInt32(out var number) && number >= 0)
+                {
+                    sample.Label ??= number;
+                }
+                else
+                {
+                    // Not a fault yet: a .cls may still come, and counts.
+                    sample.BadLabel = Shortened(label.GetRawText());
+                }
+            }
+
+            if (json.RootElement.TryGetProperty("subject", out var subject))
+            {
+                sample.Subject = subject.ValueKind == JsonValueKind.String ? subject.GetString() : subject.GetRawText();
+            }
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            // InvalidOperationException: a string that is half a character.
+            throw new InputException($"{path}: the .json of '{sample.Key}' is not JSON ({e.Message})", e);
+        }
+    }
+
+    private static string Shortened(string text) => text.Length > MaximumShown ? text[..MaximumShown] : text;
 
     private static byte[] ReadSmall(string path, TarEntry entry, Partial sample) =>
         entry.Length <= MaximumMetadataBytes ? ReadAll(entry) : throw new InputException($"{path}: '{entry.Name}' of '{sample.Key}' has {entry.Length} bytes, more than metadata may have");
@@ -137,6 +163,8 @@ internal static class WebDatasetShard
 
         public int? Label { get; set; }
 
+        public string? BadLabel { get; set; }
+
         public string? Subject { get; set; }
 
         public long Offset { get; set; }
@@ -150,6 +178,11 @@ internal static class WebDatasetShard
             if (Length == 0)
             {
                 throw new InputException($"{path}: sample '{Key}' has no .jpg, .jpeg or .png");
+            }
+
+            if (Label is null && BadLabel is not null)
+            {
+                throw new InputException($"{path}: the label of '{Key}' in its .json is {BadLabel}, not a class index");
             }
 
             return new SampleEntry(

@@ -44,6 +44,10 @@ public sealed class ForgetListTests : IDisposable
         Assert.Contains(expected, Assert.Throws<InputException>(() => Resolve(set, text, ignoreUnknown: true)).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Read_FileThatCannotBeRead_NamesIt() =>
+        Assert.Contains("/proc/self/mem: cannot be read", Assert.Throws<InputException>(() => ForgetList.Read("/proc/self/mem")).Message, StringComparison.Ordinal);
+
     private ForgetSelection Resolve(ISampleSet set, string text, bool ignoreUnknown)
     {
         File.WriteAllText(_folder["forget.txt"], text);

@@ -113,6 +113,101 @@ public sealed class DataSetsTests : IDisposable
         Assert.Equal([0, 1], [set.Label(0), set.Label(1)]);
     }
 
+    [Fact]
+    public void Open_ImageFolder_CountsEmptyClassFoldersAndNamesTheClasses()
+    {
+        WriteImages("images", "cat/1.png", "dog/2.png", ".checkpoints/3.png");
+        Directory.CreateDirectory(_folder["images/bird"]);
+        using var set = Open(_folder["images"]);
+        Assert.Equal(["bird", "cat", "dog"], set.ClassNames!);
+        Assert.Equal([1, 2], Enumerable.Range(0, set.Count).Select(set.Label));
+    }
+
+    [Fact]
+    public void Open_ImageFolderWithAnotherClass_HasAnotherDigest()
+    {
+        WriteImages("images", "cat/1.png");
+        using var before = Open(_folder["images"]);
+        Directory.CreateDirectory(_folder["images/dog"]);
+        using var after = Open(_folder["images"]);
+        Assert.Equal(before.Label(0), after.Label(0));
+        Assert.NotEqual(before.Digest, after.Digest);
+    }
+
+    [Fact]
+    public void Open_ImageFolderBesideAnother_TakesItsNumbers()
+    {
+        WriteImages("train", "bird/0.png", "cat/1.png", "dog/2.png");
+        WriteImages("test", "dog/3.png");
+        using var train = Open(_folder["train"]);
+        using var alone = Open(_folder["test"]);
+        using var test = DataSets.Open(_folder["test"], Options, train.ClassNames, null, CancellationToken.None);
+        Assert.Equal(0, alone.Label(0));
+        Assert.Equal(2, test.Label(0));
+        Assert.Equal(train.ClassNames, test.ClassNames);
+        Assert.NotEqual(alone.Digest, test.Digest);
+    }
+
+    [Fact]
+    public void Open_ImageFolderWithAClassTheOtherLacks_NamesIt()
+    {
+        WriteImages("test", "dog/3.png", "wolf/4.png");
+        var fault = Assert.Throws<InputException>(() => DataSets.Open(_folder["test"], Options, ["cat", "dog"], null, CancellationToken.None)).Message;
+        Assert.Contains("'wolf'", fault, StringComparison.Ordinal);
+        Assert.Contains(_folder["test"], fault, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Open_Shards_NameNoClasses()
+    {
+        Shards.WriteImages(_folder["a.tar"], 1);
+        using var set = Open(_folder["a.tar"]);
+        Assert.Null(set.ClassNames);
+    }
+
+    [Theory]
+    [InlineData("train-000.tar", "test-000.tar")]
+    [InlineData("cifar-train-000.tar", "cifar-val-000.tar")]
+    [InlineData("data_batch_1.bin", "test_batch.bin")]
+    [InlineData("train.bin", "test.bin")]
+    public void Open_FolderOfTrainingAndTestFiles_AsksForAGlob(string train, string test)
+    {
+        foreach (var name in new[] { train, test })
+        {
+            if (Path.GetExtension(name) == ".tar")
+            {
+                Shards.WriteImages(_folder[name], 2, Path.GetFileNameWithoutExtension(name));
+            }
+            else
+            {
+                File.WriteAllBytes(_folder[name], new byte[3073]);
+            }
+        }
+
+        var fault = Fault(_folder.Path);
+        Assert.Contains($"'{train}'", fault, StringComparison.Ordinal);
+        Assert.Contains($"'{test}'", fault, StringComparison.Ordinal);
+        Assert.Contains("glob", fault, StringComparison.Ordinal);
+        using var named = Open(_folder[train[..^5] + "*"]);
+        Assert.Equal(train.EndsWith(".tar", StringComparison.Ordinal) ? 2 : 1, named.Count);
+    }
+
+    [Fact]
+    public void Open_FolderOfTestFilesAlone_IsTaken()
+    {
+        Directory.CreateDirectory(_folder["data"]);
+        Shards.WriteImages(_folder["data/test-000.tar"], 2);
+        using var set = Open(_folder["data"]);
+        Assert.Equal(2, set.Count);
+    }
+
+    [Fact]
+    public void Open_FolderOfImageFolders_AsksForOne()
+    {
+        WriteImages("images", "train/cat/1.png", "test/cat/2.png");
+        Assert.Contains("'train' and 'test'", Fault(_folder["images"]), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(1, 3073)]
     [InlineData(2, 3074)]
@@ -163,6 +258,70 @@ public sealed class DataSetsTests : IDisposable
     }
 
     [Theory]
+    [InlineData("{\"label\": \"7\"}")]
+    [InlineData("{\"label\": 1.5}")]
+    [InlineData("{\"label\": -1}")]
+    [InlineData("{\"label\": null}")]
+    [InlineData("{\"label\": NaN}")]
+    [InlineData("{\"label\": 1, \"subject\": \"\\ud800\"}")]
+    [InlineData("{")]
+    public void Open_BadJson_NamesShardAndKeyAndBlamesNotTheTar(string json)
+    {
+        Shards.Write(_folder["a.tar"], [("x.png", Shards.Png(2, 2, (_, _) => (0, 0, 0))), ("x.json", Encoding.UTF8.GetBytes(json))]);
+        var fault = Fault(_folder["a.tar"]);
+        Assert.Contains("a.tar", fault, StringComparison.Ordinal);
+        Assert.Contains("'x'", fault, StringComparison.Ordinal);
+        Assert.Contains(".json", fault, StringComparison.Ordinal);
+        Assert.DoesNotContain("damaged", fault, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("x.cls", "x.json")]
+    [InlineData("x.json", "x.cls")]
+    public void Open_ClsBesideAJsonLabelThatIsNone_Counts(string first, string second)
+    {
+        var members = new Dictionary<string, byte[]> { ["x.cls"] = "4"u8.ToArray(), ["x.json"] = "{\"label\": \"dog\"}"u8.ToArray() };
+        Shards.Write(_folder["a.tar"], [("x.png", Shards.Png(2, 2, (_, _) => (0, 0, 0))), (first, members[first]), (second, members[second])]);
+        using var set = Open(_folder["a.tar"]);
+        Assert.Equal(4, set.Label(0));
+    }
+
+    [Fact]
+    public void Open_JsonWithByteOrderMark_IsRead()
+    {
+        Shards.Write(_folder["a.tar"], [("x.png", Shards.Png(2, 2, (_, _) => (0, 0, 0))), ("x.json", [0xEF, 0xBB, 0xBF, .. "{\"label\": 5}"u8])]);
+        using var set = Open(_folder["a.tar"]);
+        Assert.Equal(5, set.Label(0));
+    }
+
+    [Fact]
+    public void Open_ReadFails_NamesThePath()
+    {
+        // Reads of a process's first page fail, for root too.
+        Directory.CreateDirectory(_folder["images/cat"]);
+        File.CreateSymbolicLink(_folder["images/cat/1.png"], "/proc/self/mem");
+        var fault = Fault(_folder["images"]);
+        Assert.Contains("1.png", fault, StringComparison.Ordinal);
+        Assert.Contains("cannot be read", fault, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("a.tar", "a.tar")]
+    [InlineData("a.bin", "a.bin")]
+    [InlineData("images/cat/1.png", "images")]
+    [System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
+    public void Open_NotAllowedToRead_NamesThePath(string name, string pattern)
+    {
+        Assert.SkipWhen(Environment.IsPrivilegedProcess, "root may read everything");
+        Directory.CreateDirectory(Path.GetDirectoryName(_folder[name])!);
+        File.WriteAllBytes(_folder[name], new byte[3073]);
+        File.SetUnixFileMode(_folder[name], UnixFileMode.None);
+        var fault = Fault(_folder[pattern]);
+        Assert.Contains(name, fault, StringComparison.Ordinal);
+        Assert.Contains("cannot be read", fault, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData(700)]
     [InlineData(1024)]
     [InlineData(3000)]
@@ -200,6 +359,53 @@ public sealed class DataSetsTests : IDisposable
         Assert.Equal(new ImageShape(3, 32, 32), set.Shape);
         Assert.All(Enumerable.Range(0, set.Count), i => Assert.StartsWith("test-", set.Id(i), StringComparison.Ordinal));
         Assert.Equal(10, Enumerable.Range(0, set.Count).Select(set.Label).Distinct().Count());
+    }
+
+    private void WriteImages(string folder, params string[] names)
+    {
+        foreach (var name in names)
+        {
+            var path = Path.Combine(_folder[folder], name);
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            File.WriteAllBytes(path, Shards.Png(2, 2, (_, _) => (1, 2, 3)));
+        }
+    }
+
+    [Fact]
+    public void Open_Shrunk_CountsEveryPixel()
+    {
+        Shards.Write(_folder["a.tar"], [("x.png", Shards.Png(64, 32, (x, _) => ((byte)(x % 8 == 0 ? 240 : 0), 0, 0))), ("x.cls", "0"u8.ToArray())]);
+        using var set = DataSets.Open(_folder["a.tar"], Options with { ImageSize = 8 }, null, CancellationToken.None);
+        var pixels = new byte[set.Shape.Elements];
+        set.Read(0, pixels);
+        Assert.All(pixels[..64], red => Assert.InRange(red, 20, 40));
+    }
+
+    [Fact]
+    public void Open_Range_TakesTheNamedShards()
+    {
+        foreach (var number in new[] { "08", "09", "10", "11" })
+        {
+            Shards.WriteImages(_folder[$"train-{number}.tar"], 1, number);
+        }
+
+        using var set = Open(_folder["train-{08..10}.tar"]);
+        Assert.Equal(["08000", "09000", "10000"], Enumerable.Range(0, set.Count).Select(set.Id));
+        using var two = Open(_folder["train-{1..1}{0..1}.tar"]);
+        Assert.Equal(["10000", "11000"], Enumerable.Range(0, two.Count).Select(two.Id));
+    }
+
+    [Theory]
+    [InlineData("train-{08..12}.tar", "train-10.tar does not exist")]
+    [InlineData("train-{0..9999}{0..9999}.tar", "more than 1000000")]
+    [InlineData("train-{0..99999999999999999999}.tar", "too long")]
+    public void Open_RangeThatNamesNoFiles_SaysWhy(string range, string reason)
+    {
+        Shards.WriteImages(_folder["train-08.tar"], 1);
+        Shards.WriteImages(_folder["train-09.tar"], 1);
+        var fault = Fault(_folder[range]);
+        Assert.Contains(range, fault, StringComparison.Ordinal);
+        Assert.Contains(reason, fault, StringComparison.Ordinal);
     }
 
     private ISampleSet Open(string pattern) => DataSets.Open(pattern, Options, null, CancellationToken.None);
