@@ -66,10 +66,15 @@ public static class InputLoader
                 throw new InputException($"{names.Forget}: with the {forgotten.Length} samples forgotten earlier, the list covers all {train.Count} samples of the data; nothing would be left to repair the model on");
             }
 
-            test = names.TestData is { } pattern ? DataSets.Open(pattern, configuration.Data, new Relay(progress, "--test-data"), cancellationToken) : null;
+            test = names.TestData is { } pattern ? DataSets.Open(pattern, configuration.Data, train.ClassNames, new Relay(progress, "--test-data"), cancellationToken) : null;
             if (test is not null && test.Shape != train.Shape)
             {
                 throw new InputException($"--test-data {names.TestData}: images are {test.Shape.Height}x{test.Shape.Width}, those of --data {train.Shape.Height}x{train.Shape.Width}; set data.imageSize");
+            }
+
+            if (test is not null && test.Digest == train.Digest)
+            {
+                throw new InputException($"--test-data {names.TestData}: holds the same samples as --data {names.Data}; name data that the model was not trained on");
             }
 
             return new RunInputs(configuration, names.Model, train, test, selection.Ordinals, forgotten)

@@ -248,6 +248,9 @@ public sealed class BadInputTests(TinyWorld world)
     }
 
     [Fact]
+    public Task Run_testDataIsTrainingData_named() => ExpectAsync(["--test-data", world.TrainPath], "--test-data", world.TrainPath);
+
+    [Fact]
     public async Task Run_outputHoldsTheModel_leftAlone()
     {
         var output = world.NewPath("models");
