@@ -39,7 +39,9 @@ public sealed class PlainProgress : IRunProgress
                 return;
             }
 
-            Line($"{source}: {progress.Activity} {progress.Done}/{progress.Total}");
+            // Before a source is indexed nobody knows how many samples it holds.
+            var of = progress.Total > 0 ? string.Create(CultureInfo.InvariantCulture, $"/{progress.Total}") : " samples";
+            Line(string.Create(CultureInfo.InvariantCulture, $"{source}: {progress.Activity} {progress.Done}{of}"));
         }
     }
 

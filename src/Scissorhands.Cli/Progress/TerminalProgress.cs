@@ -69,12 +69,22 @@ public sealed class TerminalProgress : IRunProgress
 
             if (!_tasks.TryGetValue(name, out var entry))
             {
+                // One thing follows another: what came before is done, whether or not anybody knew how much it was.
+                foreach (var (earlier, _) in _tasks.Values)
+                {
+                    earlier.IsIndeterminate = false;
+                    earlier.MaxValue = Math.Max(1, earlier.Value);
+                    earlier.StopTask();
+                }
+
                 // The context is there: the display has called back.
-                var task = _context.Task.GetAwaiter().GetResult().AddTask(name, maxValue: Math.Max(1, total));
+                var task = _context.Task.GetAwaiter().GetResult().AddTask(name, maxValue: total == 0 ? double.MaxValue : total);
                 _tasks.Add(name, entry = (task, new RateMeter(_time, Math.Max(0, done - 1))));
             }
 
-            entry.Task.MaxValue = Math.Max(1, total);
+            // A total of 0 is one that nobody knows yet.
+            entry.Task.IsIndeterminate = total == 0;
+            entry.Task.MaxValue = total == 0 ? double.MaxValue : total;
             entry.Task.Value = Math.Max(entry.Task.Value, done);
             var text = string.Create(CultureInfo.InvariantCulture, $"{name,-18} {entry.Meter.Rate(done),8:F1} {unit}/s");
             entry.Task.Description = Markup.Escape(loss is { } l ? string.Create(CultureInfo.InvariantCulture, $"{text}  loss {l:F4}") : text);
