@@ -30,9 +30,6 @@ public sealed class RbfClassifier
 
     private const double LeastPivot = 0.1;
 
-    // Multipliers within this share of a bound are at it.
-    private const double BoundShare = 1e-6;
-
     private readonly double _center;
     private readonly double _gamma;
     private readonly double[] _weights;
@@ -80,7 +77,7 @@ public sealed class RbfClassifier
 
         var solver = new InteriorPoint(phi, y, c, features);
         solver.Solve();
-        var bias = Bias(solver, phi, y, c, features);
+        var bias = Bias(solver.Weights, phi, points, features);
         return new RbfClassifier(center, gamma, solver.Weights, bias, solver.Iterations);
     }
 
@@ -138,33 +135,30 @@ public sealed class RbfClassifier
         }
     }
 
-    // Free points determine the bias. Without any, it is the middle of what the points at their bounds allow.
-    private static double Bias(InteriorPoint solver, double[] phi, double[] y, double[] c, int features)
+    // For the optimal w the objective is piecewise linear in the bias, with a kink of slope c_i where point i meets its
+    // margin. Its minimum is where the slope, -(penalties of the positives) to the left of all kinks, reaches zero: a kink,
+    // or, where the points up to it count exactly as many as the positives, all from this kink to the next. The middle of
+    // those is taken, as decomposition methods do. Counting decides, not how close a multiplier is to its bound.
+    private static double Bias(double[] weights, double[] phi, List<(float X, int Label, int Count)> points, int features)
     {
-        var low = double.NegativeInfinity;
-        var high = double.PositiveInfinity;
-        for (var i = 0; i < y.Length; i++)
+        var kinks = new double[points.Count];
+        var counts = new int[points.Count];
+        var toPass = 0L;
+        for (var i = 0; i < kinks.Length; i++)
         {
-            var share = solver.Alpha[i] / c[i];
-            var atZero = share < BoundShare;
-            if (!atZero && share <= 1 - BoundShare)
-            {
-                return solver.Bias;
-            }
-
-            // y (f + b) >= 1 at zero, <= 1 at the penalty.
-            var bound = y[i] - Dot(phi.AsSpan(i * features, features), solver.Weights);
-            if (atZero == (y[i] > 0))
-            {
-                low = Math.Max(low, bound);
-            }
-            else
-            {
-                high = Math.Min(high, bound);
-            }
+            kinks[i] = points[i].Label - Dot(phi.AsSpan(i * features, features), weights);
+            counts[i] = points[i].Count;
+            toPass += points[i].Label > 0 ? points[i].Count : 0;
         }
 
-        return double.IsFinite(low) && double.IsFinite(high) ? (low + high) / 2 : solver.Bias;
+        Array.Sort(kinks, counts);
+        var last = 0;
+        while ((toPass -= counts[last]) > 0)
+        {
+            last++;
+        }
+
+        return toPass < 0 ? kinks[last] : (kinks[last] + kinks[last + 1]) / 2;
     }
 
     private static double Dot(ReadOnlySpan<double> a, ReadOnlySpan<double> b)

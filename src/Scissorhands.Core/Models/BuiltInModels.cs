@@ -1,3 +1,4 @@
+using Scissorhands.Core.TensorMemory;
 using Scissorhands.Planning;
 using static TorchSharp.torch;
 
@@ -17,15 +18,18 @@ public static class BuiltInModels
     public static nn.Module<Tensor, Tensor> Create(ArchitectureSpec spec)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        return spec.Name switch
+        lock (ProcessGenerator.Gate)
         {
-            "resnet18" => new ResidualNetwork(spec, [2, 2, 2, 2], bottleneck: false),
-            "resnet20" => new ResidualNetwork(spec, [3, 3, 3], bottleneck: false),
-            "resnet34" => new ResidualNetwork(spec, [3, 4, 6, 3], bottleneck: false),
-            "resnet50" => new ResidualNetwork(spec, [3, 4, 6, 3], bottleneck: true),
-            "vgg16_bn" => new VggNetwork(spec),
-            _ => throw new InputException($"unknown architecture '{spec.Name}'; known are {string.Join(", ", ArchitectureSpec.KnownNames)}"),
-        };
+            return spec.Name switch
+            {
+                "resnet18" => new ResidualNetwork(spec, [2, 2, 2, 2], bottleneck: false),
+                "resnet20" => new ResidualNetwork(spec, [3, 3, 3], bottleneck: false),
+                "resnet34" => new ResidualNetwork(spec, [3, 4, 6, 3], bottleneck: false),
+                "resnet50" => new ResidualNetwork(spec, [3, 4, 6, 3], bottleneck: true),
+                "vgg16_bn" => new VggNetwork(spec),
+                _ => throw new InputException($"unknown architecture '{spec.Name}'; known are {string.Join(", ", ArchitectureSpec.KnownNames)}"),
+            };
+        }
     }
 
     /// <summary>Creates a model, as <see cref="Create"/> does, that tells its dropout layers which forward pass follows.</summary>

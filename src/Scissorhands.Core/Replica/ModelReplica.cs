@@ -16,12 +16,6 @@ namespace Scissorhands.Core.Replica;
 /// </summary>
 public sealed class ModelReplica : IDisposable
 {
-    /// <summary>
-    /// Serialises the forward passes of models that draw from libtorch's generator, which is one for the whole process:
-    /// two replicas that drew in turn would each see the other's numbers.
-    /// </summary>
-    private static readonly Lock GeneratorLock = new();
-
     private readonly LoadedModel _model;
     private readonly long _seed;
     private readonly Tensor _weights;
@@ -204,7 +198,7 @@ public sealed class ModelReplica : IDisposable
                 return _model.Forward(input);
             }
 
-            lock (GeneratorLock)
+            lock (ProcessGenerator.Gate)
             {
                 var stream = RandomStream.Create(_seed, RandomPurpose.TorchGenerator, key.Part, key.Epoch, key.Step, key.Slice);
                 using var generator = torch.manual_seed(((long)stream.Bits(0) << 31) ^ stream.Bits(1));
@@ -239,7 +233,7 @@ public sealed class ModelReplica : IDisposable
         using var noGrad = torch.no_grad();
         var state = CaptureBuffers();
         SetTraining(true);
-        lock (GeneratorLock)
+        lock (ProcessGenerator.Gate)
         {
             using var before = torch.get_rng_state();
             _model.SetRandomContext(_seed, new ForwardKey("probe", 0, 0, 0));

@@ -22,6 +22,7 @@ public sealed record ForgetSelection(IReadOnlyList<int> Ordinals, int Unknown);
 public static class ForgetList
 {
     private const int Named = 5;
+    private const int ShownCharacters = 100;
 
     /// <summary>Reads a list.</summary>
     /// <param name="path">The file.</param>
@@ -70,7 +71,7 @@ public static class ForgetList
         var (ordinals, unknown) = Find(entries, set);
         if (unknown.Count > 0 && !ignoreUnknown)
         {
-            var first = string.Join(", ", unknown.Take(Named).Select(u => $"'{u.Id ?? u.Subject}'"));
+            var first = string.Join(", ", unknown.Take(Named).Select(u => Quote((u.Id ?? u.Subject)!)));
             throw new InputException($"{source}: {unknown.Count} of {entries.Count} entries are not in the data: {first}{(unknown.Count > Named ? ", ..." : "")}; leave them out with --ignore-unknown");
         }
 
@@ -129,6 +130,13 @@ public static class ForgetList
         }
 
         return (ordinals, unknown);
+    }
+
+    // A file that is no list at all may hold anything: a line of megabytes, or bytes that move the terminal's cursor.
+    private static string Quote(string name)
+    {
+        var shown = string.Concat(name.Take(ShownCharacters).Select(c => char.IsControl(c) || char.IsSurrogate(c) ? '?' : c));
+        return name.Length <= ShownCharacters ? $"'{shown}'" : $"'{shown}...' ({name.Length} characters)";
     }
 
     private static Dictionary<string, List<int>> Subjects(ISampleSet set)

@@ -66,17 +66,19 @@ internal static class SequentialMinimalOptimization
             }
         }
 
+        // Rounding leaves multipliers that belong at a bound a few ulps inside it.
+        var rounding = 1e-9 * penalty;
         double low = double.NegativeInfinity, high = double.PositiveInfinity, free = 0;
         var frees = 0;
         for (var t = 0; t < count; t++)
         {
             var bias = -y[t] * gradient[t];
-            if (alpha[t] > 0 && alpha[t] < penalty)
+            if (alpha[t] > rounding && alpha[t] < penalty - rounding)
             {
                 free += bias;
                 frees++;
             }
-            else if (Up(t))
+            else if (y[t] > 0 == alpha[t] <= rounding)
             {
                 low = Math.Max(low, bias);
             }

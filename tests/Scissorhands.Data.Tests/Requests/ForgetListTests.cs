@@ -32,6 +32,14 @@ public sealed class ForgetListTests : IDisposable
         Assert.Equal([0], Resolve(set, "a\nu1\n", ignoreUnknown: true).Ordinals);
     }
 
+    [Fact]
+    public void Resolve_FileThatIsNoList_ShowsTheStartOfItsLinesOnly()
+    {
+        using var set = Set();
+        var fault = Assert.Throws<InputException>(() => Resolve(set, "\u001b[2J\u0007x\n" + new string('y', 5000), ignoreUnknown: false)).Message;
+        Assert.Contains("'?[2J?x', '" + new string('y', 100) + "...' (5000 characters)", fault, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("", "empty")]
     [InlineData("\n \n", "empty")]
