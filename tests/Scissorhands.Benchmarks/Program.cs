@@ -1,3 +1,4 @@
+using Scissorhands.Benchmarks.Collectives;
 using Scissorhands.Benchmarks.Membership;
 using Scissorhands.Benchmarks.Memory;
 using Scissorhands.Benchmarks.Projection;
@@ -7,6 +8,8 @@ using Scissorhands.Benchmarks.Workers;
 
 var benchmarks = new SortedDictionary<string, Func<string[], int>>(StringComparer.Ordinal)
 {
+    ["collective-rank"] = CollectiveRank.Run,
+    ["collectives"] = CollectivesBenchmark.Run,
     ["membership"] = MembershipBenchmark.Run,
     ["memory"] = MemoryBenchmark.Run,
     ["projection"] = ProjectionBenchmark.Run,

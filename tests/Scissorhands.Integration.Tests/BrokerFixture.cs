@@ -1,93 +1,16 @@
-using System.Globalization;
+using Scissorhands.Testing;
 
 namespace Scissorhands.Integration.Tests;
 
-/// <summary>
-/// A RabbitMQ of the tests' own, with private names, ports and folders, so that neither a broker of the machine nor another
-/// run of the tests meets it. Its port mapper is a child too: the one Erlang starts by itself would outlive the tests.
-/// </summary>
+/// <summary>The broker of a test class.</summary>
 public sealed class BrokerFixture : IAsyncLifetime
 {
-    private static readonly TimeSpan StartDeadline = TimeSpan.FromSeconds(90);
-    private readonly string _folder = Directory.CreateTempSubdirectory("scissorhands-broker-").FullName;
-    private ChildProcess? _mapper;
-    private ChildProcess? _server;
-
-    /// <summary>The broker's address.</summary>
-    public Uri Address { get; private set; } = new("amqp://localhost");
-
-    /// <summary>Why there is no broker; null where there is one.</summary>
-    public string? Missing { get; private set; }
+    /// <summary>The broker.</summary>
+    public Broker Broker { get; } = new();
 
     /// <inheritdoc/>
-    public async ValueTask InitializeAsync()
-    {
-        // Not the script in the search path: that one changes to the package's user and folders.
-        var server = new[] { "/usr/lib/rabbitmq/bin/rabbitmq-server", "/opt/rabbitmq/sbin/rabbitmq-server" }.FirstOrDefault(File.Exists);
-        var mapper = new[] { "/usr/bin/epmd", "/usr/local/bin/epmd" }.FirstOrDefault(File.Exists);
-        if (server is null || mapper is null)
-        {
-            Missing = "rabbitmq-server is not installed (apt-get install rabbitmq-server).";
-            return;
-        }
-
-        var ports = Ports.Free(3);
-        var environment = Environment(ports);
-        _mapper = new ChildProcess(mapper, ["-port", Text(ports[2])], environment);
-        _server = new ChildProcess(server, [], environment, ready: "completed with");
-        Address = new Uri($"amqp://guest:guest@127.0.0.1:{Text(ports[0])}/");
-        try
-        {
-            await _server.Ready.WaitAsync(StartDeadline);
-        }
-        catch (TimeoutException e)
-        {
-            throw new InvalidOperationException($"The broker was not ready after {StartDeadline}. Its output:\n{_server.Output}", e);
-        }
-    }
+    public ValueTask InitializeAsync() => Broker.StartAsync();
 
     /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
-    {
-        if (_server is not null)
-        {
-            await _server.DisposeAsync();
-        }
-
-        if (_mapper is not null)
-        {
-            await _mapper.DisposeAsync();
-        }
-
-        Directory.Delete(_folder, recursive: true);
-    }
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
-
-    private Dictionary<string, string> Environment(int[] ports)
-    {
-        var plugins = Path.Combine(_folder, "enabled_plugins");
-        var settings = Path.Combine(_folder, "env.conf");
-        File.WriteAllText(plugins, "[].\n");
-        File.WriteAllText(settings, "");
-        return new Dictionary<string, string>
-        {
-            ["HOME"] = _folder,
-            ["RABBITMQ_NODENAME"] = $"scissorhands-{Text(System.Environment.ProcessId)}-{Text(ports[0])}@localhost",
-            ["RABBITMQ_NODE_IP_ADDRESS"] = "127.0.0.1",
-            ["RABBITMQ_NODE_PORT"] = Text(ports[0]),
-            ["RABBITMQ_DIST_PORT"] = Text(ports[1]),
-            ["ERL_EPMD_PORT"] = Text(ports[2]),
-            ["ERL_EPMD_ADDRESS"] = "127.0.0.1",
-            ["RABBITMQ_MNESIA_BASE"] = Path.Combine(_folder, "mnesia"),
-            ["RABBITMQ_LOG_BASE"] = Path.Combine(_folder, "log"),
-            ["RABBITMQ_PID_FILE"] = Path.Combine(_folder, "pid"),
-            ["RABBITMQ_ENABLED_PLUGINS_FILE"] = plugins,
-            ["RABBITMQ_CONF_ENV_FILE"] = settings,
-            ["RABBITMQ_CONFIG_FILE"] = Path.Combine(_folder, "rabbitmq"),
-
-            // The start script then becomes the broker itself, so that the child's id is the broker's.
-            ["RUNNING_UNDER_SYSTEMD"] = "true",
-        };
-    }
+    public ValueTask DisposeAsync() => Broker.DisposeAsync();
 }

@@ -1,22 +1,51 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.IO.Hashing;
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using System.Text;
+using System.Threading.Channels;
 using Scissorhands.Messaging.Collectives;
+using Scissorhands.Messaging.Frames;
 using Scissorhands.Planning.Cut;
 
 namespace Scissorhands.Messaging.Rabbit;
 
 /// <summary>
-/// The collectives of workers that share a broker: each contribution goes to the owner of its range, which finishes the
-/// tree and sends the range to all. So far all-reduce and barrier; frames are not authenticated yet.
+/// The collectives of workers that share a broker. Frames of another run or generation are dropped and counted; a frame
+/// that does not fit, a peer that falls silent or a lost connection ends the generation on this rank with a reason that
+/// the others are told.
 /// </summary>
-public sealed class RabbitCollectiveGroup : ICollectiveGroup
+public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
 {
+    // Signs of life within the time a peer may be silent.
+    private const int HeartbeatsPerTimeout = 5;
+
+    // Vectors up to this go to everyone at once: one way instead of two, and everyone adds the same tree up.
+    private const int SmallElements = 16_384;
+
+    // What one rank may send of a small sum: its subtrees.
+    private const int MaxSmallBytes = 16 << 20;
     private readonly RabbitDataLink _link;
     private readonly IReadOnlyList<string> _queues;
+    private readonly string[] _others;
+    private readonly UInt128 _runHash;
+    private readonly ulong _instance;
+    private readonly FrameSeal _sealing;
+    private readonly FrameSeal _opening;
+    private readonly CollectiveOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ITimer _timer;
+    private readonly Channel<Outgoing> _outgoing = Channel.CreateUnbounded<Outgoing>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly CancellationTokenSource _ended = new();
+    private readonly Task _sending;
     private readonly Lock _sync = new();
-    private readonly Dictionary<OperationKey, RabbitOperation> _operations = [];
-    private readonly Dictionary<string, StepSet> _finished = new(StringComparer.Ordinal);
+    private readonly Dictionary<OperationId, RabbitOperation> _operations = [];
+    private readonly Dictionary<ulong, StepSet> _finished = [];
+    private readonly bool[] _left;
+    private readonly long[] _lastHeard;
     private GroupFailure? _failure;
+    private int _disposed;
 
     /// <summary>Joins a generation's group; frames of the link reach it from now on.</summary>
     /// <param name="link">This worker's link; belongs to the caller and outlives the group.</param>
@@ -24,23 +53,51 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup
     /// <param name="generation">The generation.</param>
     /// <param name="rank">This worker's rank.</param>
     /// <param name="queues">Every rank's data queue, by rank.</param>
-    public RabbitCollectiveGroup(RabbitDataLink link, string runId, long generation, int rank, IReadOnlyList<string> queues)
+    /// <param name="key">The generation's key of 32 random bytes, or empty: frames are then checked for damage but not authenticated.</param>
+    /// <param name="options">Settings, the same on all ranks; null for the defaults.</param>
+    /// <param name="timeProvider">The clock; null for the system's.</param>
+    public RabbitCollectiveGroup(
+        RabbitDataLink link,
+        string runId,
+        long generation,
+        int rank,
+        IReadOnlyList<string> queues,
+        ReadOnlyMemory<byte> key = default,
+        CollectiveOptions? options = null,
+        TimeProvider? timeProvider = null)
     {
         ArgumentNullException.ThrowIfNull(link);
         ArgumentNullException.ThrowIfNull(runId);
         ArgumentNullException.ThrowIfNull(queues);
         ArgumentOutOfRangeException.ThrowIfNegative(rank);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(rank, queues.Count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(queues.Count, ushort.MaxValue);
+        _options = options ?? new CollectiveOptions();
+        _options.Validate();
         _link = link;
         _queues = queues;
+        _others = [.. queues.Where((_, index) => index != rank)];
+        _time = timeProvider ?? TimeProvider.System;
+        _runHash = XxHash128.HashToUInt128(Encoding.UTF8.GetBytes(runId));
+        _instance = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong)));
+        _sealing = new FrameSeal(key.Span);
+        _opening = new FrameSeal(key.Span);
         RunId = runId;
         Generation = generation;
         Rank = rank;
+        _left = new bool[queues.Count];
+        _lastHeard = [.. Enumerable.Repeat(_time.GetTimestamp(), queues.Count)];
+        Plan = ChunkPlan.Of(_options, queues.Count, sizeof(float));
+        Chunks = new ChunkPool(Plan.Elements, Math.Max(4, _options.WindowBytes / (Plan.Elements * sizeof(float))));
+        _sending = Task.Run(SendAsync);
         link.Attach(this);
-        if (link.Lost.IsCompletedSuccessfully)
+        if (link.LostReason is { } lost)
         {
-            Fail(-1, "connection to the broker lost");
+            LinkLost(lost);
         }
+
+        var period = _options.PeerTimeout / HeartbeatsPerTimeout;
+        _timer = _time.CreateTimer(static group => ((RabbitCollectiveGroup)group!).Beat(), this, TimeSpan.Zero, period);
     }
 
     /// <inheritdoc/>
@@ -56,258 +113,254 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup
     public int Size => _queues.Count;
 
     /// <inheritdoc/>
-    public ICollectiveOperation AllReduce(OperationKey key, int leaves, IReadOnlyList<SubtreeSum> held, Memory<float> result)
-    {
-        ArgumentNullException.ThrowIfNull(held);
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(leaves);
-        var operation = Begin(key, () => new RabbitAllReduce(leaves, result.Length, Rank, Size), o => o.Start(leaves, held, result), out var begun);
-        if (begun)
-        {
-            Run(key, operation, () => SendContributionsAsync(key, (RabbitAllReduce)operation, leaves, held));
-        }
-
-        return operation;
-    }
+    CollectiveOptions IOperationHost.Options => _options;
 
     /// <inheritdoc/>
-    public ICollectiveOperation Barrier(OperationKey key)
+    ChunkPool IOperationHost.Chunks => Chunks;
+
+    /// <inheritdoc/>
+    long IOperationHost.Now => _time.GetTimestamp();
+
+    /// <summary>Operations under way.</summary>
+    internal int Live
     {
-        var operation = Begin(key, () => new RabbitBarrier(Size, Rank), static o => { o.Started = true; return null; }, out var begun);
-        if (begun)
+        get
         {
-            Run(key, operation, async () =>
+            lock (_sync)
             {
-                var frame = Frame(FrameKind.Barrier, key).ToBytes();
-                for (var peer = 0; peer < Size; peer++)
-                {
-                    if (peer != Rank)
-                    {
-                        await _link.PublishAsync(_queues[peer], frame);
-                    }
-                }
-            });
+                return _operations.Count;
+            }
+        }
+    }
+
+    /// <summary>Completes when the group has let go of everything.</summary>
+    internal Task Gone => _sending;
+
+    private ChunkPool Chunks { get; }
+
+    private ChunkPlan Plan { get; }
+
+    /// <inheritdoc/>
+    public ICollectiveOperation AllReduce(OperationKey key, int leaves, IReadOnlyList<SubtreeSum> held, Memory<float> result) =>
+        Sum(key, scatter: false, leaves, held, result.Length, result);
+
+    /// <inheritdoc/>
+    public ICollectiveOperation ReduceScatter(OperationKey key, int leaves, IReadOnlyList<SubtreeSum> held, int length, Memory<float> ownedResult) =>
+        Sum(key, scatter: true, leaves, held, length, ownedResult);
+
+    /// <inheritdoc/>
+    public ICollectiveOperation AllGather(OperationKey key, IReadOnlyList<IndexRange> ranges, Memory<byte> buffer)
+    {
+        ArgumentNullException.ThrowIfNull(ranges);
+        var next = 0;
+        foreach (var range in ranges.Where(static r => r.Count != 0).OrderBy(static r => r.Start))
+        {
+            if (range.Start != next || range.Count < 0)
+            {
+                return Refuse(key, OperationKind.AllGather, $"the ranges do not cover the buffer once: byte {Math.Min(next, range.Start)}");
+            }
+
+            next = range.End;
         }
 
-        return operation;
+        if (ranges.Count != Size || next != buffer.Length)
+        {
+            return Refuse(key, OperationKind.AllGather, $"{ranges.Count} ranges for {Size} ranks end at byte {next} of {buffer.Length}");
+        }
+
+        return Gather(
+            key,
+            OperationKind.AllGather,
+            new GatherTask(
+                buffer[ranges[Rank].Start..ranges[Rank].End],
+                ranges[Rank].Count > 0,
+                [.. ranges.Select(static r => r.Count == 0 ? -1 : r.Count)],
+                (rank, first, bytes) => bytes.CopyTo(buffer.Span[(ranges[rank].Start + first)..]),
+                static () => null));
     }
 
     /// <inheritdoc/>
-    /// <exception cref="NotSupportedException">Always.</exception>
-    public ICollectiveOperation ReduceScatter(OperationKey key, int leaves, IReadOnlyList<SubtreeSum> held, int length, Memory<float> ownedResult) =>
-        throw Unsupported(nameof(ReduceScatter));
+    public ICollectiveOperation Broadcast(OperationKey key, int root, Memory<byte> buffer)
+    {
+        if (root < 0 || root >= Size)
+        {
+            return Refuse(key, OperationKind.Broadcast, $"the giving rank is {root} of {Size}");
+        }
+
+        return Gather(
+            key,
+            OperationKind.Broadcast,
+            new GatherTask(
+                root == Rank ? buffer : default,
+                root == Rank,
+                [.. Enumerable.Range(0, Size).Select(rank => rank == root ? buffer.Length : -1)],
+                (_, first, bytes) => bytes.CopyTo(buffer.Span[first..]),
+                static () => null));
+    }
 
     /// <inheritdoc/>
-    /// <exception cref="NotSupportedException">Always.</exception>
-    public ICollectiveOperation AllGather(OperationKey key, IReadOnlyList<IndexRange> ranges, Memory<byte> buffer) => throw Unsupported(nameof(AllGather));
+    public ICollectiveOperation SumCounts(OperationKey key, Memory<long> values)
+    {
+        // What is sent must not change while others' counts are added.
+        var bytes = MemoryMarshal.AsBytes(values.Span).ToArray();
+        var sum = values.ToArray();
+        return Gather(
+            key,
+            OperationKind.SumCounts,
+            new GatherTask(
+                bytes,
+                true,
+                [.. Enumerable.Repeat(bytes.Length, Size)],
+                (_, first, piece) =>
+                {
+                    var counts = MemoryMarshal.Cast<byte, long>(piece);
+                    for (var i = 0; i < counts.Length; i++)
+                    {
+                        sum[(first / sizeof(long)) + i] = checked(sum[(first / sizeof(long)) + i] + counts[i]);
+                    }
+                },
+                () =>
+                {
+                    sum.CopyTo(values);
+                    return null;
+                }));
+    }
 
     /// <inheritdoc/>
-    /// <exception cref="NotSupportedException">Always.</exception>
-    public ICollectiveOperation Broadcast(OperationKey key, int root, Memory<byte> buffer) => throw Unsupported(nameof(Broadcast));
+    public ICollectiveOperation Barrier(OperationKey key) =>
+        Gather(key, OperationKind.Barrier, new GatherTask(default, true, new int[Size], static (_, _, _) => { }, static () => null));
 
     /// <inheritdoc/>
-    /// <exception cref="NotSupportedException">Always.</exception>
-    public ICollectiveOperation SumCounts(OperationKey key, Memory<long> values) => throw Unsupported(nameof(SumCounts));
+    /// <exception cref="CollectiveException">The group has ended, or the restored sums do not fit the tree or the owned range.</exception>
+    public ILeasedSum OpenLeasedSum(OperationKey key, int leaves, int length, IReadOnlyList<SubtreeSum> restored)
+    {
+        ArgumentNullException.ThrowIfNull(restored);
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
+        if (leaves < 1 || length < 0)
+        {
+            throw Fail(Rank, $"{leaves} leaves of {length} elements", null, key).Describe(RunId, Generation, key);
+        }
 
-    /// <inheritdoc/>
-    /// <exception cref="NotSupportedException">Always.</exception>
-    public ILeasedSum OpenLeasedSum(OperationKey key, int leaves, int length, IReadOnlyList<SubtreeSum> restored) => throw Unsupported(nameof(OpenLeasedSum));
+        if (!TryBegin(key, id => new RabbitLeasedSum(this, id, leaves, length, FailLeased), out var operation, out var failure))
+        {
+            throw failure.Describe(RunId, Generation, key);
+        }
+
+        var problem = operation is RabbitLeasedSum { IsStarted: false } sum ? sum.Open(key, leaves, length, restored) : "the key is used twice, or for different operations";
+        return problem is null ? (RabbitLeasedSum)operation : throw Fail(Rank, problem, null, key).Describe(RunId, Generation, key);
+    }
 
     /// <inheritdoc/>
     public void Abort(Exception reason)
     {
         ArgumentNullException.ThrowIfNull(reason);
         Fail(Rank, "gave up: " + reason.Message, reason);
-        var text = Encoding.UTF8.GetBytes(reason.Message);
-        var frame = (Frame(FrameKind.Abort, default) with { Payload = text.AsMemory(0, Math.Min(text.Length, 4096)) }).ToBytes();
-        _ = Task.Run(async () =>
-        {
-            for (var peer = 0; peer < Size; peer++)
-            {
-                if (peer != Rank)
-                {
-                    try
-                    {
-                        await _link.PublishAsync(_queues[peer], frame);
-                    }
-                    catch (Exception)
-                    {
-                        // Best effort: a peer that cannot be told is found lost by the coordinator.
-                    }
-                }
-            }
-        });
     }
 
-    /// <summary>Leaves the group; operations that still run fail on this rank.</summary>
-    /// <returns>Completed.</returns>
-    public ValueTask DisposeAsync()
+    /// <summary>Leaves the group. Operations that still wait for this rank, and all later ones, fail on the others.</summary>
+    /// <returns>Completes when nothing of the group's is left.</returns>
+    public async ValueTask DisposeAsync()
     {
-        Fail(Rank, "the rank has left the group");
-        return ValueTask.CompletedTask;
-    }
-
-    /// <summary>A frame of this generation has come.</summary>
-    internal void Receive(TensorFrame frame)
-    {
-        if (frame.RunId != RunId || frame.Rank < 0 || frame.Rank >= Size || frame.Rank == Rank)
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
         {
-            Fail(frame.Rank, $"received a frame of run {frame.RunId}, rank {frame.Rank} of {Size}");
+            await _sending;
             return;
         }
 
-        if (frame.Kind == FrameKind.Abort)
-        {
-            Fail(frame.Rank, "gave up: " + Encoding.UTF8.GetString(frame.Payload.Span));
-            return;
-        }
-
-        string? problem;
-        RabbitOperation? operation;
+        await _timer.DisposeAsync();
+        bool orderly;
         lock (_sync)
         {
-            // Late or repeated: the operation is over here.
-            if (_failure is not null || (!_operations.TryGetValue(frame.Key, out operation) && IsFinished(frame.Key)))
+            orderly = _failure is null;
+        }
+
+        if (orderly)
+        {
+            // What others still need of this rank goes out first.
+            ((IOperationHost)this).Send(-1, new FrameHeader { Kind = FrameKind.Leave }, default, null);
+            _outgoing.Writer.TryComplete();
+            await Task.WhenAny(_sending, Task.Delay(_options.PeerTimeout, _time));
+        }
+
+        Fail(Rank, "the rank has left the group", tell: false);
+        _link.Detach(this);
+        _outgoing.Writer.TryComplete();
+        await _sending;
+        _sealing.Dispose();
+        _opening.Dispose();
+        _ended.Dispose();
+    }
+
+    /// <inheritdoc/>
+    TimeSpan IOperationHost.Elapsed(long since) => _time.GetElapsedTime(since);
+
+    /// <inheritdoc/>
+    void IOperationHost.Send(int target, FrameHeader frame, ReadOnlyMemory<byte> payload, Action? sent)
+    {
+        var outgoing = new Outgoing(
+            target,
+            frame with { Source = Rank, Run = _runHash, Generation = Generation, PayloadBytes = payload.Length, Instance = _instance },
+            payload,
+            sent);
+        if (!_outgoing.Writer.TryWrite(outgoing))
+        {
+            sent?.Invoke();
+        }
+    }
+
+    /// <inheritdoc/>
+    void IOperationHost.Forget(RabbitOperation operation)
+    {
+        lock (_sync)
+        {
+            _operations.Remove(operation.Id);
+            if (!_finished.TryGetValue(operation.Id.Purpose, out var steps))
             {
+                _finished.Add(operation.Id.Purpose, steps = new StepSet());
+            }
+
+            steps.Add(operation.Id.Step);
+        }
+    }
+
+    /// <summary>A frame of this generation has come; calls follow one another.</summary>
+    internal void Receive(in FrameHeader frame, ReadOnlySpan<byte> headerBytes, ReadOnlyMemory<byte> payload)
+    {
+        if (Volatile.Read(ref _disposed) != 0)
+        {
+            return;
+        }
+
+        if (frame.Run != _runHash)
+        {
+            CollectiveMeters.Dropped("run");
+            return;
+        }
+
+        if (frame.Source >= Size || frame.Source == Rank || !_opening.IsIntact(frame, headerBytes, payload.Span))
+        {
+            // Nothing is known of who sent it, and what was meant to come may never come: better a new generation now.
+            CollectiveMeters.Dropped("seal");
+            Fail(-1, $"a frame that claims to come from rank {frame.Source} was altered on its way, or forged");
+            return;
+        }
+
+        CollectiveMeters.Received(payload.Length);
+        Volatile.Write(ref _lastHeard[frame.Source], _time.GetTimestamp());
+        switch (frame.Kind)
+        {
+            case FrameKind.Heartbeat:
                 return;
-            }
-
-            if (operation is null)
-            {
-                operation = frame.Kind == FrameKind.Barrier
-                    ? new RabbitBarrier(Size, Rank)
-                    : new RabbitAllReduce(frame.Leaves, frame.Length, Rank, Size);
-                _operations.Add(frame.Key, operation);
-            }
-
-            problem = operation.Receive(frame);
+            case FrameKind.Abort:
+                Fail(frame.Source, Encoding.UTF8.GetString(payload.Span), tell: false);
+                return;
+            case FrameKind.Leave:
+                PeerLeft(frame.Source);
+                return;
         }
 
-        if (problem is not null)
-        {
-            Fail(frame.Rank, problem, null, frame.Key);
-            return;
-        }
-
-        Advance(frame.Key, operation);
-    }
-
-    /// <summary>Ends every running and future operation on this rank.</summary>
-    internal void Fail(int rank, string problem, Exception? inner = null, OperationKey? key = null)
-    {
-        KeyValuePair<OperationKey, RabbitOperation>[] running;
-        GroupFailure failure;
-        lock (_sync)
-        {
-            failure = _failure ??= new GroupFailure(rank, key, problem, inner);
-            running = [.. _operations];
-            _operations.Clear();
-        }
-
-        foreach (var (at, operation) in running)
-        {
-            operation.Fail(Describe(failure, at));
-        }
-    }
-
-    private static NotSupportedException Unsupported(string operation) => new($"{operation} over RabbitMQ is not supported.");
-
-    private TensorFrame Frame(FrameKind kind, OperationKey key) =>
-        new(kind, RunId, Generation, key with { Purpose = key.Purpose ?? "" }, Rank, 0, 0, default, 0, default);
-
-    private CollectiveException Describe(GroupFailure failure, OperationKey key) => failure.Describe(RunId, Generation, key);
-
-    private bool IsFinished(OperationKey key) => _finished.TryGetValue(key.Purpose, out var steps) && steps.Contains(key.Step);
-
-    private RabbitOperation Begin<T>(OperationKey key, Func<T> create, Func<T, string?> start, out bool begun)
-        where T : RabbitOperation
-    {
-        string? problem;
-        T? mine = null;
-        begun = false;
-        lock (_sync)
-        {
-            if (_failure is { } failure)
-            {
-                mine = create();
-                mine.Fail(Describe(failure, key));
-                return mine;
-            }
-
-            if (!_operations.TryGetValue(key, out var known) && !IsFinished(key))
-            {
-                _operations.Add(key, known = create());
-            }
-
-            mine = known as T;
-            problem = mine is null || mine.Started ? "the key is used twice, or for different operations" : start(mine);
-        }
-
-        if (problem is null)
-        {
-            begun = true;
-            return mine!;
-        }
-
-        Fail(Rank, problem, null, key);
-        var failed = create();
-        lock (_sync)
-        {
-            failed.Fail(Describe(_failure!, key));
-        }
-
-        return failed;
-    }
-
-    /// <summary>Sends off the calling thread; the compute thread only waits.</summary>
-    private void Run(OperationKey key, RabbitOperation operation, Func<Task> send) => _ = Task.Run(async () =>
-    {
-        try
-        {
-            await send();
-            Advance(key, operation);
-        }
-        catch (Exception e)
-        {
-            Fail(-1, "sending failed: " + e.Message, e, key);
-        }
-    });
-
-    private async Task SendContributionsAsync(OperationKey key, RabbitAllReduce operation, int leaves, IReadOnlyList<SubtreeSum> held)
-    {
-        // Each rank begins with another peer, so that not all send to the same one at first.
-        for (var i = 1; i < Size; i++)
-        {
-            var owner = (Rank + i) % Size;
-            foreach (var subtree in held)
-            {
-                var frame = Frame(FrameKind.Contribution, key) with { Leaves = leaves, Length = subtree.Values.Length, Node = subtree.Node };
-                await SendPiecesAsync(_queues[owner], frame, RangeOwnership.Owned(subtree.Values.Length, owner, Size), subtree.Values, 0);
-            }
-        }
-
-        lock (_sync)
-        {
-            if (_failure is null)
-            {
-                operation.TakeEarly();
-            }
-        }
-    }
-
-    private async Task SendPiecesAsync(string queue, TensorFrame frame, IndexRange range, ReadOnlyMemory<float> values, int offset)
-    {
-        for (var first = range.Start; first < range.End; first += TensorFrame.MaxElements)
-        {
-            var piece = values.Slice(first - offset, Math.Min(TensorFrame.MaxElements, range.End - first));
-            await _link.PublishAsync(queue, (frame with { First = first, Payload = MemoryMarshal.AsBytes(piece.Span).ToArray() }).ToBytes());
-        }
-    }
-
-    private void Advance(OperationKey key, RabbitOperation operation)
-    {
-        TreeSum? sum = null;
-        string? problem = null;
-        var finished = false;
+        var id = new OperationId(frame.Purpose, frame.Step);
+        RabbitOperation? operation;
         lock (_sync)
         {
             if (_failure is not null)
@@ -315,53 +368,343 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup
                 return;
             }
 
-            if (operation is RabbitAllReduce { Sent: true } reduce)
+            if (!_operations.TryGetValue(id, out operation))
             {
-                reduce.TryBeginSum(out problem, out sum);
-            }
-
-            if (problem is null && operation.IsFinished && _operations.Remove(key))
-            {
-                finished = true;
-                if (!_finished.TryGetValue(key.Purpose, out var steps))
+                if (IsFinished(id))
                 {
-                    _finished.Add(key.Purpose, steps = new StepSet());
+                    CollectiveMeters.Dropped("late");
+                    return;
                 }
 
-                steps.Add(key.Step);
+                operation = Create(frame, id);
+                if (operation is not null)
+                {
+                    _operations.Add(id, operation);
+                }
             }
+        }
+
+        string? problem;
+        try
+        {
+            problem = operation is null || operation.Kind != frame.Operation
+                ? $"a {frame.Kind} frame of a {frame.Operation} for a {operation?.Kind.ToString() ?? "step that it cannot begin"}"
+                : operation.Receive(frame, payload);
+        }
+        catch (Exception e)
+        {
+            // The client library would swallow it, and the operation would never end.
+            problem = $"what could not be taken in: {e.Message}";
         }
 
         if (problem is not null)
         {
-            Fail(-1, problem, null, key);
-        }
-        else if (sum is not null)
-        {
-            Run(key, operation, () => FinishRangeAsync(key, (RabbitAllReduce)operation, sum));
-        }
-        else if (finished)
-        {
-            operation.Complete();
+            Fail(frame.Source, "sent " + problem, null, operation is { IsStarted: true } ? operation.Key : null);
         }
     }
 
-    private async Task FinishRangeAsync(OperationKey key, RabbitAllReduce operation, TreeSum sum)
+    /// <summary>A message came back: nobody consumes from its queue any more.</summary>
+    internal void QueueGone(string queue)
     {
-        var owned = operation.Owned;
-        var values = operation.SumOwned(sum);
-        var frame = Frame(FrameKind.Result, key) with { Leaves = operation.Leaves, Length = operation.Length };
-        for (var i = 1; i < Size; i++)
+        for (var rank = 0; rank < Size; rank++)
         {
-            await SendPiecesAsync(_queues[(Rank + i) % Size], frame, owned, values, owned.Start);
+            if (_queues[rank] == queue)
+            {
+                Fail(rank, "its queue is gone: the worker or its connection has died");
+            }
         }
+    }
 
+    /// <summary>This worker's connection is lost.</summary>
+    internal void LinkLost(string reason) => Fail(-1, "connection to the broker lost: " + reason, tell: false);
+
+    /// <summary>Ends every running and future operation on this rank, and tells the others.</summary>
+    internal GroupFailure Fail(int rank, string problem, Exception? inner = null, OperationKey? key = null, bool tell = true)
+    {
+        RabbitOperation[] running;
+        GroupFailure failure;
         lock (_sync)
         {
-            if (_failure is null)
+            if (_failure is not null)
             {
-                operation.Write(owned.Start, values);
+                return _failure;
             }
+
+            failure = _failure = new GroupFailure(rank, key, problem, inner);
+            running = [.. _operations.Values];
+        }
+
+        if (tell && Size > 1)
+        {
+            var place = key is { } at ? $" (in operation {at.Purpose}/{at.Step})" : "";
+            var text = rank < 0 || rank == Rank ? problem : $"says of rank {rank}: {problem}";
+            var bytes = Encoding.UTF8.GetBytes(text + place);
+            ((IOperationHost)this).Send(-1, new FrameHeader { Kind = FrameKind.Abort }, bytes.AsMemory(0, Math.Min(bytes.Length, 4096)), null);
+        }
+
+        // The send loop drops what it still has of the operations, and gives their memory back.
+        _ended.Cancel();
+        foreach (var operation in running)
+        {
+            var exception = failure.Describe(RunId, Generation, operation.Key);
+            (operation as RabbitLeasedSum)?.FailAll(exception);
+            operation.Fail(exception);
+        }
+
+        return failure;
+    }
+
+    private ICollectiveOperation Sum(OperationKey key, bool scatter, int leaves, IReadOnlyList<SubtreeSum> held, int length, Memory<float> result)
+    {
+        ArgumentNullException.ThrowIfNull(held);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(leaves);
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        if (length <= SmallElements)
+        {
+            return SmallSum(key, scatter, leaves, held, length, result);
+        }
+
+        return Begin<RabbitSum>(key, id => new RabbitSum(this, id, scatter, leaves, length), sum => sum.Kind == (scatter ? OperationKind.ReduceScatter : OperationKind.AllReduce)
+            ? sum.Start(key, leaves, held, length, result)
+            : "the ranks use the key for different operations");
+    }
+
+    /// <summary>Everyone's subtrees go to everyone.</summary>
+    private ICollectiveOperation SmallSum(OperationKey key, bool scatter, int leaves, IReadOnlyList<SubtreeSum> held, int length, Memory<float> result)
+    {
+        var kind = scatter ? OperationKind.ReduceScatter : OperationKind.AllReduce;
+        var owned = RangeOwnership.Owned(length, Rank, Size);
+        if (scatter && result.Length != owned.Count)
+        {
+            return Refuse(key, kind, $"the result has {result.Length} elements, the owned range {owned.Count}");
+        }
+
+        var exchange = new SmallSum(leaves, length, Size, MaxSmallBytes);
+        var problem = exchange.TryPack(held, out var mine);
+        if (problem is not null)
+        {
+            return Refuse(key, kind, problem);
+        }
+
+        return Gather(
+            key,
+            kind,
+            new GatherTask(
+                mine,
+                true,
+                [.. Enumerable.Repeat(-2, Size)],
+                exchange.Take,
+                () => exchange.Finish(Rank, mine, scatter ? owned : new IndexRange(0, length), result)));
+    }
+
+    private ICollectiveOperation Gather(OperationKey key, OperationKind kind, GatherTask task) =>
+        Begin<RabbitGather>(key, id => new RabbitGather(this, id, kind), gather => gather.Kind == kind ? gather.Start(key, task) : "the ranks use the key for different operations");
+
+    private ICollectiveOperation Begin<T>(OperationKey key, Func<OperationId, T> create, Func<T, string?> start)
+        where T : RabbitOperation
+    {
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
+        if (!TryBegin(key, create, out var operation, out var failure))
+        {
+            return Failed(failure, key);
+        }
+
+        string? problem;
+        try
+        {
+            problem = operation is T { IsStarted: false } mine ? start(mine) : "the key is used twice, or for different operations";
+        }
+        catch (Exception e)
+        {
+            problem = e.Message;
+        }
+
+        return problem is null ? operation : Failed(Fail(Rank, problem, null, key), key, operation);
+    }
+
+    private bool TryBegin(OperationKey key, Func<OperationId, RabbitOperation> create, out RabbitOperation operation, [System.Diagnostics.CodeAnalysis.NotNullWhen(false)] out GroupFailure? failure)
+    {
+        var id = IdOf(key);
+        operation = null!;
+        lock (_sync)
+        {
+            var leaver = Array.IndexOf(_left, true);
+            failure = _failure ?? (leaver < 0 ? null : new GroupFailure(leaver, key, "the rank has left the group"));
+            if (failure is null && !_operations.TryGetValue(id, out operation!))
+            {
+                if (IsFinished(id))
+                {
+                    failure = new GroupFailure(Rank, key, "the key has been used before");
+                }
+                else
+                {
+                    operation = create(id);
+                    _operations.Add(id, operation);
+                }
+            }
+        }
+
+        if (failure is not null && _failure is null)
+        {
+            failure = Fail(failure.Rank, failure.Problem, null, key);
+        }
+
+        return failure is null;
+    }
+
+    private ICollectiveOperation Refuse(OperationKey key, OperationKind kind, string problem)
+    {
+        _ = kind;
+        return Failed(Fail(Rank, problem, null, key), key);
+    }
+
+    /// <summary>An operation that has failed: the one begun, which lets go of memory first, or one that never was.</summary>
+    private ICollectiveOperation Failed(GroupFailure failure, OperationKey key, RabbitOperation? begun = null)
+    {
+        var exception = failure.Describe(RunId, Generation, key);
+        if (begun is not null)
+        {
+            begun.Fail(exception);
+            return new FailedOperation(exception, begun.Completion);
+        }
+
+        return new FailedOperation(exception, Task.CompletedTask);
+    }
+
+    private void FailLeased(RabbitLeasedSum sum, string problem) => Fail(Rank, problem, null, sum.Key);
+
+    private void PeerLeft(int rank)
+    {
+        RabbitOperation[] running;
+        lock (_sync)
+        {
+            _left[rank] = true;
+            running = [.. _operations.Values];
+        }
+
+        if (running.FirstOrDefault(operation => operation.Missing().Contains(rank)) is { } waiting)
+        {
+            Fail(rank, "the rank has left the group", null, waiting.Key);
+        }
+    }
+
+    /// <summary>Gives a sign of life, and looks for the others'.</summary>
+    private void Beat()
+    {
+        if (Size == 1)
+        {
+            return;
+        }
+
+        for (var rank = 0; rank < Size; rank++)
+        {
+            if (rank != Rank)
+            {
+                // One each, not one for all: a single missing queue then shows.
+                ((IOperationHost)this).Send(rank, new FrameHeader { Kind = FrameKind.Heartbeat }, default, null);
+            }
+        }
+
+        RabbitOperation[] running;
+        lock (_sync)
+        {
+            if (_failure is not null)
+            {
+                return;
+            }
+
+            running = [.. _operations.Values.Where(static o => o.IsStarted && o is not RabbitLeasedSum { IsWaiting: false })];
+        }
+
+        foreach (var operation in running)
+        {
+            var idle = _time.GetElapsedTime(operation.LastProgress);
+            if (idle < _options.PeerTimeout)
+            {
+                continue;
+            }
+
+            var silent = Enumerable.Range(0, Size).Where(rank => rank != Rank && _time.GetElapsedTime(Volatile.Read(ref _lastHeard[rank])) >= _options.PeerTimeout).ToArray();
+            var late = silent.Length > 0 ? silent : idle >= _options.OperationTimeout ? operation.Missing() : [];
+            if (late.Count > 0 || idle >= _options.OperationTimeout)
+            {
+                var names = late.Count == 0 ? "nobody in particular" : (late.Count == 1 ? "rank " : "ranks ") + string.Join(", ", late);
+                Fail(
+                    -1,
+                    silent.Length > 0
+                        ? $"{names} gave no sign of life for {Seconds(_options.PeerTimeout)} s"
+                        : $"no progress for {Seconds(_options.OperationTimeout)} s, waiting for {names}",
+                    null,
+                    operation.Key);
+                return;
+            }
+        }
+    }
+
+    private static string Seconds(TimeSpan time) => time.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture);
+
+    private static OperationId IdOf(OperationKey key) => new(XxHash3.HashToUInt64(Encoding.UTF8.GetBytes(key.Purpose ?? "")), key.Step);
+
+    private bool IsFinished(OperationId id) => _finished.TryGetValue(id.Purpose, out var steps) && steps.Contains(id.Step);
+
+    /// <summary>The operation that a peer's frame begins here before this rank has come to it.</summary>
+    private RabbitOperation? Create(in FrameHeader frame, OperationId id) => frame.Operation switch
+    {
+        OperationKind.AllReduce or OperationKind.ReduceScatter when frame.Kind == FrameKind.Contribution && frame.Leaves > 0 && frame.Length > SmallElements =>
+            new RabbitSum(this, id, frame.Operation == OperationKind.ReduceScatter, frame.Leaves, frame.Length),
+        OperationKind.LeasedSum when frame.Kind == FrameKind.Leaf && frame.Leaves > 0 => new RabbitLeasedSum(this, id, frame.Leaves, frame.Length, FailLeased),
+        OperationKind.None or OperationKind.LeasedSum => null,
+        _ when frame.Kind == FrameKind.Piece => new RabbitGather(this, id, frame.Operation),
+        _ => null,
+    };
+
+    private async Task SendAsync()
+    {
+        ulong counter = 0;
+        await foreach (var item in _outgoing.Reader.ReadAllAsync())
+        {
+            try
+            {
+                // Farewells go out even so.
+                var farewell = item.Frame.Kind is FrameKind.Abort or FrameKind.Leave;
+                if ((farewell || !_ended.IsCancellationRequested) && _link.LostReason is null && _others.Length > 0)
+                {
+                    var header = new byte[FrameHeader.Size];
+                    _sealing.Seal(item.Frame with { Counter = counter++ }, item.Payload.Span, header);
+                    using var deadline = farewell ? new CancellationTokenSource(_options.PeerTimeout, _time) : null;
+                    await _link.PublishAsync(item.Target < 0 ? _others : [_queues[item.Target]], header, item.Payload, deadline?.Token ?? _ended.Token);
+                    CollectiveMeters.Sent(item.Payload.Length);
+                }
+            }
+            catch (Exception e)
+            {
+                if (!_ended.IsCancellationRequested)
+                {
+                    Fail(-1, "sending failed: " + e.Message, e, tell: false);
+                }
+            }
+
+            item.Sent?.Invoke();
+        }
+    }
+
+    private readonly record struct Outgoing(int Target, FrameHeader Frame, ReadOnlyMemory<byte> Payload, Action? Sent);
+
+    /// <summary>Ends with the failure once the operation that was begun has let go of the caller's memory.</summary>
+    private sealed class FailedOperation(CollectiveException failure, Task letGo) : ICollectiveOperation
+    {
+        public Task Completion { get; } = EndAsync(failure, letGo);
+
+        public void Wait(CancellationToken cancellationToken)
+        {
+            letGo.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).Wait(cancellationToken);
+            throw failure;
+        }
+
+        private static async Task EndAsync(CollectiveException failure, Task letGo)
+        {
+            await letGo.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            throw failure;
         }
     }
 }

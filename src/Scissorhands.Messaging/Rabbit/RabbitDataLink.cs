@@ -1,17 +1,22 @@
 using RabbitMQ.Client;
 using RabbitMQ.Client.Events;
+using Scissorhands.Messaging.Frames;
 
 namespace Scissorhands.Messaging.Rabbit;
 
 /// <summary>
 /// A worker's way for tensors: one connection to publish and one to consume (a publisher that the broker holds back must
-/// not hold back acknowledgements), and a queue of its own that goes with the consuming connection. Connections are not
-/// recovered: a lost one is a new life of the worker.
+/// not hold back what arrives), and a queue of its own that goes with the consuming connection. Nothing else is declared:
+/// messages for several ranks name their queues, and the broker copies. Connections are not recovered: a lost one is a new
+/// life of the worker.
 /// </summary>
 public sealed class RabbitDataLink : IAsyncDisposable
 {
-    // Frames a worker may be sent ahead of what it has taken in: 16 of 1 MiB.
-    private const ushort Prefetch = 16;
+    private const string HeaderKey = "f";
+    private const string CopiesKey = "BCC";
+
+    // Frames of a generation that this worker has not heard of yet wait here; peers send no more than their windows ahead.
+    private const long MaxEarlyBytes = 32L << 20;
     private readonly IConnection _publishing;
     private readonly IConnection _consuming;
     private readonly IChannel _publisher;
@@ -19,8 +24,11 @@ public sealed class RabbitDataLink : IAsyncDisposable
     private readonly SemaphoreSlim _oneAtATime = new(1);
     private readonly TaskCompletionSource<string> _lost = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _sync = new();
-    private TaskCompletionSource _attached = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Queue<(FrameHeader Header, byte[] HeaderBytes, byte[] Payload)> _early = [];
+    private long _earlyBytes;
+    private long _newest = long.MinValue;
     private RabbitCollectiveGroup? _group;
+    private string? _lostReason;
 
     private RabbitDataLink(IConnection publishing, IConnection consuming, IChannel publisher, IChannel consumer, string queue)
     {
@@ -34,8 +42,23 @@ public sealed class RabbitDataLink : IAsyncDisposable
     /// <summary>The queue this worker's tensors arrive in.</summary>
     public string QueueName { get; }
 
-    /// <summary>Completes with the reason when a connection or the queue is lost.</summary>
-    internal Task<string> Lost => _lost.Task;
+    /// <summary>Completes with the reason when a connection or the queue is lost: this link is of no more use.</summary>
+    public Task<string> Lost => _lost.Task;
+
+    /// <summary>Frames kept for a generation that this worker has not heard of yet.</summary>
+    internal int EarlyFrames
+    {
+        get
+        {
+            lock (_sync)
+            {
+                return _early.Count;
+            }
+        }
+    }
+
+    /// <summary>Why the link is lost; null while it is not.</summary>
+    internal string? LostReason => Volatile.Read(ref _lostReason);
 
     /// <summary>Connects.</summary>
     /// <param name="broker">The broker, with credentials.</param>
@@ -44,27 +67,32 @@ public sealed class RabbitDataLink : IAsyncDisposable
     /// <returns>The link, consuming.</returns>
     public static async Task<RabbitDataLink> ConnectAsync(Uri broker, string name, CancellationToken cancellationToken)
     {
-        var factory = new ConnectionFactory { Uri = broker, AutomaticRecoveryEnabled = false, TopologyRecoveryEnabled = false };
+        var factory = new ConnectionFactory
+        {
+            Uri = broker,
+            AutomaticRecoveryEnabled = false,
+            TopologyRecoveryEnabled = false,
+            SocketFactory = BufferedSocketStream.Client,
+        };
         IConnection? publishing = null;
         IConnection? consuming = null;
         try
         {
             publishing = await factory.CreateConnectionAsync(name + " publish", cancellationToken);
             consuming = await factory.CreateConnectionAsync(name + " consume", cancellationToken);
-            var publisher = await publishing.CreateChannelAsync(
-                new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true), cancellationToken);
+
+            // No confirms and no acknowledgements: what bounds the bytes under way is the receiver's progress, which comes
+            // back as results and counts; whatever is lost ends the generation.
+            var publisher = await publishing.CreateChannelAsync(cancellationToken: cancellationToken);
             var consumer = await consuming.CreateChannelAsync(cancellationToken: cancellationToken);
-            await consumer.BasicQosAsync(0, Prefetch, global: false, cancellationToken);
             var queue = await consumer.QueueDeclareAsync("", durable: false, exclusive: true, autoDelete: true, cancellationToken: cancellationToken);
             var link = new RabbitDataLink(publishing, consuming, publisher, consumer, queue.QueueName);
             publishing.ConnectionShutdownAsync += link.OnShutdownAsync;
             consuming.ConnectionShutdownAsync += link.OnShutdownAsync;
             consumer.ChannelShutdownAsync += link.OnShutdownAsync;
             publisher.ChannelShutdownAsync += link.OnShutdownAsync;
-            var receiver = new AsyncEventingBasicConsumer(consumer);
-            receiver.ReceivedAsync += link.OnReceivedAsync;
-            receiver.UnregisteredAsync += link.OnCancelledAsync;
-            await consumer.BasicConsumeAsync(queue.QueueName, autoAck: false, receiver, cancellationToken);
+            publisher.BasicReturnAsync += link.OnReturnedAsync;
+            await consumer.BasicConsumeAsync(queue.QueueName, autoAck: true, new Consumer(link, consumer), cancellationToken);
             return link;
         }
         catch
@@ -78,8 +106,7 @@ public sealed class RabbitDataLink : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        _lost.TrySetResult("the worker has closed its connection");
-        _attached.TrySetResult();
+        Lose("the worker has closed its connection");
         await DisposeAsync(_consumer);
         await DisposeAsync(_publisher);
         await DisposeAsync(_consuming);
@@ -90,24 +117,64 @@ public sealed class RabbitDataLink : IAsyncDisposable
     /// <summary>Hands this link's frames to a group from now on; frames of an older generation are dropped.</summary>
     internal void Attach(RabbitCollectiveGroup group)
     {
-        TaskCompletionSource waiting;
+        List<(FrameHeader Header, byte[] HeaderBytes, byte[] Payload)> waiting = [];
         lock (_sync)
         {
             _group = group;
-            waiting = _attached;
-            _attached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        }
+            _newest = Math.Max(_newest, group.Generation);
+            for (var left = _early.Count; left > 0; left--)
+            {
+                var frame = _early.Dequeue();
+                if (frame.Header.Generation > group.Generation)
+                {
+                    _early.Enqueue(frame);
+                    continue;
+                }
 
-        waiting.TrySetResult();
+                _earlyBytes -= frame.Payload.Length;
+                if (frame.Header.Generation == group.Generation)
+                {
+                    waiting.Add(frame);
+                }
+                else
+                {
+                    CollectiveMeters.Dropped("generation");
+                }
+            }
+
+            // Still within the lock: nothing that arrives meanwhile may overtake them.
+            foreach (var (header, headerBytes, payload) in waiting)
+            {
+                group.Receive(header, headerBytes, payload);
+            }
+        }
     }
 
-    /// <summary>Sends a frame; completes when the broker has put it into the queue, fails where the queue is gone.</summary>
-    internal async Task PublishAsync(string queue, byte[] frame)
+    /// <summary>Hands frames to nobody from now on, where the group is the one attached.</summary>
+    internal void Detach(RabbitCollectiveGroup group)
     {
-        await _oneAtATime.WaitAsync();
+        lock (_sync)
+        {
+            if (_group == group)
+            {
+                _group = null;
+            }
+        }
+    }
+
+    /// <summary>Sends a frame to one queue, or one copy to each of several; completes when the memory may be reused.</summary>
+    internal async Task PublishAsync(IReadOnlyList<string> queues, byte[] header, ReadOnlyMemory<byte> payload, CancellationToken cancellationToken)
+    {
+        var headers = new Dictionary<string, object?>(2) { [HeaderKey] = header };
+        if (queues.Count > 1)
+        {
+            headers.Add(CopiesKey, queues.Skip(1).Cast<object?>().ToList());
+        }
+
+        await _oneAtATime.WaitAsync(cancellationToken);
         try
         {
-            await _publisher.BasicPublishAsync("", queue, mandatory: true, frame);
+            await _publisher.BasicPublishAsync("", queues[0], mandatory: true, new BasicProperties { Headers = headers }, payload, cancellationToken);
         }
         finally
         {
@@ -130,64 +197,93 @@ public sealed class RabbitDataLink : IAsyncDisposable
         }
     }
 
-    private async Task OnReceivedAsync(object sender, BasicDeliverEventArgs delivery)
+    private void Receive(IReadOnlyBasicProperties properties, ReadOnlyMemory<byte> payload)
     {
-        if (TensorFrame.TryRead(delivery.Body, out var frame, out var problem))
+        if (properties.Headers is not { } headers || !headers.TryGetValue(HeaderKey, out var value) || value is not byte[] headerBytes
+            || !FrameHeader.TryRead(headerBytes, payload.Length, out var header, out _))
         {
-            // A peer may have heard of a generation first. Its frames wait here, unacknowledged, and the prefetch bounds them.
-            var group = await GroupForAsync(frame.Generation);
-            group?.Receive(frame);
-        }
-        else
-        {
-            Current()?.Fail(-1, "received " + problem);
+            CollectiveMeters.Dropped("malformed");
+            return;
         }
 
-        await _consumer.BasicAckAsync(delivery.DeliveryTag, multiple: false);
-    }
-
-    private async Task<RabbitCollectiveGroup?> GroupForAsync(long generation)
-    {
-        while (true)
-        {
-            Task attached;
-            lock (_sync)
-            {
-                if (_group is not null && _group.Generation >= generation)
-                {
-                    return _group.Generation == generation ? _group : null;
-                }
-
-                attached = _attached.Task;
-            }
-
-            await Task.WhenAny(attached, _lost.Task);
-            if (_lost.Task.IsCompleted)
-            {
-                return null;
-            }
-        }
-    }
-
-    private RabbitCollectiveGroup? Current()
-    {
         lock (_sync)
         {
-            return _group;
+            if (header.Generation < _newest || (header.Generation == _newest && _group is null))
+            {
+                CollectiveMeters.Dropped("generation");
+                return;
+            }
+
+            if (_group?.Generation != header.Generation)
+            {
+                if (_earlyBytes + payload.Length > MaxEarlyBytes || _early.Count >= 4096)
+                {
+                    CollectiveMeters.Dropped("early");
+                    return;
+                }
+
+                _earlyBytes += payload.Length;
+                _early.Enqueue((header, headerBytes, payload.ToArray()));
+                return;
+            }
+
+            _group.Receive(header, headerBytes, payload);
         }
     }
 
-    private Task OnShutdownAsync(object sender, ShutdownEventArgs reason) => LoseAsync(reason.ReplyText);
-
-    private Task OnCancelledAsync(object sender, ConsumerEventArgs reason) => LoseAsync("the broker has cancelled the consumer");
-
-    private Task LoseAsync(string reason)
+    private Task OnReturnedAsync(object sender, BasicReturnEventArgs returned)
     {
-        if (_lost.TrySetResult(reason))
+        RabbitCollectiveGroup? group;
+        lock (_sync)
         {
-            Current()?.Fail(-1, "connection to the broker lost: " + reason);
+            group = _group;
         }
 
+        group?.QueueGone(returned.RoutingKey);
         return Task.CompletedTask;
+    }
+
+    private Task OnShutdownAsync(object sender, ShutdownEventArgs reason)
+    {
+        Lose(reason.ReplyText);
+        return Task.CompletedTask;
+    }
+
+    private void Lose(string reason)
+    {
+        if (Interlocked.CompareExchange(ref _lostReason, reason, null) is null)
+        {
+            _lost.TrySetResult(reason);
+            RabbitCollectiveGroup? group;
+            lock (_sync)
+            {
+                group = _group;
+            }
+
+            group?.LinkLost(reason);
+        }
+    }
+
+    private sealed class Consumer(RabbitDataLink link, IChannel channel) : AsyncDefaultBasicConsumer(channel)
+    {
+        public override Task HandleBasicDeliverAsync(
+            string consumerTag,
+            ulong deliveryTag,
+            bool redelivered,
+            string exchange,
+            string routingKey,
+            IReadOnlyBasicProperties properties,
+            ReadOnlyMemory<byte> body,
+            CancellationToken cancellationToken = default)
+        {
+            link.Receive(properties, body);
+            return Task.CompletedTask;
+        }
+
+        public override Task HandleBasicCancelAsync(string consumerTag, CancellationToken cancellationToken = default)
+        {
+            link.Lose("the broker has cancelled the consumer");
+            return base.HandleBasicCancelAsync(consumerTag, cancellationToken);
+        }
     }
 }

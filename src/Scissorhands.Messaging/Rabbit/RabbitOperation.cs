@@ -1,13 +1,51 @@
+using System.Diagnostics;
+using System.Runtime.ExceptionServices;
 using Scissorhands.Messaging.Collectives;
+using Scissorhands.Messaging.Frames;
 
 namespace Scissorhands.Messaging.Rabbit;
 
-/// <summary>An operation under way on this rank; frames of peers may come before the rank itself.</summary>
+/// <summary>
+/// An operation under way on this rank; frames of peers may come before the rank itself does. Each operation has a lock of
+/// its own, and never holds it while it ends the group: what is wrong is returned to the caller.
+/// </summary>
 internal abstract class RabbitOperation : ICollectiveOperation
 {
     private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private long _started;
+    private Activity? _span;
+    private int _waited;
+    private int _unsent;
+    private bool _ended;
+    private CollectiveException? _failure;
+
+    protected RabbitOperation(IOperationHost host, OperationId id)
+    {
+        Host = host;
+        Id = id;
+        LastProgress = host.Now;
+    }
 
     public Task Completion => _done.Task;
+
+    /// <summary>The operation.</summary>
+    internal OperationId Id { get; }
+
+    /// <summary>Name of the operation for messages; known once this rank has come to it.</summary>
+    internal OperationKey Key { get; private set; }
+
+    /// <summary>Whether this rank has come to the operation.</summary>
+    internal bool IsStarted { get; private set; }
+
+    /// <summary>When a frame of the operation came last, or this rank did.</summary>
+    internal long LastProgress { get; set; }
+
+    /// <summary>The kind, for the case that two ranks use a key for different things.</summary>
+    internal abstract OperationKind Kind { get; }
+
+    protected IOperationHost Host { get; }
+
+    protected Lock Sync { get; } = new();
 
     public void Wait(CancellationToken cancellationToken)
     {
@@ -17,46 +55,161 @@ internal abstract class RabbitOperation : ICollectiveOperation
         }
         catch (AggregateException e)
         {
-            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(e.InnerException!);
+            ExceptionDispatchInfo.Throw(e.InnerException!);
         }
     }
 
-    /// <summary>Whether this rank has come to the operation.</summary>
-    internal bool Started { get; set; }
-
-    /// <summary>Takes a frame in, under the group's lock.</summary>
+    /// <summary>Takes a frame in.</summary>
     /// <returns>What is wrong with it, or null.</returns>
-    internal abstract string? Receive(TensorFrame frame);
+    internal abstract string? Receive(in FrameHeader frame, ReadOnlyMemory<byte> payload);
 
-    /// <summary>Everything that is still to be done here has been done.</summary>
-    internal abstract bool IsFinished { get; }
+    /// <summary>The ranks without which the operation cannot go on.</summary>
+    internal abstract IReadOnlyList<int> Missing();
 
-    internal void Complete() => _done.TrySetResult();
-
+    /// <summary>
+    /// Gives the operation up. It ends as soon as nothing that waits to be sent refers to the caller's memory any more: who
+    /// sees the failure may free that memory.
+    /// </summary>
     internal void Fail(CollectiveException failure)
     {
-        if (_done.TrySetException(failure))
+        lock (Sync)
         {
-            _ = _done.Task.Exception;
+            if (_ended || _failure is not null)
+            {
+                return;
+            }
+
+            _failure = failure;
+            Release();
         }
+
+        TryEnd();
+    }
+
+    /// <summary>Whether all but sending is done; called within the lock.</summary>
+    protected abstract bool IsFinished { get; }
+
+    /// <summary>Whether the operation has ended or been given up: the caller's memory must not be touched. Read within the lock.</summary>
+    protected bool IsOver => _ended || _failure is not null;
+
+    /// <summary>Frees what an operation that is given up holds; called within the lock.</summary>
+    protected virtual void Release()
+    {
+    }
+
+    /// <summary>Sends memory of the caller's, which the operation then waits for.</summary>
+    protected void SendMemory(int target, in FrameHeader frame, ReadOnlyMemory<byte> payload)
+    {
+        Hold();
+        Host.Send(target, frame, payload, LetGo);
+    }
+
+    /// <summary>Keeps the operation from ending until <see cref="LetGo"/>.</summary>
+    protected void Hold() => Interlocked.Increment(ref _unsent);
+
+    /// <summary>Ends the operation where this was the last thing it waited for.</summary>
+    protected void LetGo()
+    {
+        if (Interlocked.Decrement(ref _unsent) == 0)
+        {
+            TryEnd();
+        }
+    }
+
+    /// <summary>Ends the operation where everything is done. Not to be called within the lock.</summary>
+    protected void TryEnd()
+    {
+        lock (Sync)
+        {
+            if (_ended || Volatile.Read(ref _unsent) > 0 || (_failure is null && !(IsStarted && IsFinished)))
+            {
+                return;
+            }
+
+            _ended = true;
+        }
+
+        // Out of the books first: who sees the end may use the key of a next operation or look at the counts.
+        Host.Forget(this);
+        if (_failure is { } failure)
+        {
+            if (_done.TrySetException(failure))
+            {
+                // Observed here: ranks that wait on their compute thread never look at the task.
+                _ = _done.Task.Exception;
+                End("failed");
+            }
+        }
+        else if (_done.TrySetResult())
+        {
+            End("completed");
+        }
+    }
+
+    /// <summary>This rank has come; called within the lock.</summary>
+    protected void MarkStarted(OperationKey key)
+    {
+        Key = key;
+        IsStarted = true;
+        LastProgress = Host.Now;
+        _started = Host.Now;
+        _span = CollectiveMeters.Spans.StartActivity(Kind.ToString());
+        _span?.SetTag("scissorhands.operation", key.Purpose).SetTag("scissorhands.step", key.Step);
+    }
+
+    /// <summary>A frame of every other rank has come.</summary>
+    protected void MarkAllHeard()
+    {
+        if (IsStarted && Interlocked.Exchange(ref _waited, 1) == 0)
+        {
+            CollectiveMeters.Waited(Kind.ToString(), Host.Elapsed(_started));
+        }
+    }
+
+    private void End(string outcome)
+    {
+        if (IsStarted)
+        {
+            CollectiveMeters.Completed(Kind.ToString(), Host.Elapsed(_started), outcome);
+        }
+
+        _span?.SetStatus(outcome == "failed" ? ActivityStatusCode.Error : ActivityStatusCode.Ok).Dispose();
     }
 }
 
-/// <summary>A barrier: complete when a frame of every other rank has come.</summary>
-internal sealed class RabbitBarrier(int size, int rank) : RabbitOperation
+/// <summary>An operation's key as frames carry it.</summary>
+/// <param name="Purpose">Hash of the purpose.</param>
+/// <param name="Step">Step.</param>
+internal readonly record struct OperationId(ulong Purpose, long Step);
+
+/// <summary>What operations need of their group.</summary>
+internal interface IOperationHost
 {
-    private readonly HashSet<int> _come = [rank];
+    /// <summary>This rank.</summary>
+    int Rank { get; }
 
-    internal override bool IsFinished => Started && _come.Count == size;
+    /// <summary>Ranks of the group.</summary>
+    int Size { get; }
 
-    internal override string? Receive(TensorFrame frame)
-    {
-        if (frame.Kind != FrameKind.Barrier)
-        {
-            return $"a {frame.Kind} frame for a barrier";
-        }
+    /// <summary>Settings.</summary>
+    CollectiveOptions Options { get; }
 
-        _come.Add(frame.Rank);
-        return null;
-    }
+    /// <summary>Buffers of a chunk.</summary>
+    ChunkPool Chunks { get; }
+
+    /// <summary>A timestamp of the group's clock.</summary>
+    long Now { get; }
+
+    /// <summary>Time since a timestamp.</summary>
+    TimeSpan Elapsed(long since);
+
+    /// <summary>Puts a frame behind those that wait to be sent.</summary>
+    /// <param name="target">A rank, or -1 for all others.</param>
+    /// <param name="frame">The header; source, run, generation and numbers are filled in.</param>
+    /// <param name="payload">Memory that stays as it is until <paramref name="sent"/>.</param>
+    /// <param name="sent">Called when the memory may be changed; null where nobody cares.</param>
+    void Send(int target, FrameHeader frame, ReadOnlyMemory<byte> payload, Action? sent);
+
+    /// <summary>The operation has ended.</summary>
+    void Forget(RabbitOperation operation);
 }

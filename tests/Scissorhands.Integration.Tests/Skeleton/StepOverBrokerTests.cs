@@ -8,24 +8,25 @@ using Scissorhands.Abstractions.Skeleton;
 using Scissorhands.Coordinator.Hosting;
 using Scissorhands.Integration.Worker;
 using Scissorhands.Messaging.Control;
+using Scissorhands.Testing;
 
 namespace Scissorhands.Integration.Tests.Skeleton;
 
 /// <summary>Silo, broker and worker processes end to end: one all-reduced step driven by a grain.</summary>
-public sealed class StepOverBrokerTests(BrokerFixture broker) : IClassFixture<BrokerFixture>
+public sealed class StepOverBrokerTests(BrokerFixture fixture) : IClassFixture<BrokerFixture>
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(120);
 
     [Fact]
     public async Task Outcome_one_or_two_worker_processes_is_the_sequential_tree_sum_on_every_rank()
     {
-        Assert.SkipWhen(broker.Missing is not null, broker.Missing ?? "");
+        Assert.SkipWhen(fixture.Broker.Missing is not null, fixture.Broker.Missing ?? "");
         var work = new ToyStep(Slices: 4, Length: 700_001, Seed: 11, Workers: 0);
         var expected = SequentialHash(work);
         var ports = Ports.Free(2);
         var builder = Host.CreateApplicationBuilder();
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
-        builder.AddCoordinator(new CoordinatorOptions(ports[0], ports[1], $"test-{ports[0]}"), broker.Address);
+        builder.AddCoordinator(new CoordinatorOptions(ports[0], ports[1], $"test-{ports[0]}"), fixture.Broker.Address);
         using var host = builder.Build();
         await host.StartAsync(TestContext.Current.CancellationToken);
         foreach (var workers in new[] { 1, 2 })
@@ -43,7 +44,7 @@ public sealed class StepOverBrokerTests(BrokerFixture broker) : IClassFixture<Br
         var grain = host.Services.GetRequiredService<IGrainFactory>().GetGrain<IStepGrain>(run);
         await grain.StartAsync(work);
         var outcome = grain.OutcomeAsync();
-        var environment = new Dictionary<string, string> { [ControlBus.BrokerVariable] = broker.Address.ToString() };
+        var environment = new Dictionary<string, string> { [ControlBus.BrokerVariable] = fixture.Broker.Address.ToString() };
         var program = Path.Combine(AppContext.BaseDirectory, "Scissorhands.Integration.Worker.dll");
         var processes = Enumerable.Range(0, work.Workers)
             .Select(i => new ChildProcess(Environment.ProcessPath is { } self && Path.GetFileName(self) == "dotnet" ? self : "dotnet", [program, run, $"{run}-worker-{i}"], environment))

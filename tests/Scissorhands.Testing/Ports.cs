@@ -1,12 +1,13 @@
 using System.Net;
 using System.Net.Sockets;
 
-namespace Scissorhands.Integration.Tests;
+namespace Scissorhands.Testing;
 
 /// <summary>Ports nobody listens on now.</summary>
-internal static class Ports
+public static class Ports
 {
-    internal static int[] Free(int count)
+    /// <summary>So many of them.</summary>
+    public static int[] Free(int count)
     {
         // All held at once, so that they differ.
         var listeners = Enumerable.Range(0, count).Select(static _ => new TcpListener(IPAddress.Loopback, 0)).ToArray();

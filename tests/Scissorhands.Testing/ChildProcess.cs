@@ -1,17 +1,18 @@
 using System.Diagnostics;
 using System.Text;
 
-namespace Scissorhands.Integration.Tests;
+namespace Scissorhands.Testing;
 
 /// <summary>A process the tests start and end by its id; keeps its output for messages.</summary>
-internal sealed class ChildProcess : IAsyncDisposable
+public sealed class ChildProcess : IAsyncDisposable
 {
     private readonly Process _process;
     private readonly StringBuilder _output = new();
     private readonly TaskCompletionSource _said = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly string? _ready;
 
-    internal ChildProcess(string file, IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment, string? ready = null)
+    /// <summary>Starts it.</summary>
+    public ChildProcess(string file, IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment, string? ready = null)
     {
         _ready = ready;
         var start = new ProcessStartInfo(file, arguments)
@@ -35,7 +36,7 @@ internal sealed class ChildProcess : IAsyncDisposable
     }
 
     /// <summary>What the process has printed.</summary>
-    internal string Output
+    public string Output
     {
         get
         {
@@ -47,8 +48,22 @@ internal sealed class ChildProcess : IAsyncDisposable
     }
 
     /// <summary>Completes when the process has printed what it prints once ready; fails when it ends before.</summary>
-    internal Task Ready => _said.Task;
+    public Task Ready => _said.Task;
 
+    /// <summary>Id of the process.</summary>
+    public int Id => _process.Id;
+
+    /// <summary>Ends when the process has.</summary>
+    public Task Exited => _process.WaitForExitAsync();
+
+    /// <summary>Writes a line to the process.</summary>
+    public void Tell(string line)
+    {
+        _process.StandardInput.WriteLine(line);
+        _process.StandardInput.Flush();
+    }
+
+    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         _ = _said.Task.Exception;

@@ -1,0 +1,225 @@
+using System.Collections;
+using Scissorhands.Messaging.Collectives;
+using Scissorhands.Messaging.Frames;
+
+namespace Scissorhands.Messaging.Rabbit;
+
+/// <summary>What a rank gives to all and makes of what the others give.</summary>
+/// <param name="Give">This rank's bytes; they stay as they are until the operation has ended.</param>
+/// <param name="Gives">Whether this rank gives anything: an empty message is something.</param>
+/// <param name="Expected">Bytes that each rank gives; -1 where it gives nothing, -2 where any length will do.</param>
+/// <param name="Take">Takes a piece: rank, first byte, bytes. Within the operation's lock.</param>
+/// <param name="End">Everything has come; returns what is wrong, or null. Within the operation's lock.</param>
+internal sealed record GatherTask(ReadOnlyMemory<byte> Give, bool Gives, IReadOnlyList<int> Expected, Action<int, int, ReadOnlySpan<byte>> Take, Func<string?> End);
+
+/// <summary>
+/// One rank's side of an operation in which ranks give bytes to all others: all-gather, broadcast, small sums, barrier. Each
+/// giver sends once, the broker copies; receivers of many chunks tell how many they have taken, so that no giver runs
+/// ahead of the slowest by more than the window.
+/// </summary>
+internal sealed class RabbitGather : RabbitOperation
+{
+    private readonly OperationKind _kind;
+    private readonly ChunkPlan _plan;
+    private readonly Source[] _sources;
+    private readonly int[] _takenByPeer;
+    private readonly List<(FrameHeader Frame, byte[] Payload)> _early = [];
+    private GatherTask? _task;
+    private int _chunks;
+    private int _sent;
+    private int _heardCount;
+    private int _sourcesLeft;
+    private bool _allTaken;
+
+    internal RabbitGather(IOperationHost host, OperationId id, OperationKind kind)
+        : base(host, id)
+    {
+        _kind = kind;
+        _plan = ChunkPlan.Of(host.Options, host.Size, sizeof(byte));
+        _sources = [.. Enumerable.Range(0, host.Size).Select(static _ => new Source())];
+        _takenByPeer = new int[host.Size];
+    }
+
+    internal override OperationKind Kind => _kind;
+
+    protected override bool IsFinished => _sourcesLeft == 0 && _sent == _chunks && _allTaken;
+
+    /// <summary>This rank comes to the operation.</summary>
+    /// <returns>What is wrong, or null.</returns>
+    internal string? Start(OperationKey key, GatherTask task)
+    {
+        string? problem = null;
+        lock (Sync)
+        {
+            _task = task;
+            MarkStarted(key);
+            for (var rank = 0; rank < Host.Size; rank++)
+            {
+                _sources[rank].Complete = rank == Host.Rank || task.Expected[rank] == -1;
+                _sourcesLeft += _sources[rank].Complete ? 0 : 1;
+            }
+
+            _chunks = task.Gives && Host.Size > 1 ? ChunksOf(task.Give.Length) : 0;
+            SendMore();
+            foreach (var (frame, payload) in _early)
+            {
+                problem ??= Take(frame, payload);
+            }
+
+            _early.Clear();
+            problem ??= EndWhereAllHasCome();
+        }
+
+        TryEnd();
+        return problem;
+    }
+
+    internal override string? Receive(in FrameHeader frame, ReadOnlyMemory<byte> payload)
+    {
+        string? problem = null;
+        lock (Sync)
+        {
+            if (IsOver)
+            {
+                return null;
+            }
+
+            LastProgress = Host.Now;
+            if (frame.Kind == FrameKind.Taken)
+            {
+                if (!IsStarted || frame.Chunks > _chunks)
+                {
+                    return $"{frame.Chunks} chunks taken, more than were sent";
+                }
+
+                _takenByPeer[frame.Source] = Math.Max(_takenByPeer[frame.Source], frame.Chunks);
+                SendMore();
+            }
+            else if (frame.Kind != FrameKind.Piece || frame.PayloadBytes != frame.Count)
+            {
+                return $"a {frame.Kind} frame of {frame.PayloadBytes} bytes for {frame.Count}";
+            }
+            else if (IsStarted)
+            {
+                problem = Take(frame, payload.Span) ?? EndWhereAllHasCome();
+            }
+            else if (_early.Count <= Host.Size * (_plan.Window + 1))
+            {
+                _early.Add((frame, payload.ToArray()));
+            }
+            else
+            {
+                return "more chunks than may be sent ahead";
+            }
+        }
+
+        TryEnd();
+        return problem;
+    }
+
+    internal override IReadOnlyList<int> Missing()
+    {
+        lock (Sync)
+        {
+            var incomplete = Enumerable.Range(0, Host.Size).Where(rank => !_sources[rank].Complete && rank != Host.Rank).ToArray();
+            return incomplete.Length > 0 || _chunks == 0
+                ? incomplete
+                : [.. Enumerable.Range(0, Host.Size).Where(rank => rank != Host.Rank && _takenByPeer[rank] < _sent)];
+        }
+    }
+
+    protected override void Release() => _early.Clear();
+
+    private int ChunksOf(int bytes) => Math.Max(1, _plan.Count(bytes));
+
+    private void SendMore()
+    {
+        // Streams within one window need no word from their receivers.
+        var counted = _chunks > _plan.Window;
+        var taken = counted ? Enumerable.Range(0, Host.Size).Where(rank => rank != Host.Rank).Min(rank => _takenByPeer[rank]) : 0;
+        while (_sent < Math.Min(_chunks, taken + _plan.Window))
+        {
+            var first = _sent * _plan.Elements;
+            var count = Math.Min(_plan.Elements, _task!.Give.Length - first);
+            var frame = Frame(FrameKind.Piece) with
+            {
+                Length = _task.Give.Length,
+                Chunk = _sent,
+                Chunks = _chunks,
+                First = first,
+                Count = count,
+            };
+            _sent++;
+            SendMemory(-1, frame, _task.Give.Slice(first, count));
+        }
+
+        _allTaken = _sent == _chunks;
+    }
+
+    private string? Take(in FrameHeader frame, ReadOnlySpan<byte> payload)
+    {
+        var expected = _task!.Expected[frame.Source];
+        if (expected == -1 || (expected >= 0 && frame.Length != expected))
+        {
+            return $"{frame.Length} bytes, {(expected < 0 ? "none" : expected)} were expected";
+        }
+
+        var chunks = ChunksOf(frame.Length);
+        var first = (long)frame.Chunk * _plan.Elements;
+        if (frame.Chunks != chunks || frame.Chunk >= chunks || frame.First != first || frame.Count != Math.Min(_plan.Elements, frame.Length - first))
+        {
+            return $"chunk {frame.Chunk} of {frame.Chunks}, bytes {frame.First} to {frame.First + frame.Count}; do all ranks use the same settings?";
+        }
+
+        var source = _sources[frame.Source];
+        source.Seen ??= new BitArray(chunks);
+        if (source.Complete || source.Seen.Length != chunks || source.Seen[frame.Chunk])
+        {
+            CollectiveMeters.Dropped("duplicate");
+            return null;
+        }
+
+        if (source.Taken == 0 && ++_heardCount == Host.Size - 1)
+        {
+            MarkAllHeard();
+        }
+
+        source.Seen[frame.Chunk] = true;
+        source.Taken++;
+        _task.Take(frame.Source, frame.First, payload);
+        if (source.Taken == chunks)
+        {
+            source.Complete = true;
+            _sourcesLeft--;
+        }
+        else if (chunks > _plan.Window && source.Taken % Math.Max(1, _plan.Window / 2) == 0)
+        {
+            Host.Send(frame.Source, Frame(FrameKind.Taken) with { Chunks = source.Taken }, default, null);
+        }
+
+        return null;
+    }
+
+    private string? EndWhereAllHasCome()
+    {
+        if (_sourcesLeft > 0 || _task is null)
+        {
+            return null;
+        }
+
+        var end = _task.End;
+        _task = _task with { End = static () => null };
+        return end();
+    }
+
+    private FrameHeader Frame(FrameKind kind) => new() { Kind = kind, Operation = _kind, Purpose = Id.Purpose, Step = Id.Step };
+
+    private sealed class Source
+    {
+        internal BitArray? Seen { get; set; }
+
+        internal int Taken { get; set; }
+
+        internal bool Complete { get; set; }
+    }
+}

@@ -1,0 +1,431 @@
+using System.Collections;
+using Scissorhands.Messaging.Collectives;
+using Scissorhands.Messaging.Frames;
+using Scissorhands.Planning.Cut;
+
+namespace Scissorhands.Messaging.Rabbit;
+
+/// <summary>
+/// One rank's side of a sum over the tree. Each rank owns a range, cut into chunks. Contributions to a chunk go to its
+/// owner, which finishes the tree when all ranks' have come and sends the result to all at once. The result of a chunk is
+/// also what allows a peer to send another one, so that no rank runs ahead of the slowest by more than the window, and
+/// nothing else needs to be acknowledged.
+/// </summary>
+internal sealed class RabbitSum : RabbitOperation
+{
+    private readonly bool _scatter;
+    private readonly int _leaves;
+    private readonly int _length;
+    private readonly ReductionTree _tree;
+    private readonly ChunkPlan _plan;
+    private readonly IndexRange[] _ranges;
+    private readonly OwnedChunk?[] _chunks;
+    private readonly int[] _sent;
+    private readonly int[] _results;
+    private readonly BitArray[] _taken;
+    private readonly bool[] _heard;
+    private float[] _scratch = [];
+    private IReadOnlyList<SubtreeSum> _held = [];
+    private Memory<float> _result;
+    private int _ownFinished;
+    private int _foreignLeft;
+    private int _heardCount;
+
+    internal RabbitSum(IOperationHost host, OperationId id, bool scatter, int leaves, int length)
+        : base(host, id)
+    {
+        _scatter = scatter;
+        _leaves = leaves;
+        _length = length;
+        _tree = new ReductionTree(leaves);
+        _plan = ChunkPlan.Of(host.Options, host.Size, sizeof(float));
+        _ranges = [.. Enumerable.Range(0, host.Size).Select(rank => RangeOwnership.Owned(length, rank, host.Size))];
+        _chunks = new OwnedChunk?[_plan.Count(_ranges[host.Rank].Count)];
+        _sent = new int[host.Size];
+        _results = new int[host.Size];
+        _heard = new bool[host.Size];
+        _taken = [.. _ranges.Select(range => new BitArray(_plan.Count(range.Count)))];
+        _foreignLeft = _taken.Where((_, rank) => rank != host.Rank).Sum(static t => t.Length);
+    }
+
+    internal override OperationKind Kind => _scatter ? OperationKind.ReduceScatter : OperationKind.AllReduce;
+
+    /// <summary>This rank comes to the operation.</summary>
+    /// <returns>What is wrong, or null.</returns>
+    internal string? Start(OperationKey key, int leaves, IReadOnlyList<SubtreeSum> held, int length, Memory<float> result)
+    {
+        if (leaves != _leaves || length != _length)
+        {
+            return $"{leaves} leaves of {length} elements, a peer has {_leaves} of {_length}";
+        }
+
+        foreach (var subtree in held)
+        {
+            if (subtree.Values.Length != length)
+            {
+                return $"node {TreeSum.Describe(subtree.Node)} has {subtree.Values.Length} elements, not {length}";
+            }
+
+            if (!_tree.Contains(subtree.Node))
+            {
+                return $"node {TreeSum.Describe(subtree.Node)} is not in the tree of {leaves} leaves";
+            }
+        }
+
+        if (held.Count > ushort.MaxValue)
+        {
+            return $"{held.Count} subtrees are held; at most {ushort.MaxValue} can be sent";
+        }
+
+        var owned = _ranges[Host.Rank];
+        if (_scatter && result.Length != owned.Count)
+        {
+            return $"the result has {result.Length} elements, the owned range {owned.Count}";
+        }
+
+        string? problem = null;
+        lock (Sync)
+        {
+            _held = held;
+            _result = result;
+            MarkStarted(key);
+            for (var chunk = 0; chunk < _plan.Window; chunk++)
+            {
+                // Each rank begins with another peer, so that not all send to the same one at first.
+                for (var i = 1; i < Host.Size; i++)
+                {
+                    var owner = (Host.Rank + i) % Host.Size;
+                    if (chunk < _taken[owner].Length)
+                    {
+                        SendChunk(owner);
+                    }
+                }
+            }
+
+            if (_heardCount == Host.Size - 1)
+            {
+                MarkAllHeard();
+            }
+
+            for (var chunk = 0; chunk < _chunks.Length && problem is null; chunk++)
+            {
+                problem = Chunk(chunk).Done == Host.Size - 1 ? Finish(chunk, null) : null;
+            }
+        }
+
+        TryEnd();
+        return problem;
+    }
+
+    internal override string? Receive(in FrameHeader frame, ReadOnlyMemory<byte> payload)
+    {
+        if (frame.Leaves != _leaves || frame.Length != _length)
+        {
+            return $"{frame.Leaves} leaves of {frame.Length} elements, here {_leaves} of {_length}";
+        }
+
+        if (frame.PayloadBytes != 0 && frame.PayloadBytes != (long)frame.Count * sizeof(float))
+        {
+            return $"{frame.PayloadBytes} bytes for {frame.Count} elements";
+        }
+
+        return frame.Kind switch
+        {
+            FrameKind.Contribution => ReceiveContribution(frame, payload),
+            FrameKind.Result => ReceiveResult(frame, payload),
+            _ => $"a {frame.Kind} frame for a sum",
+        };
+    }
+
+    internal override IReadOnlyList<int> Missing()
+    {
+        lock (Sync)
+        {
+            var missing = new SortedSet<int>();
+            for (var chunk = 0; chunk < _chunks.Length; chunk++)
+            {
+                if (_chunks[chunk] is { Finished: true })
+                {
+                    continue;
+                }
+
+                for (var rank = 0; rank < Host.Size; rank++)
+                {
+                    if (rank != Host.Rank && (_chunks[chunk] is not { } owned || owned.Left[rank] != 0))
+                    {
+                        missing.Add(rank);
+                    }
+                }
+
+                break;
+            }
+
+            // An owner without results may itself wait for another rank: it is named only where nobody else is.
+            for (var rank = 0; rank < Host.Size && missing.Count == 0; rank++)
+            {
+                if (rank != Host.Rank && _results[rank] < _taken[rank].Length)
+                {
+                    missing.Add(rank);
+                }
+            }
+
+            return [.. missing];
+        }
+    }
+
+    protected override bool IsFinished => _foreignLeft == 0 && _ownFinished == _chunks.Length;
+
+    protected override void Release()
+    {
+        foreach (var chunk in _chunks)
+        {
+            chunk?.Release(Host.Chunks);
+        }
+    }
+
+    private string? ReceiveContribution(in FrameHeader frame, ReadOnlyMemory<byte> payload)
+    {
+        var owned = _ranges[Host.Rank];
+        if (frame.Chunk >= _chunks.Length || _plan.Chunk(owned, frame.Chunk) is var range && (range.Start != frame.First || range.Count != frame.Count))
+        {
+            return $"chunk {frame.Chunk}, elements {frame.First} to {frame.First + frame.Count}, which it does not own or cuts otherwise; do all ranks use the same settings?";
+        }
+
+        var empty = frame.Parts == 0;
+        if (empty ? frame.PayloadBytes != 0 : frame.PayloadBytes == 0 || frame.Part >= frame.Parts || !_tree.Contains(frame.Node))
+        {
+            return $"part {frame.Part} of {frame.Parts}, node {TreeSum.Describe(frame.Node)}, with {frame.PayloadBytes} bytes";
+        }
+
+        string? problem = null;
+        lock (Sync)
+        {
+            if (IsOver)
+            {
+                return null;
+            }
+
+            LastProgress = Host.Now;
+            var chunk = Chunk(frame.Chunk);
+            if (chunk.Finished || !chunk.TryCount(frame.Source, frame.Part, frame.Parts))
+            {
+                CollectiveMeters.Dropped("duplicate");
+                return null;
+            }
+
+            if (!_heard[frame.Source])
+            {
+                _heard[frame.Source] = true;
+                if (++_heardCount == Host.Size - 1)
+                {
+                    MarkAllHeard();
+                }
+            }
+
+            if (chunk.Done == Host.Size - 1 && IsStarted)
+            {
+                // The last one is added from where it lies.
+                problem = Finish(frame.Chunk, empty ? null : new SubtreeSum(frame.Node, ByteView.FloatsOf(payload)));
+            }
+            else if (!empty)
+            {
+                var buffer = Host.Chunks.Rent(frame.Count);
+                payload.Span.CopyTo(System.Runtime.InteropServices.MemoryMarshal.AsBytes(buffer.AsSpan(0, frame.Count)));
+                chunk.Received.Add((frame.Node, buffer, frame.Count));
+            }
+        }
+
+        TryEnd();
+        return problem;
+    }
+
+    private string? ReceiveResult(in FrameHeader frame, ReadOnlyMemory<byte> payload)
+    {
+        var range = _ranges[frame.Source];
+        if (frame.Chunk >= _taken[frame.Source].Length
+            || _plan.Chunk(range, frame.Chunk) is var chunk && (chunk.Start != frame.First || chunk.Count != frame.Count)
+            || _scatter != (frame.PayloadBytes == 0))
+        {
+            return $"the result of chunk {frame.Chunk}, elements {frame.First} to {frame.First + frame.Count}, which the sender does not own";
+        }
+
+        lock (Sync)
+        {
+            if (IsOver)
+            {
+                return null;
+            }
+
+            LastProgress = Host.Now;
+            if (!IsStarted || frame.Chunk >= _sent[frame.Source])
+            {
+                return $"the result of chunk {frame.Chunk} before this rank has contributed to it";
+            }
+
+            if (_taken[frame.Source][frame.Chunk])
+            {
+                CollectiveMeters.Dropped("duplicate");
+                return null;
+            }
+
+            _taken[frame.Source][frame.Chunk] = true;
+            _results[frame.Source]++;
+            _foreignLeft--;
+            if (!_scatter)
+            {
+                payload.Span.CopyTo(System.Runtime.InteropServices.MemoryMarshal.AsBytes(_result.Span.Slice(frame.First, frame.Count)));
+            }
+
+            if (_sent[frame.Source] < _taken[frame.Source].Length)
+            {
+                SendChunk(frame.Source);
+            }
+        }
+
+        TryEnd();
+        return null;
+    }
+
+    private OwnedChunk Chunk(int chunk) => _chunks[chunk] ??= new OwnedChunk(Host.Size, Host.Rank);
+
+    private void SendChunk(int owner)
+    {
+        var chunk = _sent[owner]++;
+        var range = _plan.Chunk(_ranges[owner], chunk);
+        var frame = new FrameHeader
+        {
+            Kind = FrameKind.Contribution,
+            Operation = Kind,
+            Purpose = Id.Purpose,
+            Step = Id.Step,
+            Leaves = _leaves,
+            Length = _length,
+            Parts = _held.Count,
+            Chunk = chunk,
+            Chunks = _taken[owner].Length,
+            First = range.Start,
+            Count = range.Count,
+        };
+        if (_held.Count == 0)
+        {
+            Host.Send(owner, frame, default, null);
+            return;
+        }
+
+        for (var part = 0; part < _held.Count; part++)
+        {
+            SendMemory(owner, frame with { Part = part, Node = _held[part].Node }, ByteView.Of(_held[part].Values[range.Start..range.End]));
+        }
+    }
+
+    /// <summary>Adds an owned chunk up and sends it.</summary>
+    private string? Finish(int index, SubtreeSum? last)
+    {
+        var chunk = _chunks[index]!;
+        var range = _plan.Chunk(_ranges[Host.Rank], index);
+        var parts = new List<SubtreeSum>(_held.Count + chunk.Received.Count + 1);
+        foreach (var subtree in _held)
+        {
+            parts.Add(subtree with { Values = subtree.Values[range.Start..range.End] });
+        }
+
+        foreach (var (node, buffer, count) in chunk.Received)
+        {
+            parts.Add(new SubtreeSum(node, buffer.AsMemory(0, count)));
+        }
+
+        if (last is { } direct)
+        {
+            parts.Add(direct);
+        }
+
+        var sum = TreeSum.TryCreate(_tree, parts, out _, out var problem);
+        if (sum is null)
+        {
+            return problem;
+        }
+
+        var target = _scatter ? _result[(range.Start - _ranges[Host.Rank].Start)..] : _result[range.Start..];
+        var scratch = sum.Depth * SumOperation.ChunkElements;
+        if (_scratch.Length < scratch)
+        {
+            _scratch = GC.AllocateUninitializedArray<float>(scratch);
+        }
+
+        for (var start = 0; start < range.Count; start += SumOperation.ChunkElements)
+        {
+            // By way of scratch memory: the result may be the memory of a held subtree.
+            var count = Math.Min(SumOperation.ChunkElements, range.Count - start);
+            sum.Evaluate(start, count, _scratch).CopyTo(target.Span[start..]);
+        }
+
+        chunk.Finished = true;
+        chunk.Release(Host.Chunks);
+        _ownFinished++;
+        if (Host.Size > 1)
+        {
+            var frame = new FrameHeader
+            {
+                Kind = FrameKind.Result,
+                Operation = Kind,
+                Purpose = Id.Purpose,
+                Step = Id.Step,
+                Leaves = _leaves,
+                Length = _length,
+                Chunk = index,
+                Chunks = _chunks.Length,
+                First = range.Start,
+                Count = range.Count,
+            };
+            SendMemory(-1, frame, _scatter ? default : ByteView.Of(target[..range.Count]));
+        }
+
+        return null;
+    }
+
+    private sealed class OwnedChunk
+    {
+        private readonly BitArray?[] _seen;
+
+        internal OwnedChunk(int ranks, int self)
+        {
+            _seen = new BitArray?[ranks];
+            Left = Enumerable.Repeat(-1, ranks).ToArray();
+            Left[self] = 0;
+        }
+
+        internal List<(TreeNode Node, float[] Buffer, int Count)> Received { get; } = [];
+
+        /// <summary>Parts that a rank has yet to send; -1 where nothing has come.</summary>
+        internal int[] Left { get; }
+
+        /// <summary>Other ranks whose contribution is complete.</summary>
+        internal int Done { get; private set; }
+
+        internal bool Finished { get; set; }
+
+        internal bool TryCount(int source, int part, int parts)
+        {
+            var seen = _seen[source] ??= new BitArray(Math.Max(1, parts));
+            if (part >= seen.Length || seen[part])
+            {
+                return false;
+            }
+
+            seen[part] = true;
+            Left[source] = (Left[source] < 0 ? Math.Max(1, parts) : Left[source]) - 1;
+            Done += Left[source] == 0 ? 1 : 0;
+            return true;
+        }
+
+        internal void Release(ChunkPool pool)
+        {
+            foreach (var (_, buffer, _) in Received)
+            {
+                pool.Return(buffer);
+            }
+
+            Received.Clear();
+        }
+    }
+}

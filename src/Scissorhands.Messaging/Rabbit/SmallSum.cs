@@ -1,0 +1,95 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using Scissorhands.Messaging.Collectives;
+using Scissorhands.Planning.Cut;
+
+namespace Scissorhands.Messaging.Rabbit;
+
+/// <summary>
+/// A sum whose vectors are so short that every rank sends its subtrees to all others and each adds the whole tree up: the
+/// same additions, so the same bits, as when owners do it.
+/// </summary>
+internal sealed class SmallSum(int leaves, int length, int ranks, int maxBytes)
+{
+    private const int NodeBytes = 2 * sizeof(int);
+    private readonly byte[]?[] _received = new byte[ranks][];
+
+    /// <summary>This rank's subtrees as one message.</summary>
+    /// <returns>What is wrong, or null.</returns>
+    internal string? TryPack(IReadOnlyList<SubtreeSum> held, out byte[] message)
+    {
+        message = [];
+        var bytes = (long)held.Count * (NodeBytes + (length * sizeof(float)));
+        if (bytes > maxBytes)
+        {
+            return $"{held.Count} subtrees of {length} elements are more than the {maxBytes} bytes a rank may send";
+        }
+
+        message = new byte[bytes];
+        var rest = message.AsSpan();
+        foreach (var (node, values) in held)
+        {
+            if (values.Length != length)
+            {
+                return $"node {TreeSum.Describe(node)} has {values.Length} elements, not {length}";
+            }
+
+            BinaryPrimitives.WriteInt32LittleEndian(rest, node.Level);
+            BinaryPrimitives.WriteInt32LittleEndian(rest[sizeof(int)..], node.Index);
+            MemoryMarshal.AsBytes(values.Span).CopyTo(rest[NodeBytes..]);
+            rest = rest[(NodeBytes + (length * sizeof(float)))..];
+        }
+
+        return null;
+    }
+
+    /// <summary>Takes a piece of a rank's message; pieces come in order of their first byte, or not.</summary>
+    internal void Take(int rank, int first, ReadOnlySpan<byte> bytes)
+    {
+        var message = _received[rank] ?? [];
+        if (message.Length < first + bytes.Length)
+        {
+            Array.Resize(ref message, first + bytes.Length);
+            _received[rank] = message;
+        }
+
+        bytes.CopyTo(message.AsSpan(first));
+    }
+
+    /// <summary>Adds the tree up.</summary>
+    /// <returns>What is wrong, or null.</returns>
+    internal string? Finish(int rank, byte[] mine, IndexRange wanted, Memory<float> result)
+    {
+        _received[rank] = mine;
+        var parts = new List<SubtreeSum>();
+        var size = NodeBytes + (length * sizeof(float));
+        for (var source = 0; source < ranks; source++)
+        {
+            var message = _received[source] ?? [];
+            if (message.Length % size != 0)
+            {
+                return $"rank {source} sent {message.Length} bytes, not a multiple of {size}";
+            }
+
+            for (var at = 0; at < message.Length; at += size)
+            {
+                var node = new TreeNode(BinaryPrimitives.ReadInt32LittleEndian(message.AsSpan(at)), BinaryPrimitives.ReadInt32LittleEndian(message.AsSpan(at + sizeof(int))));
+                parts.Add(new SubtreeSum(node, MemoryMarshal.Cast<byte, float>(message.AsSpan(at + NodeBytes, length * sizeof(float))).ToArray()));
+            }
+        }
+
+        var sum = TreeSum.TryCreate(new ReductionTree(leaves), parts, out _, out var problem);
+        if (sum is null)
+        {
+            return problem;
+        }
+
+        if (length > 0)
+        {
+            var scratch = new float[sum.Depth * length];
+            sum.Evaluate(0, length, scratch)[wanted.Start..wanted.End].CopyTo(result.Span);
+        }
+
+        return null;
+    }
+}
