@@ -19,6 +19,9 @@ public sealed record RunPlan
     /// <summary>SHA-256 of the model file.</summary>
     public required string ModelDigest { get; init; }
 
+    /// <summary>Architecture of a state dict where the command named it, with its options; otherwise empty: the model's file tells.</summary>
+    public string Architecture { get; init; } = "";
+
     /// <summary>Digest of the training data: ids, labels, bytes.</summary>
     public required string DataDigest { get; init; }
 

@@ -64,6 +64,14 @@ public sealed class ModelReplica : IDisposable
         }
 
         var buffers = model.Module.named_buffers().ToArray();
+        foreach (var (name, buffer) in buffers)
+        {
+            if (buffer.dtype is not (ScalarType.Float32 or ScalarType.Int64))
+            {
+                throw new InputException($"{model.Source}: buffer '{name}' is {buffer.dtype}; only float32 and int64 buffers are supported");
+            }
+        }
+
         var floatBuffers = buffers.Where(b => b.buffer.dtype == ScalarType.Float32).ToArray();
         FloatBufferNames = floatBuffers.Select(b => b.name).ToArray();
         IntegerBufferNames = buffers.Where(b => b.buffer.dtype == ScalarType.Int64).Select(b => b.name).ToArray();
@@ -222,6 +230,27 @@ public sealed class ModelReplica : IDisposable
     /// <returns>The model's output.</returns>
     public Tensor Forward(Tensor input) => _model.Forward(input);
 
+    private bool MovesGenerator(Tensor input)
+    {
+        using var before = torch.get_rng_state();
+        using (_model.Forward(input))
+        {
+        }
+
+        using var after = torch.get_rng_state();
+        return !after.Equals(before);
+    }
+
+    // A device has a generator of its own, whose state cannot be read through the library: what it would change is compared.
+    private bool DependsOnGenerator(Tensor input)
+    {
+        using var firstGenerator = torch.manual_seed(1);
+        using var first = _model.Forward(input);
+        using var secondGenerator = torch.manual_seed(2);
+        using var second = _model.Forward(input);
+        return !second.Equals(first);
+    }
+
     /// <summary>
     /// Runs a train-mode pass to learn whether the model draws from libtorch's generator, then restores its buffers.
     /// </summary>
@@ -235,16 +264,8 @@ public sealed class ModelReplica : IDisposable
         SetTraining(true);
         lock (ProcessGenerator.Gate)
         {
-            using var before = torch.get_rng_state();
             _model.SetRandomContext(_seed, new ForwardKey("probe", 0, 0, 0));
-            using (_model.Forward(input))
-            {
-            }
-
-            using var after = torch.get_rng_state();
-            using var equal = before.eq(after);
-            using var all = equal.all();
-            _drawsFromGenerator = !all.item<bool>();
+            _drawsFromGenerator = _onHost ? MovesGenerator(input) : DependsOnGenerator(input);
         }
 
         RestoreBuffers(state);

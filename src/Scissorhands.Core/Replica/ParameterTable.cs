@@ -23,6 +23,9 @@ public sealed record ParameterSlot(string Name, IReadOnlyList<long> Shape, int S
 /// <summary>The flat order: parameters as <c>named_parameters()</c> gives them, each flattened row-major.</summary>
 public sealed class ParameterTable
 {
+    // A flat vector is also seen as bytes, of which a span holds less than 2^31; room is left for buffers and totals.
+    private const int MaxCount = 500_000_000;
+
     /// <summary>Lays out parameters one after the other.</summary>
     /// <param name="parameters">Names and shapes in order.</param>
     public ParameterTable(IEnumerable<(string Name, long[] Shape)> parameters)
@@ -35,9 +38,9 @@ public sealed class ParameterTable
         foreach (var (name, shape) in list)
         {
             var count = shape.Aggregate(1L, (product, dimension) => checked(product * dimension));
-            if (start + count > Array.MaxLength)
+            if (start + count > MaxCount)
             {
-                throw new Planning.InputException($"model: more than {Array.MaxLength} parameters (at '{name}') are not supported");
+                throw new Planning.InputException($"model: more than {MaxCount} parameters (at '{name}') are not supported");
             }
 
             var layer = name[..(name.LastIndexOf('.') + 1)];

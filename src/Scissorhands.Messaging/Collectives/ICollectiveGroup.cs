@@ -85,7 +85,10 @@ public interface ICollectiveGroup : IAsyncDisposable
     /// <returns>The open sum.</returns>
     ILeasedSum OpenLeasedSum(OperationKey key, int leaves, int length, IReadOnlyList<SubtreeSum> restored);
 
-    /// <summary>Ends every running and future operation of all ranks of this generation with a failure.</summary>
+    /// <summary>
+    /// Ends every running and future operation of all ranks of this generation with a failure. Returns when nothing touches
+    /// the memory that this rank gave to its operations any more.
+    /// </summary>
     /// <param name="reason">Why; carried by the <see cref="CollectiveException"/> the others see.</param>
     void Abort(Exception reason);
 }
@@ -97,7 +100,10 @@ public interface ICollectiveOperation
     Task Completion { get; }
 
     /// <summary>Blocks the calling (compute) thread until <see cref="Completion"/>.</summary>
-    /// <param name="cancellationToken">Gives up waiting; the operation itself goes on.</param>
+    /// <param name="cancellationToken">
+    /// Gives up: ends all operations of the group as <see cref="ICollectiveGroup.Abort"/> does, since no peer can go on
+    /// without this rank. When the call returns, nothing touches the operation's memory any more.
+    /// </param>
     void Wait(CancellationToken cancellationToken);
 }
 

@@ -94,6 +94,7 @@ public sealed class InProcessGroup : ICollectiveGroup
     {
         ArgumentNullException.ThrowIfNull(reason);
         _hub.Fail(new GroupFailure(Rank, null, "gave up: " + reason.Message, reason));
+        _hub.WaitForEnd();
     }
 
     /// <summary>Leaves the group. Operations that still wait for this rank, and all later ones, fail on the others.</summary>

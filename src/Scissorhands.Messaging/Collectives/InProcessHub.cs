@@ -195,6 +195,21 @@ internal sealed class InProcessHub
         }
     }
 
+    /// <summary>Blocks until no thread works on an operation any more; after <see cref="Fail"/>.</summary>
+    internal void WaitForEnd()
+    {
+        InProcessOperation[] ending;
+        lock (_gate)
+        {
+            ending = [.. _running];
+        }
+
+        foreach (var operation in ending)
+        {
+            operation.WaitForEnd();
+        }
+    }
+
     /// <summary>A rank goes. Operations that wait for it end with the group's failure.</summary>
     internal void Leave(int rank)
     {

@@ -113,23 +113,43 @@ internal abstract class InProcessOperation
     /// <summary>Works along and blocks until the operation has ended.</summary>
     internal void Wait(CancellationToken cancellationToken)
     {
-        _started.Task.Wait(cancellationToken);
-        Work(cancellationToken);
-        if (!_done.Task.IsCompleted)
+        try
         {
-            try
+            _started.Task.Wait(cancellationToken);
+            Work(cancellationToken);
+            if (!_done.Task.IsCompleted)
             {
                 _done.Task.Wait(cancellationToken);
             }
-            catch (AggregateException)
-            {
-                // Told apart below: every waiter gets an exception object of its own.
-            }
+        }
+        catch (AggregateException)
+        {
+            // Told apart below: every waiter gets an exception object of its own.
+        }
+        catch (OperationCanceledException)
+        {
+            // Other ranks' threads may be reading the memory that the caller is about to free.
+            _hub.Fail(new GroupFailure(-1, Key, "a rank has given up waiting"));
+            WaitForEnd();
+            throw;
         }
 
         if (_failure is { } failure && _done.Task.IsFaulted)
         {
             throw _hub.Describe(failure, Key);
+        }
+    }
+
+    /// <summary>Blocks until the operation has ended, whichever way.</summary>
+    internal void WaitForEnd()
+    {
+        try
+        {
+            _done.Task.Wait();
+        }
+        catch (AggregateException)
+        {
+            // Told to who waits for the operation itself.
         }
     }
 

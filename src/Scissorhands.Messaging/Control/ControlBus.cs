@@ -42,7 +42,7 @@ public static class ControlBus
         ArgumentNullException.ThrowIfNull(broker);
         var credentials = broker.UserInfo.Split(':', 2);
         bus.Host(
-            new UriBuilder("rabbitmq", broker.Host, broker.IsDefaultPort || broker.Port < 0 ? 5672 : broker.Port, broker.AbsolutePath).Uri,
+            new UriBuilder("rabbitmq", broker.Host, broker.Port >= 0 ? broker.Port : broker.Scheme == "amqps" ? 5671 : 5672, broker.AbsolutePath).Uri,
             host =>
             {
                 if (credentials.Length == 2)

@@ -12,8 +12,11 @@ public sealed record CollectiveOptions
     /// <summary>How long a peer may be silent while an operation is under way. Default 30 s; peers send a sign of life five times as often.</summary>
     public TimeSpan PeerTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How long an operation may go without progress although every peer gives signs of life. Default 10 min.</summary>
+    /// <summary>How long an operation that every rank has come to may go without progress, although peers give signs of life. Default 10 min.</summary>
     public TimeSpan OperationTimeout { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>How long an operation waits for a rank that gives signs of life but has not come to it: it may compute that long. Default 24 h.</summary>
+    public TimeSpan JoinTimeout { get; init; } = TimeSpan.FromHours(24);
 
     /// <summary>Checks the settings.</summary>
     /// <exception cref="ArgumentException">A value is out of its range.</exception>
@@ -29,9 +32,9 @@ public sealed record CollectiveOptions
             throw new ArgumentException($"{nameof(WindowBytes)} is {WindowBytes}, less than a chunk of {ChunkBytes} bytes.");
         }
 
-        if (PeerTimeout <= TimeSpan.Zero || OperationTimeout <= TimeSpan.Zero)
+        if (PeerTimeout <= TimeSpan.Zero || OperationTimeout <= TimeSpan.Zero || JoinTimeout <= TimeSpan.Zero)
         {
-            throw new ArgumentException($"{nameof(PeerTimeout)} and {nameof(OperationTimeout)} must be positive.");
+            throw new ArgumentException($"{nameof(PeerTimeout)}, {nameof(OperationTimeout)} and {nameof(JoinTimeout)} must be positive.");
         }
     }
 }

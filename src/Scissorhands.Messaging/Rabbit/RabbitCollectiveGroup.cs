@@ -29,8 +29,7 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
     private readonly RabbitDataLink _link;
     private readonly IReadOnlyList<string> _queues;
     private readonly string[] _others;
-    private readonly UInt128 _runHash;
-    private readonly ulong _instance;
+        private readonly ulong _instance;
     private readonly FrameSeal _sealing;
     private readonly FrameSeal _opening;
     private readonly CollectiveOptions _options;
@@ -78,7 +77,7 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
         _queues = queues;
         _others = [.. queues.Where((_, index) => index != rank)];
         _time = timeProvider ?? TimeProvider.System;
-        _runHash = XxHash128.HashToUInt128(Encoding.UTF8.GetBytes(runId));
+        RunHash = XxHash128.HashToUInt128(Encoding.UTF8.GetBytes(runId));
         _instance = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong)));
         _sealing = new FrameSeal(key.Span);
         _opening = new FrameSeal(key.Span);
@@ -120,6 +119,9 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
 
     /// <inheritdoc/>
     long IOperationHost.Now => _time.GetTimestamp();
+
+    /// <summary>Hash of the run's id, as frames carry it.</summary>
+    internal UInt128 RunHash { get; }
 
     /// <summary>Operations under way.</summary>
     internal int Live
@@ -255,6 +257,16 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
     {
         ArgumentNullException.ThrowIfNull(reason);
         Fail(Rank, "gave up: " + reason.Message, reason);
+        RabbitOperation[] ending;
+        lock (_sync)
+        {
+            ending = [.. _operations.Values];
+        }
+
+        foreach (var operation in ending)
+        {
+            operation.WaitForEnd();
+        }
     }
 
     /// <summary>Leaves the group. Operations that still wait for this rank, and all later ones, fail on the others.</summary>
@@ -299,7 +311,7 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
     {
         var outgoing = new Outgoing(
             target,
-            frame with { Source = Rank, Run = _runHash, Generation = Generation, PayloadBytes = payload.Length, Instance = _instance },
+            frame with { Source = Rank, Run = RunHash, Generation = Generation, PayloadBytes = payload.Length, Instance = _instance },
             payload,
             sent);
         if (!_outgoing.Writer.TryWrite(outgoing))
@@ -331,7 +343,7 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
             return;
         }
 
-        if (frame.Run != _runHash)
+        if (frame.Run != RunHash)
         {
             CollectiveMeters.Dropped("run");
             return;
@@ -625,15 +637,16 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
             }
 
             var silent = Enumerable.Range(0, Size).Where(rank => rank != Rank && _time.GetElapsedTime(Volatile.Read(ref _lastHeard[rank])) >= _options.PeerTimeout).ToArray();
-            var late = silent.Length > 0 ? silent : idle >= _options.OperationTimeout ? operation.Missing() : [];
-            if (late.Count > 0 || idle >= _options.OperationTimeout)
+            var limit = operation.IsAllHeard ? _options.OperationTimeout : _options.JoinTimeout;
+            var late = silent.Length > 0 ? silent : idle >= limit ? operation.Missing() : [];
+            if (late.Count > 0 || idle >= limit)
             {
                 var names = late.Count == 0 ? "nobody in particular" : (late.Count == 1 ? "rank " : "ranks ") + string.Join(", ", late);
                 Fail(
                     -1,
                     silent.Length > 0
                         ? $"{names} gave no sign of life for {Seconds(_options.PeerTimeout)} s"
-                        : $"no progress for {Seconds(_options.OperationTimeout)} s, waiting for {names}",
+                        : $"no progress for {Seconds(limit)} s, waiting for {names}",
                     null,
                     operation.Key);
                 return;

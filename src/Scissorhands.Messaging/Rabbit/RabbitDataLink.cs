@@ -17,6 +17,10 @@ public sealed class RabbitDataLink : IAsyncDisposable
 
     // Frames of a generation that this worker has not heard of yet wait here; peers send no more than their windows ahead.
     private const long MaxEarlyBytes = 32L << 20;
+    private const int MaxEarlyFrames = 4096;
+
+    // Runs whose newest generation is remembered: what is older is dropped.
+    private const int MaxRuns = 64;
     private readonly IConnection _publishing;
     private readonly IConnection _consuming;
     private readonly IChannel _publisher;
@@ -26,7 +30,8 @@ public sealed class RabbitDataLink : IAsyncDisposable
     private readonly Lock _sync = new();
     private readonly Queue<(FrameHeader Header, byte[] HeaderBytes, byte[] Payload)> _early = [];
     private long _earlyBytes;
-    private long _newest = long.MinValue;
+    private readonly Dictionary<UInt128, long> _newest = [];
+    private readonly HashSet<(UInt128 Run, long Generation)> _overflown = [];
     private RabbitCollectiveGroup? _group;
     private string? _lostReason;
 
@@ -121,31 +126,43 @@ public sealed class RabbitDataLink : IAsyncDisposable
         lock (_sync)
         {
             _group = group;
-            _newest = Math.Max(_newest, group.Generation);
+            if (_newest.Count >= MaxRuns)
+            {
+                _newest.Clear();
+            }
+
+            _newest[group.RunHash] = Math.Max(group.Generation, _newest.GetValueOrDefault(group.RunHash, long.MinValue));
             for (var left = _early.Count; left > 0; left--)
             {
                 var frame = _early.Dequeue();
-                if (frame.Header.Generation > group.Generation)
+                if (frame.Header.Run == group.RunHash && frame.Header.Generation == group.Generation)
                 {
-                    _early.Enqueue(frame);
-                    continue;
-                }
-
-                _earlyBytes -= frame.Payload.Length;
-                if (frame.Header.Generation == group.Generation)
-                {
+                    _earlyBytes -= frame.Payload.Length;
                     waiting.Add(frame);
+                }
+                else if (frame.Header.Run == group.RunHash && frame.Header.Generation < group.Generation)
+                {
+                    _earlyBytes -= frame.Payload.Length;
+                    CollectiveMeters.Dropped("generation");
                 }
                 else
                 {
-                    CollectiveMeters.Dropped("generation");
+                    _early.Enqueue(frame);
                 }
             }
+
+            var overflown = _overflown.Contains((group.RunHash, group.Generation));
+            _overflown.Clear();
 
             // Still within the lock: nothing that arrives meanwhile may overtake them.
             foreach (var (header, headerBytes, payload) in waiting)
             {
                 group.Receive(header, headerBytes, payload);
+            }
+
+            if (overflown)
+            {
+                group.Fail(-1, "more frames of this generation came before this rank had joined it than could be kept");
             }
         }
     }
@@ -208,17 +225,24 @@ public sealed class RabbitDataLink : IAsyncDisposable
 
         lock (_sync)
         {
-            if (header.Generation < _newest || (header.Generation == _newest && _group is null))
+            var mine = _group is not null && _group.RunHash == header.Run && _group.Generation == header.Generation;
+            if (!mine && _newest.TryGetValue(header.Run, out var newest) && header.Generation <= newest)
             {
                 CollectiveMeters.Dropped("generation");
                 return;
             }
 
-            if (_group?.Generation != header.Generation)
+            if (!mine)
             {
-                if (_earlyBytes + payload.Length > MaxEarlyBytes || _early.Count >= 4096)
+                if (_earlyBytes + payload.Length > MaxEarlyBytes || _early.Count >= MaxEarlyFrames)
                 {
+                    // The generation that they belong to will end when this rank joins it, not wait for them.
                     CollectiveMeters.Dropped("early");
+                    if (_overflown.Count < MaxRuns)
+                    {
+                        _overflown.Add((header.Run, header.Generation));
+                    }
+
                     return;
                 }
 
@@ -227,7 +251,7 @@ public sealed class RabbitDataLink : IAsyncDisposable
                 return;
             }
 
-            _group.Receive(header, headerBytes, payload);
+            _group!.Receive(header, headerBytes, payload);
         }
     }
 

@@ -66,6 +66,7 @@ internal sealed class RabbitLeasedSum : RabbitOperation, ILeasedSum
         {
             ObjectDisposedException.ThrowIf(_disposed, typeof(ILeasedSum));
             contribution = new Contribution(this, leaf, values);
+            Hold();
             if (_reason is not null)
             {
                 contribution.Refuse(_reason);
@@ -378,6 +379,11 @@ internal sealed class RabbitLeasedSum : RabbitOperation, ILeasedSum
             {
                 System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(e.InnerException!);
             }
+            catch (OperationCanceledException e)
+            {
+                _parent.Host.Abort(e);
+                throw;
+            }
         }
 
         /// <summary>Sends the first chunks; called within the parent's lock.</summary>
@@ -438,6 +444,8 @@ internal sealed class RabbitLeasedSum : RabbitOperation, ILeasedSum
                     _parent._outgoing.Remove(_leaf);
                 }
             }
+
+            _parent.LetGo();
 
             if (_failure is null)
             {

@@ -37,6 +37,9 @@ internal abstract class RabbitOperation : ICollectiveOperation
     /// <summary>Whether this rank has come to the operation.</summary>
     internal bool IsStarted { get; private set; }
 
+    /// <summary>Whether a frame of every other rank has come.</summary>
+    internal bool IsAllHeard { get; private set; }
+
     /// <summary>When a frame of the operation came last, or this rank did.</summary>
     internal long LastProgress { get; set; }
 
@@ -56,6 +59,25 @@ internal abstract class RabbitOperation : ICollectiveOperation
         catch (AggregateException e)
         {
             ExceptionDispatchInfo.Throw(e.InnerException!);
+        }
+        catch (OperationCanceledException e)
+        {
+            // What waits to be sent is the memory that the caller is about to free.
+            Host.Abort(e);
+            throw;
+        }
+    }
+
+    /// <summary>Blocks until the operation has ended, whichever way.</summary>
+    internal void WaitForEnd()
+    {
+        try
+        {
+            _done.Task.Wait();
+        }
+        catch (AggregateException)
+        {
+            // Told to who waits for the operation itself.
         }
     }
 
@@ -160,6 +182,7 @@ internal abstract class RabbitOperation : ICollectiveOperation
     /// <summary>A frame of every other rank has come.</summary>
     protected void MarkAllHeard()
     {
+        IsAllHeard = true;
         if (IsStarted && Interlocked.Exchange(ref _waited, 1) == 0)
         {
             CollectiveMeters.Waited(Kind.ToString(), Host.Elapsed(_started));
@@ -209,6 +232,9 @@ internal interface IOperationHost
     /// <param name="payload">Memory that stays as it is until <paramref name="sent"/>.</param>
     /// <param name="sent">Called when the memory may be changed; null where nobody cares.</param>
     void Send(int target, FrameHeader frame, ReadOnlyMemory<byte> payload, Action? sent);
+
+    /// <summary>Ends all operations of the group; returns when nothing touches their memory any more.</summary>
+    void Abort(Exception reason);
 
     /// <summary>The operation has ended.</summary>
     void Forget(RabbitOperation operation);

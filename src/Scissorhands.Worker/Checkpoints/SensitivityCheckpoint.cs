@@ -61,13 +61,28 @@ public static partial class SensitivityCheckpoint
             var end = Math.Min(held.End, owned.End);
             var path = FileOf(folder, name, writer);
             using var file = SafetensorsFile.Open(path);
+            if (writer > 0 && file.Entries.Count != result.Count)
+            {
+                throw new InputException($"{path}: {file.Entries.Count} partial sums, the first range's file has {result.Count}; the checkpoint is damaged");
+            }
+
             foreach (var entry in file.Entries)
             {
                 var dot = entry.Name.IndexOf('.', StringComparison.Ordinal);
                 var node = (int.Parse(entry.Name.AsSpan(0, dot), CultureInfo.InvariantCulture), int.Parse(entry.Name.AsSpan(dot + 1), CultureInfo.InvariantCulture));
                 if (!result.TryGetValue(node, out var values))
                 {
+                    if (writer > 0)
+                    {
+                        throw new InputException($"{path}: partial sum '{entry.Name}' is not in the first range's file; the checkpoint is damaged");
+                    }
+
                     result.Add(node, values = new float[owned.Count]);
+                }
+
+                if (entry.Shape.Count != 1 || entry.Shape[0] != held.Count)
+                {
+                    throw new InputException($"{path}: partial sum '{entry.Name}' does not have the range's {held.Count} elements; the checkpoint is damaged");
                 }
 
                 if (start < end)

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Scissorhands.Core.Models;
 using Scissorhands.Core.Tasks;
 using Scissorhands.Data.Batches;
 using Scissorhands.Data.Samples;
@@ -112,6 +113,7 @@ public sealed class RunInputs : IDisposable
         {
             LibtorchVersion = torch.__version__,
             ModelDigest = Convert.ToHexStringLower(SHA256.HashData(model)),
+            Architecture = Architecture is null ? "" : ArchitectureSpec.Parse(Architecture).ToString(),
             DataDigest = Train.Digest,
             TestDigest = Test?.Digest ?? "",
             ForgetDigest = RunPlan.DigestOf(Forget.Select(Train.Id)),

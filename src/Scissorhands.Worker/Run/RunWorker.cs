@@ -44,9 +44,10 @@ public sealed class RunWorker
     {
         var stage = RunStage.EvaluateOriginal;
         long generation = _group.Generation;
+        ModelReplica? replica = null;
         try
         {
-            using var replica = ReplicaFactory.Create(_inputs);
+            replica = ReplicaFactory.Create(_inputs);
             var model = new ModelState(replica, _inputs.Configuration.Seed);
             while (true)
             {
@@ -81,6 +82,11 @@ public sealed class RunWorker
             }
 
             throw;
+        }
+        finally
+        {
+            // Only now: an operation whose wait was given up reads the replica's memory until the group has been aborted.
+            replica?.Dispose();
         }
     }
 

@@ -259,22 +259,6 @@ public sealed class InProcessGroupTests
     }
 
     [Fact]
-    public void Wait_cancelled_gives_up_while_the_operation_goes_on()
-    {
-        var groups = InProcessGroup.Create("run", 1, 2);
-        using var cancellation = new CancellationTokenSource();
-        cancellation.Cancel();
-        long[] first = [1];
-        long[] second = [2];
-        var operation = groups[0].SumCounts(Key, first);
-        Assert.ThrowsAny<OperationCanceledException>(() => operation.Wait(cancellation.Token));
-        groups[1].SumCounts(Key, second).Wait(TestContext.Current.CancellationToken);
-        operation.Wait(TestContext.Current.CancellationToken);
-        Assert.Equal(3, first[0]);
-        Assert.Equal(3, second[0]);
-    }
-
-    [Fact]
     public async Task DisposeAsync_of_a_rank_others_wait_for_fails_them()
     {
         var groups = InProcessGroup.Create("run", 1, 2);
@@ -295,5 +279,19 @@ public sealed class InProcessGroupTests
         {
             operation.Wait(TestContext.Current.CancellationToken);
         }
+    }
+
+    [Fact]
+    public void Wait_given_up_ends_the_operation_for_all_ranks()
+    {
+        var groups = InProcessGroup.Create("run", 1, 2);
+        using var giveUp = new CancellationTokenSource();
+        var values = new float[100];
+        var mine = groups[0].AllReduce(Key, 2, [new SubtreeSum(new TreeNode(0, 0), values)], values);
+        giveUp.Cancel();
+        Assert.Throws<OperationCanceledException>(() => mine.Wait(giveUp.Token));
+        Assert.True(mine.Completion.IsFaulted);
+        var theirs = groups[1].AllReduce(Key, 2, [new SubtreeSum(new TreeNode(0, 1), values)], values);
+        Assert.Contains("given up", Assert.Throws<CollectiveException>(() => theirs.Wait(TestContext.Current.CancellationToken)).Message, StringComparison.Ordinal);
     }
 }

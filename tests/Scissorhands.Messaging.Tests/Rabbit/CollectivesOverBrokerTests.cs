@@ -166,6 +166,42 @@ public sealed class CollectivesOverBrokerTests(BrokerFixture fixture) : IClassFi
         RankThreads.Run(2, rank => (rank == 0 ? first : second).Barrier(new OperationKey("step", 0)).Wait(TestContext.Current.CancellationToken));
     }
 
+    [Fact]
+    public async Task Wait_given_up_lets_go_of_the_memory_and_tells_the_others()
+    {
+        Assert.SkipWhen(fixture.Broker.Missing is not null, fixture.Broker.Missing ?? "");
+        await using var groups = await BrokerGroups.CreateAsync(fixture.Broker.Address, 2, Small);
+        using var giveUp = new CancellationTokenSource();
+        var values = new float[1_000_000];
+        var mine = groups.Ranks[0].AllReduce(new OperationKey("gradient", 0), 2, [new SubtreeSum(new TreeNode(0, 0), values)], values);
+        giveUp.Cancel();
+        Assert.Throws<OperationCanceledException>(() => mine.Wait(giveUp.Token));
+        Assert.True(mine.Completion.IsFaulted);
+        Assert.Equal(0, groups.Ranks[0].Live);
+        var theirs = groups.Ranks[1].AllReduce(new OperationKey("gradient", 0), 2, [new SubtreeSum(new TreeNode(0, 1), values)], values);
+        Assert.Contains("gave up", Assert.Throws<CollectiveException>(() => theirs.Wait(TestContext.Current.CancellationToken)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Links_serve_one_run_after_another_whose_generations_begin_anew()
+    {
+        Assert.SkipWhen(fixture.Broker.Missing is not null, fixture.Broker.Missing ?? "");
+        await using var groups = await BrokerGroups.CreateAsync(fixture.Broker.Address, 2, Small);
+        await groups.RenewAsync(5, Small);
+        string[] queues = [.. groups.Links.Select(static l => l.QueueName)];
+        foreach (var rank in groups.Ranks)
+        {
+            await rank.DisposeAsync();
+        }
+
+        RabbitCollectiveGroup[] next = [.. groups.Links.Select((link, rank) => new RabbitCollectiveGroup(link, "another run", 1, rank, queues, BrokerGroups.Key, Small))];
+        RankThreads.Run(2, rank => next[rank].Barrier(new OperationKey("step", 0)).Wait(TestContext.Current.CancellationToken));
+        foreach (var rank in next)
+        {
+            await rank.DisposeAsync();
+        }
+    }
+
     private static async Task Until(Func<bool> condition)
     {
         using var deadline = new CancellationTokenSource(RankThreads.Deadline);
