@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using Scissorhands.Messaging.Collectives;
+using Scissorhands.Messaging.Wire;
 using Scissorhands.Planning.Cut;
 
 namespace Scissorhands.Messaging.Rabbit;
@@ -56,8 +57,14 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup
     public int Size => _queues.Count;
 
     /// <inheritdoc/>
-    public ICollectiveOperation AllReduce(OperationKey key, int leaves, IReadOnlyList<SubtreeSum> held, Memory<float> result)
+    /// <exception cref="NotSupportedException">The format is not <see cref="WireFormat.Fp32"/>.</exception>
+    public ICollectiveOperation AllReduce(OperationKey key, int leaves, IReadOnlyList<SubtreeSum> held, Memory<float> result, WireFormat format = WireFormat.Fp32)
     {
+        if (format != WireFormat.Fp32)
+        {
+            throw Unsupported($"{nameof(AllReduce)} in {format}");
+        }
+
         ArgumentNullException.ThrowIfNull(held);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(leaves);
         var operation = Begin(key, () => new RabbitAllReduce(leaves, result.Length, Rank, Size), o => o.Start(leaves, held, result), out var begun);
@@ -93,7 +100,7 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup
 
     /// <inheritdoc/>
     /// <exception cref="NotSupportedException">Always.</exception>
-    public ICollectiveOperation ReduceScatter(OperationKey key, int leaves, IReadOnlyList<SubtreeSum> held, int length, Memory<float> ownedResult) =>
+    public ICollectiveOperation ReduceScatter(OperationKey key, int leaves, IReadOnlyList<SubtreeSum> held, int length, Memory<float> ownedResult, WireFormat format = WireFormat.Fp32) =>
         throw Unsupported(nameof(ReduceScatter));
 
     /// <inheritdoc/>

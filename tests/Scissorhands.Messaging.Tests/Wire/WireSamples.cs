@@ -90,10 +90,11 @@ internal static class WireSamples
                 e++;
             }
 
+            var scale = Math.Pow(2, e);
             for (var i = 0; i < block.Length; i++)
             {
-                var q = (int)Math.Clamp(Math.Round(block[i] / Math.Pow(2, e), MidpointRounding.ToEven), -127, 127);
-                var quantized = q * Math.Pow(2, e);
+                var q = (int)Math.Clamp(Math.Round(block[i] / scale, MidpointRounding.ToEven), -127, 127);
+                var quantized = q * scale;
                 result[start + i] = (float)quantized;
                 Assert.Equal(quantized, result[start + i]);
             }
