@@ -270,7 +270,7 @@ public static class BlockInt8
         var value = Vector.LoadUnsafe(ref from, (nuint)index);
         var codes = Codes(value, inverse);
         changed |= value.As<float, int>() ^ (codes * scale).As<float, int>();
-        return Vector.ConvertToInt32(codes);
+        return Vector.ConvertToInt32Native(codes);
     }
 
     private static void DecodeBlock(byte exponent, ReadOnlySpan<sbyte> codes, Span<float> destination)
