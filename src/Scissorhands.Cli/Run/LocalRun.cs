@@ -52,11 +52,6 @@ public sealed class LocalRun : IDisposable
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(time);
 
-        if (inputs.Configuration.Wire.Format != "f32")
-        {
-            throw new InputException($"configuration key 'wire.format' is {inputs.Configuration.Wire.Format}; workers of one machine add up in f32, and another format would be another result");
-        }
-
         // On a compute thread of its own: the check leaves nothing of libtorch's thread state behind.
         var parameters = 0;
         ComputeThread.Run("probe", () =>

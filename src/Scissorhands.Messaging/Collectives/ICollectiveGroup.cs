@@ -1,3 +1,4 @@
+using Scissorhands.Messaging.Wire;
 using Scissorhands.Planning.Cut;
 
 namespace Scissorhands.Messaging.Collectives;
@@ -9,7 +10,10 @@ public readonly record struct OperationKey(string Purpose, long Step);
 
 /// <summary>A rank's part of a sum: the root of a subtree it has added up.</summary>
 /// <param name="Node">Which node of the reduction tree.</param>
-/// <param name="Values">The node's sum. The group reads it until the operation has completed.</param>
+/// <param name="Values">
+/// The node's sum. The group reads it until the operation has completed, and rounds copies of it where the operation's
+/// format asks for that. A leaf may be given as it is; a sum of several leaves must have been added up in that format.
+/// </param>
 public readonly record struct SubtreeSum(TreeNode Node, ReadOnlyMemory<float> Values);
 
 /// <summary>
@@ -37,8 +41,9 @@ public interface ICollectiveGroup : IAsyncDisposable
     /// <param name="leaves">Leaves of the tree, the same number on all ranks.</param>
     /// <param name="held">The subtrees this rank holds, possibly none; over all ranks they cover each leaf exactly once.</param>
     /// <param name="result">Receives the sum; its length is that of every contribution. May be the memory of a held subtree.</param>
+    /// <param name="format">What the nodes of the tree are rounded to; the same on all ranks.</param>
     /// <returns>The running operation.</returns>
-    ICollectiveOperation AllReduce(OperationKey key, int leaves, IReadOnlyList<SubtreeSum> held, Memory<float> result);
+    ICollectiveOperation AllReduce(OperationKey key, int leaves, IReadOnlyList<SubtreeSum> held, Memory<float> result, WireFormat format = WireFormat.Fp32);
 
     /// <summary>Adds up all ranks' leaves; every rank receives the range it owns (<see cref="RangeOwnership"/>).</summary>
     /// <param name="key">The operation.</param>
@@ -46,8 +51,9 @@ public interface ICollectiveGroup : IAsyncDisposable
     /// <param name="held">The subtrees this rank holds.</param>
     /// <param name="length">Elements of the whole vector.</param>
     /// <param name="ownedResult">Receives this rank's range.</param>
+    /// <param name="format">What the nodes of the tree are rounded to; the same on all ranks.</param>
     /// <returns>The running operation.</returns>
-    ICollectiveOperation ReduceScatter(OperationKey key, int leaves, IReadOnlyList<SubtreeSum> held, int length, Memory<float> ownedResult);
+    ICollectiveOperation ReduceScatter(OperationKey key, int leaves, IReadOnlyList<SubtreeSum> held, int length, Memory<float> ownedResult, WireFormat format = WireFormat.Fp32);
 
     /// <summary>Every rank gives its part of a vector of bytes and receives all of it.</summary>
     /// <param name="key">The operation.</param>

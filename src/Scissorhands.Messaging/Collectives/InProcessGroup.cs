@@ -1,3 +1,4 @@
+using Scissorhands.Messaging.Wire;
 using Scissorhands.Planning.Cut;
 
 namespace Scissorhands.Messaging.Collectives;
@@ -46,20 +47,20 @@ public sealed class InProcessGroup : ICollectiveGroup
     }
 
     /// <inheritdoc/>
-    public ICollectiveOperation AllReduce(OperationKey key, int leaves, IReadOnlyList<SubtreeSum> held, Memory<float> result)
+    public ICollectiveOperation AllReduce(OperationKey key, int leaves, IReadOnlyList<SubtreeSum> held, Memory<float> result, WireFormat format = WireFormat.Fp32)
     {
         ArgumentNullException.ThrowIfNull(held);
         return _hub.Join(
-            key, Rank, new(SumOperation.AllReduce, new SumPart(leaves, result.Length, held, result)), () => new SumOperation(_hub, key, scatter: false));
+            key, Rank, new(SumOperation.AllReduce, new SumPart(leaves, result.Length, held, result, format)), () => new SumOperation(_hub, key, scatter: false));
     }
 
     /// <inheritdoc/>
-    public ICollectiveOperation ReduceScatter(OperationKey key, int leaves, IReadOnlyList<SubtreeSum> held, int length, Memory<float> ownedResult)
+    public ICollectiveOperation ReduceScatter(OperationKey key, int leaves, IReadOnlyList<SubtreeSum> held, int length, Memory<float> ownedResult, WireFormat format = WireFormat.Fp32)
     {
         ArgumentNullException.ThrowIfNull(held);
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         return _hub.Join(
-            key, Rank, new(SumOperation.ReduceScatter, new SumPart(leaves, length, held, ownedResult)), () => new SumOperation(_hub, key, scatter: true));
+            key, Rank, new(SumOperation.ReduceScatter, new SumPart(leaves, length, held, ownedResult, format)), () => new SumOperation(_hub, key, scatter: true));
     }
 
     /// <inheritdoc/>

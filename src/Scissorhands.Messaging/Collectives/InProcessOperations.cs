@@ -1,10 +1,11 @@
 using System.Numerics.Tensors;
+using Scissorhands.Messaging.Wire;
 using Scissorhands.Planning.Cut;
 
 namespace Scissorhands.Messaging.Collectives;
 
 /// <summary>What a rank brings to a sum.</summary>
-internal readonly record struct SumPart(int Leaves, int Length, IReadOnlyList<SubtreeSum> Held, Memory<float> Result);
+internal readonly record struct SumPart(int Leaves, int Length, IReadOnlyList<SubtreeSum> Held, Memory<float> Result, WireFormat Format);
 
 /// <summary>
 /// The sum over the tree, for all ranks (all-reduce) or each rank's range (reduce-scatter). A unit is a piece of the
@@ -16,7 +17,7 @@ internal sealed class SumOperation(InProcessHub hub, OperationKey key, bool scat
     internal const string AllReduce = "all-reduce";
     internal const string ReduceScatter = "reduce-scatter";
 
-    /// <summary>Elements of a unit: its pieces of two subtrees and of the sum fit the level-2 cache; divides an ownership block.</summary>
+    /// <summary>Elements of a unit: its pieces of two subtrees and of the sum fit the level-2 cache; divides an ownership block and is a multiple of what is rounded together.</summary>
     internal const int ChunkElements = 16_384;
 
     private TreeSum? _sum;
@@ -54,6 +55,11 @@ internal sealed class SumOperation(InProcessHub hub, OperationKey key, bool scat
                 return $"{part.Length} elements, rank 0 has {_length}";
             }
 
+            if (part.Format != first.Format)
+            {
+                return $"the format is {part.Format}, by rank 0 {first.Format}";
+            }
+
             if (scatter && part.Result.Length != _owned[culprit].Count)
             {
                 return $"the result has {part.Result.Length} elements, the owned range {_owned[culprit].Count}";
@@ -71,7 +77,7 @@ internal sealed class SumOperation(InProcessHub hub, OperationKey key, bool scat
             }
         }
 
-        _sum = TreeSum.TryCreate(new ReductionTree(first.Leaves), held, out var defect, out var problem);
+        _sum = TreeSum.TryCreate(new ReductionTree(first.Leaves), held, out var defect, out var problem, first.Format);
         if (_sum is null)
         {
             culprit = defect < 0 ? -1 : holders[defect];
@@ -79,7 +85,7 @@ internal sealed class SumOperation(InProcessHub hub, OperationKey key, bool scat
         }
 
         culprit = -1;
-        if (Ranks == 1 && held.Count == 1 && held[0].Values.Span.Overlaps(first.Result.Span, out var offset) && offset == 0)
+        if (first.Format == WireFormat.Fp32 && Ranks == 1 && held.Count == 1 && held[0].Values.Span.Overlaps(first.Result.Span, out var offset) && offset == 0)
         {
             return null;
         }

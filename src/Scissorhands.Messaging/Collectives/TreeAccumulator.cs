@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Numerics.Tensors;
+using Scissorhands.Messaging.Wire;
 using Scissorhands.Planning.Cut;
 
 namespace Scissorhands.Messaging.Collectives;
@@ -12,10 +13,14 @@ namespace Scissorhands.Messaging.Collectives;
 /// </summary>
 public sealed class TreeAccumulator : IDisposable
 {
+    /// <summary>Elements rounded and added at a time: a piece stays in the cache. A multiple of what is rounded together.</summary>
+    private const int PieceElements = 16 * WireArithmetic.AlignmentElements;
+
     private readonly Dictionary<TreeNode, float[]> _partials = [];
     private readonly Stack<float[]> _free = [];
     private readonly int _capacity;
     private ReductionTree _tree;
+    private WireFormat _format;
     private BitArray _counted;
     private int _length = -1;
     private bool _disposed;
@@ -23,11 +28,13 @@ public sealed class TreeAccumulator : IDisposable
     /// <summary>An empty sum.</summary>
     /// <param name="tree">The tree.</param>
     /// <param name="capacity">Elements that buffers have at least, where sums of several lengths follow each other.</param>
-    public TreeAccumulator(ReductionTree tree, int capacity = 0)
+    /// <param name="format">What leaves and sums are rounded to.</param>
+    public TreeAccumulator(ReductionTree tree, int capacity = 0, WireFormat format = WireFormat.Fp32)
     {
         ArgumentNullException.ThrowIfNull(tree);
         ArgumentOutOfRangeException.ThrowIfNegative(capacity);
         _tree = tree;
+        _format = format;
         _capacity = capacity;
         _counted = new BitArray(tree.Leaves);
     }
@@ -58,7 +65,8 @@ public sealed class TreeAccumulator : IDisposable
 
     /// <summary>Begins another sum in the same memory.</summary>
     /// <param name="tree">Its tree.</param>
-    public void Reset(ReductionTree tree)
+    /// <param name="format">What its leaves and sums are rounded to.</param>
+    public void Reset(ReductionTree tree, WireFormat format = WireFormat.Fp32)
     {
         ArgumentNullException.ThrowIfNull(tree);
         ObjectDisposedException.ThrowIf(_disposed, this);
@@ -69,6 +77,7 @@ public sealed class TreeAccumulator : IDisposable
 
         _partials.Clear();
         _tree = tree;
+        _format = format;
         _counted = new BitArray(tree.Leaves);
         CountedLeaves = 0;
     }
@@ -80,7 +89,7 @@ public sealed class TreeAccumulator : IDisposable
 
     /// <summary>Adds the sum of a subtree none of whose leaves was counted before.</summary>
     /// <param name="node">The subtree's root.</param>
-    /// <param name="values">Its sum, of the length of those before; copied or added, never kept.</param>
+    /// <param name="values">Its sum, of the length of those before, rounded or not; copied or added, never kept.</param>
     /// <exception cref="ArgumentException">The node is not in the tree, leaves of it were counted before, or the length differs.</exception>
     public void Add(TreeNode node, ReadOnlySpan<float> values)
     {
@@ -92,7 +101,7 @@ public sealed class TreeAccumulator : IDisposable
 
     /// <summary>Adds the sum of a subtree.</summary>
     /// <param name="node">The subtree's root.</param>
-    /// <param name="values">Its sum, of the length of those before; copied or added, never kept.</param>
+    /// <param name="values">Its sum, of the length of those before, rounded or not; copied or added, never kept.</param>
     /// <returns>False where all of its leaves were counted already, and nothing changed.</returns>
     /// <exception cref="ArgumentException">The node is not in the tree, some but not all of its leaves were counted, or the length differs.</exception>
     public bool TryAdd(TreeNode node, ReadOnlySpan<float> values)
@@ -136,24 +145,34 @@ public sealed class TreeAccumulator : IDisposable
         }
 
         CountedLeaves += leaves.Count;
+        var isLeaf = leaves.Count == 1;
         node = RaiseLone(node);
         float[] sum;
         if (_tree.HasSibling(node) && _partials.Remove(node.Sibling, out var other))
         {
             // Straight into the sibling's buffer: a leaf that finds its sibling needs no buffer of its own.
-            AddSiblings(node, values, other.AsSpan(0, _length));
+            if (_format == WireFormat.Fp32)
+            {
+                AddSiblings(node, values, other.AsSpan(0, _length));
+            }
+            else
+            {
+                RoundAndAddSiblings(node, isLeaf, values, other.AsSpan(0, _length));
+            }
+
             sum = other;
             node = RaiseLone(node.Parent);
         }
         else
         {
             sum = Rent();
-            values.CopyTo(sum);
+            Round(isLeaf, values, sum.AsSpan(0, _length));
         }
 
         while (_tree.HasSibling(node) && _partials.Remove(node.Sibling, out other))
         {
             AddSiblings(node, sum.AsSpan(0, _length), other.AsSpan(0, _length));
+            WireArithmetic.RoundNode(_format, other.AsSpan(0, _length));
             _free.Push(sum);
             sum = other;
             node = RaiseLone(node.Parent);
@@ -182,6 +201,31 @@ public sealed class TreeAccumulator : IDisposable
         else
         {
             TensorPrimitives.Add(sibling, values, sibling);
+        }
+    }
+
+    private void RoundAndAddSiblings(TreeNode node, bool isLeaf, ReadOnlySpan<float> values, Span<float> sibling)
+    {
+        Span<float> rounded = stackalloc float[Math.Min(PieceElements, values.Length)];
+        for (var start = 0; start < values.Length; start += PieceElements)
+        {
+            var count = Math.Min(PieceElements, values.Length - start);
+            var sum = sibling.Slice(start, count);
+            Round(isLeaf, values.Slice(start, count), rounded[..count]);
+            AddSiblings(node, rounded[..count], sum);
+            WireArithmetic.RoundNode(_format, sum);
+        }
+    }
+
+    private void Round(bool isLeaf, ReadOnlySpan<float> values, Span<float> rounded)
+    {
+        if (isLeaf)
+        {
+            WireArithmetic.RoundLeaf(_format, values, rounded);
+        }
+        else
+        {
+            WireArithmetic.RoundNode(_format, values, rounded);
         }
     }
 

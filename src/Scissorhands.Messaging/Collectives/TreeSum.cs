@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using Scissorhands.Messaging.Wire;
 using Scissorhands.Planning.Cut;
 
 namespace Scissorhands.Messaging.Collectives;
@@ -11,9 +12,11 @@ internal sealed class TreeSum
 {
     private readonly ReadOnlyMemory<float>[] _held;
     private readonly Term _root;
+    private readonly WireFormat _format;
 
-    private TreeSum(ReadOnlyMemory<float>[] held, Term root, int depth)
+    private TreeSum(ReadOnlyMemory<float>[] held, Term root, int depth, WireFormat format)
     {
+        _format = format;
         _held = held;
         _root = root;
         Depth = depth;
@@ -27,8 +30,9 @@ internal sealed class TreeSum
     /// <param name="held">Subtrees of one length; checked to cover each leaf exactly once.</param>
     /// <param name="defect">Index into <paramref name="held"/> of the subtree at fault, or -1 where leaves are missing.</param>
     /// <param name="problem">What is wrong, or null.</param>
+    /// <param name="format">What leaves and sums are rounded to. Subtrees held are rounded too, whether they were before or not.</param>
     /// <returns>The additions, or null where something is wrong.</returns>
-    internal static TreeSum? TryCreate(ReductionTree tree, IReadOnlyList<SubtreeSum> held, out int defect, out string? problem)
+    internal static TreeSum? TryCreate(ReductionTree tree, IReadOnlyList<SubtreeSum> held, out int defect, out string? problem, WireFormat format = WireFormat.Fp32)
     {
         var byStart = new SortedDictionary<int, (int End, int Index)>();
         for (var i = 0; i < held.Count; i++)
@@ -73,12 +77,12 @@ internal sealed class TreeSum
 
         (defect, problem) = (-1, null);
         var depth = 0;
-        var root = Build(tree, tree.Root, byStart, 0, ref depth);
-        return new TreeSum([.. held.Select(static h => h.Values)], root, depth);
+        var root = Build(tree, tree.Root, byStart, format, 0, ref depth);
+        return new TreeSum([.. held.Select(static h => h.Values)], root, depth, format);
     }
 
     /// <summary>The sum's elements of a range.</summary>
-    /// <param name="start">First element.</param>
+    /// <param name="start">First element; where a format rounds, a multiple of <see cref="WireArithmetic.AlignmentElements"/>.</param>
     /// <param name="count">Number of elements.</param>
     /// <param name="scratch">At least <see cref="Depth"/> times <paramref name="count"/> elements.</param>
     /// <returns>The sum: in scratch memory, or in the memory of a subtree that is itself the root.</returns>
@@ -86,39 +90,58 @@ internal sealed class TreeSum
 
     internal static string Describe(TreeNode node) => $"({node.Level}, {node.Index})";
 
-    private static Term Build(ReductionTree tree, TreeNode node, SortedDictionary<int, (int End, int Index)> byStart, int slot, ref int depth)
+    private static Term Build(ReductionTree tree, TreeNode node, SortedDictionary<int, (int End, int Index)> byStart, WireFormat format, int slot, ref int depth)
     {
         var range = tree.LeavesOf(node);
         if (byStart.TryGetValue(range.Start, out var found) && found.End == range.End)
         {
-            return new Term(found.Index, null, null);
+            // Rounding must not touch the holder's memory.
+            depth = Math.Max(depth, format == WireFormat.Fp32 ? slot : slot + 1);
+            return new Term(found.Index, range.Count == 1, null, null);
         }
 
         var left = new TreeNode(node.Level - 1, node.Index * 2);
         if (!tree.HasSibling(left))
         {
-            return Build(tree, left, byStart, slot, ref depth);
+            return Build(tree, left, byStart, format, slot, ref depth);
         }
 
         depth = Math.Max(depth, slot + 1);
-        return new Term(-1, Build(tree, left, byStart, slot, ref depth), Build(tree, left.Sibling, byStart, slot + 1, ref depth));
+        return new Term(-1, false, Build(tree, left, byStart, format, slot, ref depth), Build(tree, left.Sibling, byStart, format, slot + 1, ref depth));
     }
 
     private ReadOnlySpan<float> Evaluate(Term term, int start, int count, Span<float> scratch)
     {
         if (term.Held >= 0)
         {
-            return _held[term.Held].Span.Slice(start, count);
+            var held = _held[term.Held].Span.Slice(start, count);
+            if (_format == WireFormat.Fp32)
+            {
+                return held;
+            }
+
+            var rounded = scratch[..count];
+            if (term.IsLeaf)
+            {
+                WireArithmetic.RoundLeaf(_format, held, rounded);
+            }
+            else
+            {
+                WireArithmetic.RoundNode(_format, held, rounded);
+            }
+
+            return rounded;
         }
 
         // The left part may come back in the first piece of scratch memory, which is also where this sum goes: adding in
         // place is allowed, and the right part lies in later pieces.
         var left = Evaluate(term.Left!, start, count, scratch);
-        var right = Evaluate(term.Right!, start, count, term.Right!.Held >= 0 ? default : scratch[count..]);
+        var right = Evaluate(term.Right!, start, count, term.Right!.Held >= 0 && _format == WireFormat.Fp32 ? default : scratch[count..]);
         var sum = scratch[..count];
         TensorPrimitives.Add(left, right, sum);
+        WireArithmetic.RoundNode(_format, sum);
         return sum;
     }
 
-    private sealed record Term(int Held, Term? Left, Term? Right);
+    private sealed record Term(int Held, bool IsLeaf, Term? Left, Term? Right);
 }

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
+using Scissorhands.Messaging.Wire;
 using Scissorhands.Planning.Cut;
 
 namespace Scissorhands.Messaging.Frames;
@@ -88,8 +89,11 @@ internal readonly record struct FrameHeader
 
     internal OperationKind Operation { get; init; }
 
-    /// <summary>The wire format of the payload.</summary>
-    internal byte Format { get; init; }
+    /// <summary>The wire format of the sum.</summary>
+    internal WireFormat Format { get; init; }
+
+    /// <summary>The encoding of the payload's elements, as the wire format has it for this node of the tree.</summary>
+    internal WireFormat Encoding { get; init; }
 
     /// <summary>Rank of the sender.</summary>
     internal int Source { get; init; }
@@ -146,8 +150,8 @@ internal readonly record struct FrameHeader
         BinaryPrimitives.WriteUInt16LittleEndian(bytes[4..], CurrentVersion);
         bytes[6] = (byte)Kind;
         bytes[7] = (byte)Operation;
-        bytes[8] = Format;
-        bytes[9] = 0;
+        bytes[8] = (byte)Format;
+        bytes[9] = (byte)Encoding;
         BinaryPrimitives.WriteUInt16LittleEndian(bytes[10..], (ushort)Source);
         BinaryPrimitives.WriteUInt16LittleEndian(bytes[12..], (ushort)Part);
         BinaryPrimitives.WriteUInt16LittleEndian(bytes[14..], (ushort)Parts);
@@ -195,7 +199,8 @@ internal readonly record struct FrameHeader
         {
             Kind = (FrameKind)bytes[6],
             Operation = (OperationKind)bytes[7],
-            Format = bytes[8],
+            Format = (WireFormat)bytes[8],
+            Encoding = (WireFormat)bytes[9],
             Source = BinaryPrimitives.ReadUInt16LittleEndian(bytes[10..]),
             Part = BinaryPrimitives.ReadUInt16LittleEndian(bytes[12..]),
             Parts = BinaryPrimitives.ReadUInt16LittleEndian(bytes[14..]),
@@ -214,7 +219,7 @@ internal readonly record struct FrameHeader
             Instance = BinaryPrimitives.ReadUInt64LittleEndian(bytes[96..]),
             Counter = BinaryPrimitives.ReadUInt64LittleEndian(bytes[104..]),
         };
-        if (!Enum.IsDefined(header.Kind) || !Enum.IsDefined(header.Operation) || bytes[9] != 0 || BinaryPrimitives.ReadInt32LittleEndian(bytes[92..]) != 0
+        if (!Enum.IsDefined(header.Kind) || !Enum.IsDefined(header.Operation) || !Enum.IsDefined(header.Format) || !Enum.IsDefined(header.Encoding) || BinaryPrimitives.ReadInt32LittleEndian(bytes[92..]) != 0
             || header.PayloadBytes != payloadBytes || payloadBytes > MaxPayload
             || header.Leaves < 0 || header.Length < 0 || header.Chunk < 0 || header.Chunks < 0 || header.First < 0 || header.Count < 0
             || (long)header.First + header.Count > header.Length || header.Part > header.Parts)

@@ -7,6 +7,7 @@ using System.Text;
 using System.Threading.Channels;
 using Scissorhands.Messaging.Collectives;
 using Scissorhands.Messaging.Frames;
+using Scissorhands.Messaging.Wire;
 using Scissorhands.Planning.Cut;
 
 namespace Scissorhands.Messaging.Rabbit;
@@ -143,12 +144,13 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
     private ChunkPlan Plan { get; }
 
     /// <inheritdoc/>
-    public ICollectiveOperation AllReduce(OperationKey key, int leaves, IReadOnlyList<SubtreeSum> held, Memory<float> result) =>
-        Sum(key, scatter: false, leaves, held, result.Length, result);
+    public ICollectiveOperation AllReduce(OperationKey key, int leaves, IReadOnlyList<SubtreeSum> held, Memory<float> result, WireFormat format = WireFormat.Fp32) =>
+        Sum(key, scatter: false, leaves, held, result.Length, result, format);
 
     /// <inheritdoc/>
-    public ICollectiveOperation ReduceScatter(OperationKey key, int leaves, IReadOnlyList<SubtreeSum> held, int length, Memory<float> ownedResult) =>
-        Sum(key, scatter: true, leaves, held, length, ownedResult);
+    public ICollectiveOperation ReduceScatter(
+        OperationKey key, int leaves, IReadOnlyList<SubtreeSum> held, int length, Memory<float> ownedResult, WireFormat format = WireFormat.Fp32) =>
+        Sum(key, scatter: true, leaves, held, length, ownedResult, format);
 
     /// <inheritdoc/>
     public ICollectiveOperation AllGather(OperationKey key, IReadOnlyList<IndexRange> ranges, Memory<byte> buffer)
@@ -466,23 +468,29 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
         return failure;
     }
 
-    private ICollectiveOperation Sum(OperationKey key, bool scatter, int leaves, IReadOnlyList<SubtreeSum> held, int length, Memory<float> result)
+    private ICollectiveOperation Sum(OperationKey key, bool scatter, int leaves, IReadOnlyList<SubtreeSum> held, int length, Memory<float> result, WireFormat format)
     {
         ArgumentNullException.ThrowIfNull(held);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(leaves);
         ArgumentOutOfRangeException.ThrowIfNegative(length);
-        if (length <= SmallElements)
+        if (!Enum.IsDefined(format))
         {
-            return SmallSum(key, scatter, leaves, held, length, result);
+            throw new ArgumentOutOfRangeException(nameof(format), format, "No such format.");
         }
 
-        return Begin<RabbitSum>(key, id => new RabbitSum(this, id, scatter, leaves, length), sum => sum.Kind == (scatter ? OperationKind.ReduceScatter : OperationKind.AllReduce)
-            ? sum.Start(key, leaves, held, length, result)
+        if (length <= SmallElements)
+        {
+            return SmallSum(key, scatter, leaves, held, length, result, format);
+        }
+
+        return Begin<RabbitSum>(key, id => new RabbitSum(this, id, scatter, leaves, length, format), sum => sum.Kind == (scatter ? OperationKind.ReduceScatter : OperationKind.AllReduce)
+            ? sum.Start(key, leaves, held, length, result, format)
             : "the ranks use the key for different operations");
     }
 
     /// <summary>Everyone's subtrees go to everyone.</summary>
-    private ICollectiveOperation SmallSum(OperationKey key, bool scatter, int leaves, IReadOnlyList<SubtreeSum> held, int length, Memory<float> result)
+    private ICollectiveOperation SmallSum(
+        OperationKey key, bool scatter, int leaves, IReadOnlyList<SubtreeSum> held, int length, Memory<float> result, WireFormat format)
     {
         var kind = scatter ? OperationKind.ReduceScatter : OperationKind.AllReduce;
         var owned = RangeOwnership.Owned(length, Rank, Size);
@@ -491,7 +499,7 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
             return Refuse(key, kind, $"the result has {result.Length} elements, the owned range {owned.Count}");
         }
 
-        var exchange = new SmallSum(leaves, length, Size, MaxSmallBytes);
+        var exchange = new SmallSum(leaves, length, Size, MaxSmallBytes, format);
         var problem = exchange.TryPack(held, out var mine);
         if (problem is not null)
         {
@@ -664,7 +672,7 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
     private RabbitOperation? Create(in FrameHeader frame, OperationId id) => frame.Operation switch
     {
         OperationKind.AllReduce or OperationKind.ReduceScatter when frame.Kind == FrameKind.Contribution && frame.Leaves > 0 && frame.Length > SmallElements =>
-            new RabbitSum(this, id, frame.Operation == OperationKind.ReduceScatter, frame.Leaves, frame.Length),
+            new RabbitSum(this, id, frame.Operation == OperationKind.ReduceScatter, frame.Leaves, frame.Length, frame.Format),
         OperationKind.LeasedSum when frame.Kind == FrameKind.Leaf && frame.Leaves > 0 => new RabbitLeasedSum(this, id, frame.Leaves, frame.Length, FailLeased),
         OperationKind.None or OperationKind.LeasedSum => null,
         _ when frame.Kind == FrameKind.Piece => new RabbitGather(this, id, frame.Operation),

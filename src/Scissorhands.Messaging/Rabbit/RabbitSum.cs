@@ -1,6 +1,8 @@
+using System.Buffers;
 using System.Collections;
 using Scissorhands.Messaging.Collectives;
 using Scissorhands.Messaging.Frames;
+using Scissorhands.Messaging.Wire;
 using Scissorhands.Planning.Cut;
 
 namespace Scissorhands.Messaging.Rabbit;
@@ -16,6 +18,7 @@ internal sealed class RabbitSum : RabbitOperation
     private readonly bool _scatter;
     private readonly int _leaves;
     private readonly int _length;
+    private readonly WireFormat _format;
     private readonly ReductionTree _tree;
     private readonly ChunkPlan _plan;
     private readonly IndexRange[] _ranges;
@@ -31,12 +34,13 @@ internal sealed class RabbitSum : RabbitOperation
     private int _foreignLeft;
     private int _heardCount;
 
-    internal RabbitSum(IOperationHost host, OperationId id, bool scatter, int leaves, int length)
+    internal RabbitSum(IOperationHost host, OperationId id, bool scatter, int leaves, int length, WireFormat format)
         : base(host, id)
     {
         _scatter = scatter;
         _leaves = leaves;
         _length = length;
+        _format = format;
         _tree = new ReductionTree(leaves);
         _plan = ChunkPlan.Of(host.Options, host.Size, sizeof(float));
         _ranges = [.. Enumerable.Range(0, host.Size).Select(rank => RangeOwnership.Owned(length, rank, host.Size))];
@@ -52,11 +56,11 @@ internal sealed class RabbitSum : RabbitOperation
 
     /// <summary>This rank comes to the operation.</summary>
     /// <returns>What is wrong, or null.</returns>
-    internal string? Start(OperationKey key, int leaves, IReadOnlyList<SubtreeSum> held, int length, Memory<float> result)
+    internal string? Start(OperationKey key, int leaves, IReadOnlyList<SubtreeSum> held, int length, Memory<float> result, WireFormat format)
     {
-        if (leaves != _leaves || length != _length)
+        if (leaves != _leaves || length != _length || format != _format)
         {
-            return $"{leaves} leaves of {length} elements, a peer has {_leaves} of {_length}";
+            return $"{leaves} leaves of {length} elements in {format}, a peer has {_leaves} of {_length} in {_format}";
         }
 
         foreach (var subtree in held)
@@ -119,14 +123,14 @@ internal sealed class RabbitSum : RabbitOperation
 
     internal override string? Receive(in FrameHeader frame, ReadOnlyMemory<byte> payload)
     {
-        if (frame.Leaves != _leaves || frame.Length != _length)
+        if (frame.Leaves != _leaves || frame.Length != _length || frame.Format != _format)
         {
-            return $"{frame.Leaves} leaves of {frame.Length} elements, here {_leaves} of {_length}";
+            return $"{frame.Leaves} leaves of {frame.Length} elements in {frame.Format}, here {_leaves} of {_length} in {_format}";
         }
 
-        if (frame.PayloadBytes != 0 && frame.PayloadBytes != (long)frame.Count * sizeof(float))
+        if (frame.PayloadBytes != 0 && (frame.Count > _plan.Elements || frame.PayloadBytes != NodeCodec.Bytes(frame.Encoding, frame.Count)))
         {
-            return $"{frame.PayloadBytes} bytes for {frame.Count} elements";
+            return $"{frame.PayloadBytes} bytes for {frame.Count} elements in {frame.Encoding}";
         }
 
         return frame.Kind switch
@@ -192,7 +196,7 @@ internal sealed class RabbitSum : RabbitOperation
         }
 
         var empty = frame.Parts == 0;
-        if (empty ? frame.PayloadBytes != 0 : frame.PayloadBytes == 0 || frame.Part >= frame.Parts || !_tree.Contains(frame.Node))
+        if (empty ? frame.PayloadBytes != 0 : frame.PayloadBytes == 0 || frame.Part >= frame.Parts || !_tree.Contains(frame.Node) || frame.Encoding != EncodingOf(frame.Node))
         {
             return $"part {frame.Part} of {frame.Parts}, node {TreeSum.Describe(frame.Node)}, with {frame.PayloadBytes} bytes";
         }
@@ -222,16 +226,19 @@ internal sealed class RabbitSum : RabbitOperation
                 }
             }
 
-            if (chunk.Done == Host.Size - 1 && IsStarted)
-            {
-                // The last one is added from where it lies.
-                problem = Finish(frame.Chunk, empty ? null : new SubtreeSum(frame.Node, ByteView.FloatsOf(payload)));
-            }
-            else if (!empty)
+            var last = chunk.Done == Host.Size - 1 && IsStarted;
+            if (!empty && !(last && frame.Encoding == WireFormat.Fp32))
             {
                 var buffer = Host.Chunks.Rent(frame.Count);
-                payload.Span.CopyTo(System.Runtime.InteropServices.MemoryMarshal.AsBytes(buffer.AsSpan(0, frame.Count)));
+                NodeCodec.Decode(frame.Encoding, payload.Span, buffer.AsSpan(0, frame.Count));
                 chunk.Received.Add((frame.Node, buffer, frame.Count));
+                empty = true;
+            }
+
+            if (last)
+            {
+                // Floats that came last are added from where they lie.
+                problem = Finish(frame.Chunk, empty ? null : new SubtreeSum(frame.Node, ByteView.FloatsOf(payload)));
             }
         }
 
@@ -244,7 +251,7 @@ internal sealed class RabbitSum : RabbitOperation
         var range = _ranges[frame.Source];
         if (frame.Chunk >= _taken[frame.Source].Length
             || _plan.Chunk(range, frame.Chunk) is var chunk && (chunk.Start != frame.First || chunk.Count != frame.Count)
-            || _scatter != (frame.PayloadBytes == 0))
+            || _scatter != (frame.PayloadBytes == 0) || frame.Encoding != ResultEncoding)
         {
             return $"the result of chunk {frame.Chunk}, elements {frame.First} to {frame.First + frame.Count}, which the sender does not own";
         }
@@ -273,7 +280,7 @@ internal sealed class RabbitSum : RabbitOperation
             _foreignLeft--;
             if (!_scatter)
             {
-                payload.Span.CopyTo(System.Runtime.InteropServices.MemoryMarshal.AsBytes(_result.Span.Slice(frame.First, frame.Count)));
+                NodeCodec.Decode(frame.Encoding, payload.Span, _result.Span.Slice(frame.First, frame.Count));
             }
 
             if (_sent[frame.Source] < _taken[frame.Source].Length)
@@ -284,6 +291,32 @@ internal sealed class RabbitSum : RabbitOperation
 
         TryEnd();
         return null;
+    }
+
+    private WireFormat ResultEncoding => NodeCodec.EncodingOf(_format, isLeaf: false);
+
+    private WireFormat EncodingOf(TreeNode node) => NodeCodec.EncodingOf(_format, _tree.LeavesOf(node).Count == 1);
+
+    /// <summary>Sends a chunk: floats from where they lie, else encoded.</summary>
+    private void SendEncoded(int target, in FrameHeader frame, ReadOnlyMemory<float> values)
+    {
+        if (frame.Encoding == WireFormat.Fp32)
+        {
+            SendMemory(target, frame, ByteView.Of(values));
+            return;
+        }
+
+        var size = NodeCodec.Bytes(frame.Encoding, values.Length);
+        var bytes = ArrayPool<byte>.Shared.Rent(size);
+        var scratch = Host.Chunks.Rent(values.Length);
+        NodeCodec.Encode(frame.Encoding, values.Span, scratch, bytes.AsSpan(0, size));
+        Host.Chunks.Return(scratch);
+        Hold();
+        Host.Send(target, frame, bytes.AsMemory(0, size), () =>
+        {
+            ArrayPool<byte>.Shared.Return(bytes);
+            LetGo();
+        });
     }
 
     private OwnedChunk Chunk(int chunk) => _chunks[chunk] ??= new OwnedChunk(Host.Size, Host.Rank);
@@ -298,6 +331,7 @@ internal sealed class RabbitSum : RabbitOperation
             Operation = Kind,
             Purpose = Id.Purpose,
             Step = Id.Step,
+            Format = _format,
             Leaves = _leaves,
             Length = _length,
             Parts = _held.Count,
@@ -314,7 +348,8 @@ internal sealed class RabbitSum : RabbitOperation
 
         for (var part = 0; part < _held.Count; part++)
         {
-            SendMemory(owner, frame with { Part = part, Node = _held[part].Node }, ByteView.Of(_held[part].Values[range.Start..range.End]));
+            var node = _held[part].Node;
+            SendEncoded(owner, frame with { Part = part, Node = node, Encoding = EncodingOf(node) }, _held[part].Values[range.Start..range.End]);
         }
     }
 
@@ -339,7 +374,7 @@ internal sealed class RabbitSum : RabbitOperation
             parts.Add(direct);
         }
 
-        var sum = TreeSum.TryCreate(_tree, parts, out _, out var problem);
+        var sum = TreeSum.TryCreate(_tree, parts, out _, out var problem, _format);
         if (sum is null)
         {
             return problem;
@@ -370,6 +405,8 @@ internal sealed class RabbitSum : RabbitOperation
                 Operation = Kind,
                 Purpose = Id.Purpose,
                 Step = Id.Step,
+                Format = _format,
+                Encoding = ResultEncoding,
                 Leaves = _leaves,
                 Length = _length,
                 Chunk = index,
@@ -377,7 +414,14 @@ internal sealed class RabbitSum : RabbitOperation
                 First = range.Start,
                 Count = range.Count,
             };
-            SendMemory(-1, frame, _scatter ? default : ByteView.Of(target[..range.Count]));
+            if (_scatter)
+            {
+                SendMemory(-1, frame, default);
+            }
+            else
+            {
+                SendEncoded(-1, frame, target[..range.Count]);
+            }
         }
 
         return null;

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Scissorhands.Messaging.Collectives;
+using Scissorhands.Messaging.Wire;
 using Scissorhands.Planning.Cut;
 
 namespace Scissorhands.Messaging.Rabbit;
@@ -9,9 +10,12 @@ namespace Scissorhands.Messaging.Rabbit;
 /// A sum whose vectors are so short that every rank sends its subtrees to all others and each adds the whole tree up: the
 /// same additions, so the same bits, as when owners do it.
 /// </summary>
-internal sealed class SmallSum(int leaves, int length, int ranks, int maxBytes)
+internal sealed class SmallSum(int leaves, int length, int ranks, int maxBytes, WireFormat format)
 {
+    private const int HeadBytes = sizeof(int);
     private const int NodeBytes = 2 * sizeof(int);
+    private int HeadWord => (leaves << 2) ^ (length << 16) ^ (int)format;
+
     private readonly byte[]?[] _received = new byte[ranks][];
 
     /// <summary>This rank's subtrees as one message.</summary>
@@ -25,8 +29,10 @@ internal sealed class SmallSum(int leaves, int length, int ranks, int maxBytes)
             return $"{held.Count} subtrees of {length} elements are more than the {maxBytes} bytes a rank may send";
         }
 
-        message = new byte[bytes];
-        var rest = message.AsSpan();
+        // Lossless whatever the format: everyone rounds alike. The leading word lets them notice where they would not.
+        message = new byte[HeadBytes + bytes];
+        BinaryPrimitives.WriteInt32LittleEndian(message, HeadWord);
+        var rest = message.AsSpan(HeadBytes);
         foreach (var (node, values) in held)
         {
             if (values.Length != length)
@@ -66,19 +72,19 @@ internal sealed class SmallSum(int leaves, int length, int ranks, int maxBytes)
         for (var source = 0; source < ranks; source++)
         {
             var message = _received[source] ?? [];
-            if (message.Length % size != 0)
+            if (message.Length < HeadBytes || BinaryPrimitives.ReadInt32LittleEndian(message) != HeadWord || (message.Length - HeadBytes) % size != 0)
             {
-                return $"rank {source} sent {message.Length} bytes, not a multiple of {size}";
+                return $"rank {source} sent {message.Length} bytes of another tree, length or format, here {leaves} leaves of {length} elements in {format}";
             }
 
-            for (var at = 0; at < message.Length; at += size)
+            for (var at = HeadBytes; at < message.Length; at += size)
             {
                 var node = new TreeNode(BinaryPrimitives.ReadInt32LittleEndian(message.AsSpan(at)), BinaryPrimitives.ReadInt32LittleEndian(message.AsSpan(at + sizeof(int))));
                 parts.Add(new SubtreeSum(node, MemoryMarshal.Cast<byte, float>(message.AsSpan(at + NodeBytes, length * sizeof(float))).ToArray()));
             }
         }
 
-        var sum = TreeSum.TryCreate(new ReductionTree(leaves), parts, out _, out var problem);
+        var sum = TreeSum.TryCreate(new ReductionTree(leaves), parts, out _, out var problem, format);
         if (sum is null)
         {
             return problem;

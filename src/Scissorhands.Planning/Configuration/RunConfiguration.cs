@@ -182,7 +182,12 @@ public sealed record CheckpointConfiguration
 /// <summary>How tensors travel between workers.</summary>
 public sealed record WireConfiguration
 {
-    /// <summary><c>f32</c>, <c>bf16</c> or <c>int8</c>. Default: f32.</summary>
+    /// <summary>
+    /// What the gradients of repair steps are rounded to where they are added up, on one machine as on several:
+    /// <c>f32</c> (not at all), <c>bf16</c>, or <c>int8</c> with an exponent a block and the loss carried over to the next
+    /// step. Each is another result, of the same bits for any number of workers. Everything else stays float32 or exact:
+    /// saliency, counts, memory gradients, changes of buffers, losses and accuracies. Default: f32.
+    /// </summary>
     public string Format { get; init; } = "f32";
 
     /// <summary>Whether chunks carry a message authentication code. Default: true.</summary>

@@ -6,8 +6,8 @@ using Scissorhands.Worker.Run;
 namespace Scissorhands.Worker.Checkpoints;
 
 /// <summary>
-/// All that a repair needs to go on as if nothing had happened: step, weights, buffers, momentum and the epoch's memory
-/// gradients. One safetensors file, written beside, flushed and renamed; the one before is kept until then. The vectors
+/// All that a repair needs to go on as if nothing had happened: step, weights, buffers, momentum, the epoch's memory
+/// gradients and what quantisation has lost. One safetensors file, written beside, flushed and renamed; the one before is kept until then. The vectors
 /// are as large as the model, so writing and reading go without copies of them.
 /// </summary>
 /// <param name="Steps">Steps done, of the whole stage.</param>
@@ -25,6 +25,12 @@ public sealed record RepairCheckpoint(
     IReadOnlyList<float[]> Memories)
 {
     private const string Pattern = "repair-*.safetensors";
+
+    /// <summary>
+    /// What the quantisation of each leaf's gradients has lost so far, over the moving set: one writer of its float32 bytes a
+    /// leaf, called once each and in order. None where nothing is quantised.
+    /// </summary>
+    public IReadOnlyList<SafetensorsContent> Residuals { get; init; } = [];
 
     /// <summary>The name of a checkpoint.</summary>
     /// <param name="steps">Steps it holds.</param>
@@ -46,6 +52,7 @@ public sealed record RepairCheckpoint(
             CheckpointTensors.Floats("momentum", Momentum),
         };
         tensors.AddRange(Memories.Select((memory, i) => CheckpointTensors.Floats($"memory.{i}", memory)));
+        tensors.AddRange(Residuals.Select((content, leaf) => new SafetensorsInput($"residual.{leaf}", SafetensorsDType.F32, [Momentum.Length], content)));
         var name = NameOf(Steps);
         SafetensorsWriter.Write(folder.Work(name), tensors, new Dictionary<string, string>
         {
@@ -53,6 +60,7 @@ public sealed record RepairCheckpoint(
             ["plan"] = planHash,
             ["steps"] = Steps.ToString(CultureInfo.InvariantCulture),
             ["memories"] = Memories.Count.ToString(CultureInfo.InvariantCulture),
+            ["residuals"] = Residuals.Count.ToString(CultureInfo.InvariantCulture),
         });
         return name;
     }

@@ -12,11 +12,12 @@ public sealed class RepairCheckpointReader : IDisposable
 {
     private readonly SafetensorsFile _file;
 
-    private RepairCheckpointReader(SafetensorsFile file, int steps, int memories)
+    private RepairCheckpointReader(SafetensorsFile file, int steps, int memories, int residuals)
     {
         _file = file;
         Steps = steps;
         Memories = memories;
+        Residuals = residuals;
     }
 
     /// <summary>Steps done, of the whole stage.</summary>
@@ -24,6 +25,9 @@ public sealed class RepairCheckpointReader : IDisposable
 
     /// <summary>Memory gradients it holds.</summary>
     public int Memories { get; }
+
+    /// <summary>Leaves whose residual it holds: the first so many.</summary>
+    public int Residuals { get; }
 
     /// <summary>Opens a checkpoint.</summary>
     /// <param name="folder">The run's folder.</param>
@@ -42,7 +46,7 @@ public sealed class RepairCheckpointReader : IDisposable
                 throw new InputException($"{folder.Work(name)}: belongs to another plan; start in an empty folder");
             }
 
-            return new RepairCheckpointReader(file, Number(file, "steps"), Number(file, "memories"));
+            return new RepairCheckpointReader(file, Number(file, "steps"), Number(file, "memories"), Number(file, "residuals"));
         }
         catch
         {
@@ -71,6 +75,11 @@ public sealed class RepairCheckpointReader : IDisposable
     /// <param name="index">Its index, below <see cref="Memories"/>.</param>
     /// <param name="destination">One element a moving parameter.</param>
     public void ReadMemory(int index, Span<float> destination) => ReadInto(string.Create(CultureInfo.InvariantCulture, $"memory.{index}"), destination);
+
+    /// <summary>Reads what quantisation has lost of a leaf's gradients.</summary>
+    /// <param name="leaf">The leaf, below <see cref="Residuals"/>.</param>
+    /// <param name="destination">One element a moving parameter.</param>
+    public void ReadResidual(int leaf, Span<float> destination) => ReadInto(string.Create(CultureInfo.InvariantCulture, $"residual.{leaf}"), destination);
 
     /// <inheritdoc />
     public void Dispose() => _file.Dispose();

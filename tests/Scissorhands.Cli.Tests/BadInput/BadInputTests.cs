@@ -275,9 +275,6 @@ public sealed class BadInputTests(TinyWorld world)
     }
 
     [Fact]
-    public Task Run_wireFormatOfACluster_named() => ExpectAsync(["--set", "wire.format=bf16"], "wire.format", "bf16");
-
-    [Fact]
     public async Task Run_outputHoldsRun_leftAlone()
     {
         var output = world.NewPath("run");

@@ -1,5 +1,6 @@
 using CsCheck;
 using Scissorhands.Messaging.Collectives;
+using Scissorhands.Messaging.Wire;
 using Scissorhands.Planning.Cut;
 
 namespace Scissorhands.Messaging.Tests.Collectives;
@@ -178,6 +179,7 @@ public sealed class InProcessGroupTests
     [InlineData("length", "rank 1: node (0, 2) has 2 elements, not 3")]
     [InlineData("kind", "rank 1: the ranks use the key for different operations")]
     [InlineData("count", "rank 1: 4 elements, rank 0 has 3")]
+    [InlineData("format", "rank 1: the format is Int8, by rank 0 Bf16")]
     public void AllReduce_defect_ends_the_group_for_every_rank_with_run_generation_key_and_culprit(string defect, string problem)
     {
         var groups = InProcessGroup.Create("run-9", 3, 2);
@@ -197,7 +199,7 @@ public sealed class InProcessGroupTests
             var result = new float[rank == 1 && defect is "result" or "count" && rank == 1 ? 4 : 3];
             var operation = rank == 1 && defect == "kind"
                 ? groups[rank].Barrier(Key)
-                : groups[rank].AllReduce(Key, rank == 1 && defect == "leaves" ? 5 : 4, held, result);
+                : groups[rank].AllReduce(Key, rank == 1 && defect == "leaves" ? 5 : 4, held, result, rank == 1 && defect == "format" ? WireFormat.Int8 : WireFormat.Bf16);
             next();
             errors[rank] = RankThreads.Catch(() => operation.Wait(TestContext.Current.CancellationToken));
         });

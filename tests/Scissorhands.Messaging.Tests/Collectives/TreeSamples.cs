@@ -1,4 +1,6 @@
 using Scissorhands.Messaging.Collectives;
+using Scissorhands.Messaging.Tests.Wire;
+using Scissorhands.Messaging.Wire;
 using Scissorhands.Planning.Cut;
 
 namespace Scissorhands.Messaging.Tests.Collectives;
@@ -16,27 +18,34 @@ internal static class TreeSamples
         [.. sums.Select(static s => s with { Values = s.Values.ToArray() })];
 
     /// <summary>Plain reference: recursion over the tree, element by element.</summary>
-    internal static float[] Sum(float[][] leaves)
+    internal static float[] Sum(float[][] leaves, WireFormat format = WireFormat.Fp32)
     {
         var tree = new ReductionTree(leaves.Length);
-        return Node(tree, tree.Root, leaves);
+        var root = Node(tree, tree.Root, leaves, format);
+        return format == WireFormat.Fp32 ? root : [.. root.Select(WireSamples.Round)];
     }
 
-    internal static float[] Node(ReductionTree tree, TreeNode node, float[][] leaves)
+    internal static float[] Node(ReductionTree tree, TreeNode node, float[][] leaves, WireFormat format = WireFormat.Fp32)
     {
         if (node.Level == 0)
         {
-            return (float[])leaves[node.Index].Clone();
+            return format switch
+            {
+                WireFormat.Int8 => WireSamples.Quantize(leaves[node.Index]),
+                WireFormat.Bf16 => [.. leaves[node.Index].Select(WireSamples.Round)],
+                _ => (float[])leaves[node.Index].Clone(),
+            };
         }
 
         var left = new TreeNode(node.Level - 1, node.Index * 2);
-        var sum = Node(tree, left, leaves);
+        var sum = Node(tree, left, leaves, format);
         if (tree.HasSibling(left))
         {
-            var right = Node(tree, left.Sibling, leaves);
+            var right = Node(tree, left.Sibling, leaves, format);
             for (var i = 0; i < sum.Length; i++)
             {
                 sum[i] += right[i];
+                sum[i] = format == WireFormat.Fp32 ? sum[i] : WireSamples.Round(sum[i]);
             }
         }
 
@@ -44,7 +53,7 @@ internal static class TreeSamples
     }
 
     /// <summary>Deals disjoint subtrees that cover all leaves to the ranks: any cut of the tree, any holder.</summary>
-    internal static List<SubtreeSum>[] Deal(float[][] leaves, int ranks, uint seed)
+    internal static List<SubtreeSum>[] Deal(float[][] leaves, int ranks, uint seed, WireFormat format = WireFormat.Fp32)
     {
         var random = new Random((int)seed);
         var tree = new ReductionTree(leaves.Length);
@@ -61,7 +70,10 @@ internal static class TreeSamples
         {
             if (node.Level == 0 || random.Next(3) == 0)
             {
-                held[random.Next(ranks)].Add(new SubtreeSum(node, Node(tree, node, leaves)));
+                // A lone leaf is given as it is, under its own name or that of an ancestor it passes up to.
+                var below = tree.LeavesOf(node);
+                var values = below.Count == 1 ? (float[])leaves[below.Start].Clone() : Node(tree, node, leaves, format);
+                held[random.Next(ranks)].Add(new SubtreeSum(node, values));
                 return;
             }
 

@@ -1,5 +1,6 @@
 using CsCheck;
 using Scissorhands.Messaging.Frames;
+using Scissorhands.Messaging.Wire;
 using Scissorhands.Planning.Cut;
 
 namespace Scissorhands.Messaging.Tests.Frames;
@@ -12,7 +13,8 @@ public sealed class FrameTests
     {
         Kind = FrameKind.Contribution,
         Operation = OperationKind.AllReduce,
-        Format = 1,
+        Format = WireFormat.Int8,
+        Encoding = WireFormat.Bf16,
         Source = 3,
         Part = 1,
         Parts = 2,

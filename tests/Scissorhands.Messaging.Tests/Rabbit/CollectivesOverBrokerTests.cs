@@ -2,6 +2,7 @@ using CsCheck;
 using Scissorhands.Messaging.Collectives;
 using Scissorhands.Messaging.Rabbit;
 using Scissorhands.Messaging.Tests.Collectives;
+using Scissorhands.Messaging.Wire;
 using Scissorhands.Planning.Cut;
 
 namespace Scissorhands.Messaging.Tests.Rabbit;
@@ -22,26 +23,26 @@ public sealed class CollectivesOverBrokerTests(BrokerFixture fixture) : IClassFi
         Assert.SkipWhen(fixture.Broker.Missing is not null, fixture.Broker.Missing ?? "");
         await using var groups = await BrokerGroups.CreateAsync(fixture.Broker.Address, ranks, Small);
         var step = 0L;
-        Gen.Select(Gen.Int[1, 12], Gen.OneOf(Gen.Int[0, 100], Gen.Int[16_383, 16_386], Gen.Int[60_000, 500_000]), Gen.Bool, Gen.UInt).Sample(
-            (leafCount, length, inPlace, seed) =>
+        Gen.Select(Gen.Int[1, 12], Gen.OneOf(Gen.Int[0, 100], Gen.Int[16_383, 16_386], Gen.Int[60_000, 500_000]), Gen.Enum<WireFormat>(), Gen.Bool, Gen.UInt).Sample(
+            (leafCount, length, format, inPlace, seed) =>
             {
                 var leaves = TreeSamples.Leaves(leafCount, length, seed);
-                var expected = TreeSamples.Sum(leaves);
-                var held = TreeSamples.Deal(leaves, ranks, seed);
+                var expected = TreeSamples.Sum(leaves, format);
+                var held = TreeSamples.Deal(leaves, ranks, seed, format);
                 var key = new OperationKey("gradient", step++);
                 RankThreads.Run(ranks, rank =>
                 {
                     var owned = RangeOwnership.Owned(length, rank, ranks);
                     var part = new float[owned.Count];
-                    groups.Ranks[rank].ReduceScatter(key with { Purpose = "scatter" }, leafCount, held[rank], length, part).Wait(TestContext.Current.CancellationToken);
+                    groups.Ranks[rank].ReduceScatter(key with { Purpose = "scatter" }, leafCount, held[rank], length, part, format).Wait(TestContext.Current.CancellationToken);
                     TreeSamples.AssertBits(expected.AsSpan(owned.Start, owned.Count), part);
                     var result = inPlace && held[rank].Count > 0 ? System.Runtime.InteropServices.MemoryMarshal.AsMemory(held[rank][0].Values) : new float[length];
-                    groups.Ranks[rank].AllReduce(key, leafCount, held[rank], result).Wait(TestContext.Current.CancellationToken);
+                    groups.Ranks[rank].AllReduce(key, leafCount, held[rank], result, format).Wait(TestContext.Current.CancellationToken);
                     TreeSamples.AssertBits(expected, result.Span);
                 });
                 Assert.All(groups.Ranks, static rank => Assert.Equal(0, rank.Live));
             },
-            iter: 25,
+            iter: 40,
             threads: 1);
     }
 

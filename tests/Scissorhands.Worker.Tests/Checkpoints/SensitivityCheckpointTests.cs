@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using Scissorhands.Data.Safetensors;
 using Scissorhands.Messaging.Collectives;
 using Scissorhands.Planning.Cut;
 using Scissorhands.Worker.Checkpoints;
@@ -58,15 +60,25 @@ public sealed class SensitivityCheckpointTests : IDisposable
     public void RepairCheckpoint_WrittenAndRead_IsEqualAndRefusesAnotherPlan()
     {
         float[] momentum = [7, 8, 9];
-        var written = new RepairCheckpoint(7, new float[] { 1, 2, 3 }, new float[] { 4 }, [5, 6], momentum, [[10, 11, 12]]);
+        float[][] residuals = [[13, 14, 15], [16, 17, 18]];
+        var written = new RepairCheckpoint(7, new float[] { 1, 2, 3 }, new float[] { 4 }, [5, 6], momentum, [[10, 11, 12]])
+        {
+            Residuals = [.. residuals.Select(r => (SafetensorsContent)(destination => destination.Write(MemoryMarshal.AsBytes(r.AsSpan()))))],
+        };
         var name = written.Write(_folder, "plan-a");
         using var read = RepairCheckpointReader.Open(_folder, name, "plan-a");
-        Assert.Equal((7, 1), (read.Steps, read.Memories));
+        Assert.Equal((7, 1, 2), (read.Steps, read.Memories, read.Residuals));
         var values = new float[3];
         read.ReadMomentum(values);
         Assert.Equal(momentum, values);
         read.ReadMemory(0, values);
         Assert.Equal(written.Memories[0], values);
+        for (var leaf = 0; leaf < residuals.Length; leaf++)
+        {
+            read.ReadResidual(leaf, values);
+            Assert.Equal(residuals[leaf], values);
+        }
+
         Assert.Contains("'momentum'", Assert.Throws<Planning.InputException>(() => read.ReadMomentum(new float[4])).Message, StringComparison.Ordinal);
         Assert.Contains("another plan", Assert.Throws<Planning.InputException>(() => RepairCheckpointReader.Open(_folder, name, "plan-b")).Message, StringComparison.Ordinal);
     }

@@ -1,4 +1,5 @@
 using Scissorhands.Messaging.Collectives;
+using Scissorhands.Messaging.Wire;
 using Scissorhands.Planning.Cut;
 
 namespace Scissorhands.Worker.Stages.Repair;
@@ -27,9 +28,10 @@ internal sealed class LeafFold : IDisposable
     /// <summary>Begins a fold.</summary>
     /// <param name="leaves">Leaves of the tree.</param>
     /// <param name="held">Leaves this worker holds.</param>
-    public void Begin(int leaves, int held)
+    /// <param name="format">What leaves and sums are rounded to; a single leaf is left to the group to round.</param>
+    public void Begin(int leaves, int held, WireFormat format = WireFormat.Fp32)
     {
-        _accumulator.Reset(new ReductionTree(leaves));
+        _accumulator.Reset(new ReductionTree(leaves), format);
         _single = null;
         _held = held;
     }

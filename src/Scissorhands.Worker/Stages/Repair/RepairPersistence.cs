@@ -1,5 +1,6 @@
 using Scissorhands.Abstractions.Runs;
 using Scissorhands.Core.TensorMemory;
+using Scissorhands.Data.Safetensors;
 using Scissorhands.Messaging.Collectives;
 using Scissorhands.Planning;
 using Scissorhands.Planning.Cut;
@@ -14,16 +15,19 @@ internal sealed class RepairPersistence
 
     private readonly StageContext _context;
     private readonly RepairVectors _vectors;
+    private readonly LeafResiduals? _residuals;
     private readonly string _planHash;
 
     /// <summary>Prepares.</summary>
     /// <param name="context">The stage's context.</param>
     /// <param name="vectors">What checkpoints hold besides the model.</param>
+    /// <param name="residuals">What quantisation has lost, if anything is quantised.</param>
     /// <param name="planHash">Hash of the plan, written into checkpoints.</param>
-    public RepairPersistence(StageContext context, RepairVectors vectors, string planHash)
+    public RepairPersistence(StageContext context, RepairVectors vectors, LeafResiduals? residuals, string planHash)
     {
         _context = context;
         _vectors = vectors;
+        _residuals = residuals;
         _planHash = planHash;
     }
 
@@ -47,6 +51,7 @@ internal sealed class RepairPersistence
             checkpoint.ReadMemory(i, _vectors.Projection.Add());
         }
 
+        _residuals?.Restore(checkpoint.Residuals, (leaf, residual) => checkpoint.ReadResidual(leaf, residual.Span));
         Last = name;
         return checkpoint.Steps;
     }
@@ -67,6 +72,12 @@ internal sealed class RepairPersistence
         Last = name;
         if (!_context.IsFirst)
         {
+            // The first worker receives the residuals while it writes them; a broadcast needs everyone.
+            for (var leaf = 0; leaf < (_residuals?.Count ?? 0); leaf++)
+            {
+                _residuals!.Gather(leaf, done, null);
+            }
+
             return;
         }
 
@@ -85,7 +96,10 @@ internal sealed class RepairPersistence
             buffers.Floats,
             buffers.Integers,
             _vectors.Optimizer.Capture(),
-            atEpochStart ? [] : _vectors.Projection.Memories);
+            atEpochStart ? [] : _vectors.Projection.Memories)
+        {
+            Residuals = [.. Enumerable.Range(0, _residuals?.Count ?? 0).Select(leaf => (SafetensorsContent)(destination => _residuals!.Gather(leaf, done, destination.Write)))],
+        };
         checkpoint.Write(_context.Folder, _planHash);
         _context.Report(new CheckpointWritten(_context.Assignment.RunId, _context.Assignment.Generation, _context.Group.Rank, RunStage.Repair, done, name));
         RepairCheckpoint.DeleteOthers(_context.Folder, name, previous);

@@ -21,9 +21,10 @@ public sealed class RepairStage : IStageExecutor
         ArgumentNullException.ThrowIfNull(context);
         context.Model.EnsureTrimmed();
         using var vectors = new RepairVectors(context);
-        var persistence = new RepairPersistence(context, vectors, _planHash);
+        using var exchange = new GradientExchange(context, vectors);
+        var persistence = new RepairPersistence(context, vectors, exchange.Residuals, _planHash);
         var memories = new EpochMemories(context, vectors);
-        var step = new RepairStep(context, vectors);
+        var step = new RepairStep(context, vectors, exchange);
         var schedule = context.Inputs.Schedule;
         var done = persistence.Restore();
         while (done < schedule.TotalSteps)

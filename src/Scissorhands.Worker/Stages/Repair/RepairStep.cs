@@ -17,15 +17,18 @@ internal sealed class RepairStep
 {
     private readonly StageContext _context;
     private readonly RepairVectors _vectors;
+    private readonly GradientExchange _exchange;
     private readonly SliceGradient _slice;
 
     /// <summary>Prepares.</summary>
     /// <param name="context">The stage's context.</param>
     /// <param name="vectors">The vectors a step works in.</param>
-    public RepairStep(StageContext context, RepairVectors vectors)
+    /// <param name="exchange">Adds leaves up over all workers.</param>
+    public RepairStep(StageContext context, RepairVectors vectors, GradientExchange exchange)
     {
         _context = context;
         _vectors = vectors;
+        _exchange = exchange;
         _slice = new SliceGradient(context.Replica, context.Inputs.Task);
     }
 
@@ -57,8 +60,8 @@ internal sealed class RepairStep
         var configuration = _context.Inputs.Configuration;
         var replica = _context.Replica;
         var start = replica.CaptureBuffers();
-        var integers = ComputeSlices(step, start, stream);
-        _context.Group.AllReduce(new OperationKey("gradient", index), step.Slices.Count, _vectors.Fold.Roots, _vectors.Exchange.Memory).Wait(_context.CancellationToken);
+        var integers = ComputeSlices(step, index, start, stream);
+        _exchange.Sum();
         MoveBuffers(start, integers ?? start.Integers, step, index);
         var totals = _vectors.Totals;
         double retainLoss = totals[StepTotals.RetainLoss], forgetLoss = totals[StepTotals.ForgetLoss];
@@ -95,13 +98,13 @@ internal sealed class RepairStep
     }
 
     /// <summary>Folds the leaves held; returns the int64 buffers after slice 0, where this worker holds it.</summary>
-    private long[]? ComputeSlices(RepairStepCut step, BufferState start, IBatchStream stream)
+    private long[]? ComputeSlices(RepairStepCut step, int index, BufferState start, IBatchStream stream)
     {
         var replica = _context.Replica;
         var task = _context.Inputs.Task;
         var held = step.HeldBy(_context.Group.Rank, _context.Group.Size);
         long[]? integers = null;
-        _vectors.Fold.Begin(step.Slices.Count, held.Count);
+        _exchange.Begin(step, index, held.Count);
         var moved = false;
         foreach (var (leaf, slice) in held)
         {
@@ -121,7 +124,7 @@ internal sealed class RepairStep
 
             replica.HostGradient.Span[^(StepTotals.Length - StepTotals.Stop)] = _context.StopRequested.IsCancellationRequested ? 1 : 0;
             _vectors.Pack();
-            _vectors.Fold.Add(leaf, _vectors.Exchange.Memory);
+            _exchange.Add(leaf);
             moved = true;
         }
 

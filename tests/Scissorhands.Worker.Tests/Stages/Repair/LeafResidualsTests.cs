@@ -1,0 +1,107 @@
+using System.Runtime.InteropServices;
+using Scissorhands.Messaging.Collectives;
+using Scissorhands.Planning.Cut;
+using Scissorhands.Worker.Run;
+using Scissorhands.Worker.Stages.Repair;
+
+namespace Scissorhands.Worker.Tests.Stages.Repair;
+
+public sealed class LeafResidualsTests
+{
+    private const int Leaves = 4;
+
+    /// <summary>Steps with fewer leaves, which are dealt anew, before, between and after those with all.</summary>
+    private static readonly int[] Steps = [1, 4, 4, 1, 1, 4, 2, 4];
+
+    [Theory]
+    [InlineData(1, 5)]
+    [InlineData(2, 5)]
+    [InlineData(3, 5)]
+    [InlineData(4, 5)]
+    [InlineData(7, 5)]
+    [InlineData(3, 0)]
+    [InlineData(2, LeafResiduals.PieceElements + 3)]
+    public void HandOver_LeavesDealtAnew_ResidualFollowsTheLeaf(int ranks, int length)
+    {
+        var gathered = RunSteps(ranks, length, 0, Steps.Length, []);
+
+        Assert.Equal(Expected(length, Steps.Length), gathered);
+    }
+
+    [Theory]
+    [InlineData(1, 3)]
+    [InlineData(3, 1)]
+    [InlineData(4, 2)]
+    public void Restore_ByAnotherNumberOfWorkers_GoesOnAsIfNothingHappened(int before, int after)
+    {
+        for (var stop = 0; stop <= Steps.Length; stop++)
+        {
+            var stopped = RunSteps(before, 5, 0, stop, []);
+
+            var gathered = RunSteps(after, 5, stop, Steps.Length, stopped);
+
+            Assert.Equal(Expected(5, Steps.Length), gathered);
+        }
+    }
+
+    /// <summary>Each worker notes the step in the residuals of the leaves it computes; then rank 0 gathers them.</summary>
+    private static float[][] RunSteps(int ranks, int length, int from, int to, float[][] restored)
+    {
+        var groups = InProcessGroup.Create("run", 1, ranks);
+        float[][] gathered = [];
+        Task.WaitAll([.. groups.Select(group => ComputeThread.Run($"rank-{group.Rank}", () => Work(group)))], TestContext.Current.CancellationToken);
+        return gathered;
+
+        void Work(ICollectiveGroup group)
+        {
+            var residuals = new LeafResiduals(group, Leaves, length, TestContext.Current.CancellationToken);
+            residuals.Restore(restored.Length, (leaf, residual) => restored[leaf].CopyTo(residual));
+            for (var step = from; step < to; step++)
+            {
+                residuals.HandOver(Steps[step], step);
+                var dealt = new ReductionTree(Steps[step]).Deal(group.Rank, ranks);
+                for (var leaf = dealt.Start; leaf < dealt.End; leaf++)
+                {
+                    Note(residuals.Of(leaf), leaf, step);
+                }
+            }
+
+            if (group.Rank == 0)
+            {
+                gathered = [.. Enumerable.Range(0, residuals.Count).Select(_ => new float[length])];
+            }
+
+            for (var leaf = 0; leaf < residuals.Count; leaf++)
+            {
+                var offset = 0;
+                residuals.Gather(leaf, to, group.Rank != 0 ? null : piece =>
+                {
+                    piece.CopyTo(MemoryMarshal.AsBytes(gathered[leaf].AsSpan(offset)));
+                    offset += piece.Length / sizeof(float);
+                });
+            }
+        }
+    }
+
+    private static float[][] Expected(int length, int steps)
+    {
+        var expected = Enumerable.Range(0, Steps.Take(steps).Max()).Select(_ => new float[length]).ToArray();
+        for (var step = 0; step < steps; step++)
+        {
+            for (var leaf = 0; leaf < Steps[step]; leaf++)
+            {
+                Note(expected[leaf], leaf, step);
+            }
+        }
+
+        return expected;
+    }
+
+    private static void Note(Span<float> residual, int leaf, int step)
+    {
+        for (var i = 0; i < residual.Length; i++)
+        {
+            residual[i] = (residual[i] * 2) + leaf + step + (i % 5);
+        }
+    }
+}
