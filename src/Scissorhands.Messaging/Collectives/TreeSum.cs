@@ -13,9 +13,11 @@ internal sealed class TreeSum
     private readonly ReadOnlyMemory<float>[] _held;
     private readonly Term _root;
     private readonly WireFormat _format;
+    private readonly int _firstRounded;
 
-    private TreeSum(ReadOnlyMemory<float>[] held, Term root, int depth, WireFormat format)
+    private TreeSum(ReadOnlyMemory<float>[] held, Term root, int depth, WireFormat format, int firstRounded)
     {
+        _firstRounded = firstRounded;
         _format = format;
         _held = held;
         _root = root;
@@ -31,8 +33,10 @@ internal sealed class TreeSum
     /// <param name="defect">Index into <paramref name="held"/> of the subtree at fault, or -1 where leaves are missing.</param>
     /// <param name="problem">What is wrong, or null.</param>
     /// <param name="format">What leaves and sums are rounded to. Subtrees held are rounded too, whether they were before or not.</param>
+    /// <param name="firstRounded">From this index on, subtrees held are known to be rounded: their senders have done it.</param>
     /// <returns>The additions, or null where something is wrong.</returns>
-    internal static TreeSum? TryCreate(ReductionTree tree, IReadOnlyList<SubtreeSum> held, out int defect, out string? problem, WireFormat format = WireFormat.Fp32)
+    internal static TreeSum? TryCreate(
+        ReductionTree tree, IReadOnlyList<SubtreeSum> held, out int defect, out string? problem, WireFormat format = WireFormat.Fp32, int firstRounded = int.MaxValue)
     {
         var byStart = new SortedDictionary<int, (int End, int Index)>();
         for (var i = 0; i < held.Count; i++)
@@ -78,7 +82,7 @@ internal sealed class TreeSum
         (defect, problem) = (-1, null);
         var depth = 0;
         var root = Build(tree, tree.Root, byStart, format, 0, ref depth);
-        return new TreeSum([.. held.Select(static h => h.Values)], root, depth, format);
+        return new TreeSum([.. held.Select(static h => h.Values)], root, depth, format, firstRounded);
     }
 
     /// <summary>The sum's elements of a range.</summary>
@@ -115,7 +119,7 @@ internal sealed class TreeSum
         if (term.Held >= 0)
         {
             var held = _held[term.Held].Span.Slice(start, count);
-            if (_format == WireFormat.Fp32)
+            if (_format == WireFormat.Fp32 || term.Held >= _firstRounded)
             {
                 return held;
             }

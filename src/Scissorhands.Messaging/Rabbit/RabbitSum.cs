@@ -28,6 +28,7 @@ internal sealed class RabbitSum : RabbitOperation
     private readonly BitArray[] _taken;
     private readonly bool[] _heard;
     private float[] _scratch = [];
+    private float[] _encoding = [];
     private IReadOnlyList<SubtreeSum> _held = [];
     private Memory<float> _result;
     private int _ownFinished;
@@ -308,9 +309,23 @@ internal sealed class RabbitSum : RabbitOperation
 
         var size = NodeCodec.Bytes(frame.Encoding, values.Length);
         var bytes = ArrayPool<byte>.Shared.Rent(size);
-        var scratch = Host.Chunks.Rent(values.Length);
-        NodeCodec.Encode(frame.Encoding, values.Span, scratch, bytes.AsSpan(0, size));
-        Host.Chunks.Return(scratch);
+        if (_encoding.Length == 0)
+        {
+            _encoding = GC.AllocateUninitializedArray<float>(SumOperation.ChunkElements);
+        }
+
+        for (var start = 0; start < values.Length; start += SumOperation.ChunkElements)
+        {
+            var count = Math.Min(SumOperation.ChunkElements, values.Length - start);
+            var piece = bytes.AsSpan(NodeCodec.Bytes(frame.Encoding, start), NodeCodec.Bytes(frame.Encoding, count));
+            NodeCodec.Encode(frame.Encoding, values.Span.Slice(start, count), _encoding, piece);
+        }
+
+        SendRented(target, frame, bytes, size);
+    }
+
+    private void SendRented(int target, in FrameHeader frame, byte[] bytes, int size)
+    {
         Hold();
         Host.Send(target, frame, bytes.AsMemory(0, size), () =>
         {
@@ -374,7 +389,7 @@ internal sealed class RabbitSum : RabbitOperation
             parts.Add(direct);
         }
 
-        var sum = TreeSum.TryCreate(_tree, parts, out _, out var problem, _format);
+        var sum = TreeSum.TryCreate(_tree, parts, out _, out var problem, _format, _held.Count);
         if (sum is null)
         {
             return problem;
@@ -387,11 +402,17 @@ internal sealed class RabbitSum : RabbitOperation
             _scratch = GC.AllocateUninitializedArray<float>(scratch);
         }
 
+        var encoded = Host.Size > 1 && !_scatter && ResultEncoding != WireFormat.Fp32 ? ArrayPool<byte>.Shared.Rent(NodeCodec.Bytes(ResultEncoding, range.Count)) : null;
         for (var start = 0; start < range.Count; start += SumOperation.ChunkElements)
         {
-            // By way of scratch memory: the result may be the memory of a held subtree.
+            // By way of scratch memory: the result may be the memory of a held subtree. Encoded while it is in the cache.
             var count = Math.Min(SumOperation.ChunkElements, range.Count - start);
-            sum.Evaluate(start, count, _scratch).CopyTo(target.Span[start..]);
+            var piece = sum.Evaluate(start, count, _scratch);
+            piece.CopyTo(target.Span[start..]);
+            if (encoded is not null)
+            {
+                NodeCodec.Encode(ResultEncoding, piece, default, encoded.AsSpan(NodeCodec.Bytes(ResultEncoding, start), NodeCodec.Bytes(ResultEncoding, count)));
+            }
         }
 
         chunk.Finished = true;
@@ -418,9 +439,13 @@ internal sealed class RabbitSum : RabbitOperation
             {
                 SendMemory(-1, frame, default);
             }
+            else if (encoded is null)
+            {
+                SendMemory(-1, frame, ByteView.Of(target[..range.Count]));
+            }
             else
             {
-                SendEncoded(-1, frame, target[..range.Count]);
+                SendRented(-1, frame, encoded, NodeCodec.Bytes(ResultEncoding, range.Count));
             }
         }
 

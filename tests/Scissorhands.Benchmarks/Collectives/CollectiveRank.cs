@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using Scissorhands.Messaging.Collectives;
 using Scissorhands.Messaging.Rabbit;
+using Scissorhands.Messaging.Wire;
 using Scissorhands.Planning.Cut;
 
 namespace Scissorhands.Benchmarks.Collectives;
@@ -33,7 +34,8 @@ internal static class CollectiveRank
             var bytes = long.Parse(words[1], CultureInfo.InvariantCulture);
             var rounds = int.Parse(words[2], CultureInfo.InvariantCulture);
             var key = words[0] == "plain" ? [] : SHA256.HashData("a key for measurements"u8);
-            await using var group = new RabbitCollectiveGroup(link, "benchmark", ++generation, rank, queues, key);
+            var options = words.Length > 3 ? new CollectiveOptions { ChunkBytes = int.Parse(words[3], CultureInfo.InvariantCulture) << 10 } : null;
+            await using var group = new RabbitCollectiveGroup(link, "benchmark", ++generation, rank, queues, key, options);
             var times = await Task.Factory.StartNew(
                 () => Measure(group, words[0], bytes, rounds),
                 CancellationToken.None,
@@ -55,20 +57,39 @@ internal static class CollectiveRank
             values[i] = (float)(0.001 * i % 1);
         }
 
+        // A mask of every tenth element: only those travel, without their indices.
+        var masked = mode == "masked" ? Enumerable.Range(0, length / 10).Select(static i => i * 10).ToArray() : [];
+        var packed = new float[masked.Length];
+        var format = mode switch
+        {
+            "bf16" => WireFormat.Bf16,
+            "int8" => WireFormat.Int8,
+            _ => WireFormat.Fp32,
+        };
         var result = new float[length];
         var counts = new long[mode == "counts" ? bytes / sizeof(long) : 0];
         var tree = new ReductionTree(group.Size);
-        SubtreeSum[] held = [.. tree.Cover(tree.Deal(group.Rank, group.Size)).Select(node => new SubtreeSum(node, values))];
+        SubtreeSum[] held = [.. tree.Cover(tree.Deal(group.Rank, group.Size)).Select(node => new SubtreeSum(node, mode == "masked" ? packed : values))];
         var times = new double[rounds];
         const int Warmup = 5;
         for (var round = -Warmup; round < rounds; round++)
         {
             group.Barrier(new OperationKey("before", round)).Wait(CancellationToken.None);
             var start = Stopwatch.GetTimestamp();
+            for (var i = 0; i < masked.Length; i++)
+            {
+                packed[i] = values[masked[i]];
+            }
+
             var operation = mode == "counts"
                 ? group.SumCounts(new OperationKey("counts", round), counts)
-                : group.AllReduce(new OperationKey("sum", round), group.Size, held, result);
+                : group.AllReduce(new OperationKey("sum", round), group.Size, held, mode == "masked" ? packed : result, format);
             operation.Wait(CancellationToken.None);
+            for (var i = 0; i < masked.Length; i++)
+            {
+                result[masked[i]] = packed[i];
+            }
+
             if (bytes > 65_536)
             {
                 // Of a long operation the slowest rank's end is what counts; of a short one the barrier would be the larger part.

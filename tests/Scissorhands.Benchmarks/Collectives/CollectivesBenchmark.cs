@@ -37,7 +37,7 @@ internal static class CollectivesBenchmark
                     // In turn, so that what disturbs the machine disturbs all alike.
                     var gloo = Gloo(ranks, Mebibytes, rounds);
                     Report(ranks, "gloo", Mebibytes << 20, gloo, gloo, 0);
-                    foreach (var mode in new[] { "fp32", "plain" })
+                    foreach (var mode in new[] { "fp32", "plain", "bf16", "int8", "masked" })
                     {
                         var (times, peak) = processes.Measure(mode, Mebibytes << 20, rounds);
                         Report(ranks, mode, Mebibytes << 20, Median(times), gloo, peak);

@@ -39,7 +39,7 @@ internal sealed class EpochMemories
         {
             var sum = Sum(cut, epoch, stream);
             var memory = projection.Add();
-            _vectors.Moving.Gather(sum.Span, memory);
+            sum.Span.CopyTo(memory);
             if (_context.Inputs.Configuration.Projection.Accumulate && projection.Memories.Count > 1)
             {
                 // The public code never clears the gradient between memory batches.
@@ -56,13 +56,21 @@ internal sealed class EpochMemories
     {
         var replica = _context.Replica;
         var group = _context.Group;
-        var sum = replica.HostGradient.Memory[..replica.Parameters.Count];
+        var gradient = replica.HostGradient.Memory[..replica.Parameters.Count];
+
+        // Over the moving entries only, since no others are projected: what does not move need not travel.
+        var sum = _vectors.Exchange.Memory[.._vectors.Moving.Count];
         var held = cut.HeldBy(group.Rank, group.Size);
         _vectors.Fold.Begin(cut.Slices.Count, held.Count);
         foreach (var (leaf, _) in held)
         {
             using var batch = BatchRunner.Take(stream, _context.Inputs.Task, replica.Device, _context.CancellationToken);
             _gradient.Compute(batch, cut.ForgetCount);
+            if (!_vectors.Moving.IsAll)
+            {
+                _vectors.Moving.Gather(gradient.Span, sum.Span);
+            }
+
             _vectors.Fold.Add(leaf, sum);
         }
 
