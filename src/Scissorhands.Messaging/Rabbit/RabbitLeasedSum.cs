@@ -12,6 +12,8 @@ namespace Scissorhands.Messaging.Rabbit;
 /// </summary>
 internal sealed class RabbitLeasedSum : RabbitOperation, ILeasedSum
 {
+    // Contributions may be under way from every rank before this one opens its part, each with a window of its own.
+    private const long MaxEarlyBytes = 32L << 20;
     private readonly int _leaves;
     private readonly int _length;
     private readonly ChunkPlan _plan;
@@ -23,6 +25,7 @@ internal sealed class RabbitLeasedSum : RabbitOperation, ILeasedSum
     private TreeAccumulator? _accumulator;
     private TaskCompletionSource<ReadOnlyMemory<float>>? _sum;
     private CollectiveException? _reason;
+    private long _earlyBytes;
     private bool _disposed;
 
     internal RabbitLeasedSum(IOperationHost host, OperationId id, int leaves, int length, Action<RabbitLeasedSum, string> fail)
@@ -202,13 +205,14 @@ internal sealed class RabbitLeasedSum : RabbitOperation, ILeasedSum
             {
                 return Take(frame, payload.Span);
             }
-            else if (_early.Count <= Host.Size * (_plan.Window + 1))
+            else if (_earlyBytes + payload.Length > MaxEarlyBytes)
             {
-                _early.Add((frame, payload.ToArray()));
+                return "more chunks than may be sent ahead";
             }
             else
             {
-                return "more chunks than may be sent ahead";
+                _earlyBytes += payload.Length;
+                _early.Add((frame, payload.ToArray()));
             }
         }
 
@@ -260,7 +264,7 @@ internal sealed class RabbitLeasedSum : RabbitOperation, ILeasedSum
 
     private string? Take(in FrameHeader frame, ReadOnlySpan<byte> payload)
     {
-        var chunks = _plan.Count(Owned.Count);
+        var chunks = ChunksOf(Owned);
         if (frame.Chunk >= chunks || _plan.Chunk(Owned, frame.Chunk) is var range && (range.Start != frame.First || range.Count != frame.Count))
         {
             return $"chunk {frame.Chunk} of leaf {frame.Node.Index}, elements {frame.First} to {frame.First + frame.Count}; do all ranks use the same settings?";
@@ -304,6 +308,9 @@ internal sealed class RabbitLeasedSum : RabbitOperation, ILeasedSum
         Host.Send(frame.Source, Frame(FrameKind.LeafTaken, frame.Node.Index) with { Chunks = incoming.Taken }, default, null);
         return null;
     }
+
+    // The owner of nothing hears of every leaf too: all owners hold the same nodes, and know when all have been counted.
+    private int ChunksOf(IndexRange range) => Math.Max(1, _plan.Count(range.Count));
 
     private void SettleSum()
     {
@@ -364,7 +371,7 @@ internal sealed class RabbitLeasedSum : RabbitOperation, ILeasedSum
             _values = values;
             _sent = new int[parent.Host.Size];
             _taken = new int[parent.Host.Size];
-            _chunks = [.. parent._ranges.Select((range, rank) => rank == parent.Host.Rank ? 0 : parent._plan.Count(range.Count))];
+            _chunks = [.. parent._ranges.Select((range, rank) => rank == parent.Host.Rank ? 0 : parent.ChunksOf(range))];
         }
 
         public Task Completion => _done.Task;
