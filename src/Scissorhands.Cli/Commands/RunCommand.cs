@@ -23,9 +23,10 @@ internal static class RunCommand
         var resume = new Option<bool>("--resume") { Description = "Continue the run in --out from its last checkpoint; starts it where there is none" };
         var json = new Option<bool>("--json") { Description = "Progress as one JSON object a line" };
         var retrained = new Option<string?>("--retrained") { Description = "A model trained without the forget data, to compare with in the report", HelpName = "FILE" };
+        var broker = new Option<bool>("--broker") { Description = "Let the workers exchange over the broker named in SCISSORHANDS_RABBITMQ, as those of a cluster do; the result is the same" };
         var command = new Command("run", "Remove the influence of the forget list from a trained model")
         {
-            common.Model, common.Architecture, common.Data, testData, common.Forget, common.Forgotten, common.IgnoreUnknown, output, common.Config, common.Set, common.Workers, resume, retrained, json,
+            common.Model, common.Architecture, common.Data, testData, common.Forget, common.Forgotten, common.IgnoreUnknown, output, common.Config, common.Set, common.Workers, resume, retrained, json, broker,
         };
         command.SetAction((parsed, _) =>
         {
@@ -44,7 +45,8 @@ internal static class RunCommand
                 parsed.GetRequiredValue(output),
                 parsed.GetValue(common.Workers),
                 parsed.GetValue(resume),
-                parsed.GetValue(retrained));
+                parsed.GetValue(retrained))
+            { OverBroker = parsed.GetValue(broker) };
             return ExecuteAsync(request, parsed.GetValue(json), time);
         });
         return command;
@@ -107,7 +109,8 @@ internal static class RunCommand
                     progress.Report(report);
                 },
                 interrupt.Requested,
-                interrupt.Now);
+                interrupt.Now,
+                request.OverBroker);
         }
         catch (OperationCanceledException)
         {
@@ -156,6 +159,9 @@ internal sealed record RunRequest(
     bool Resume,
     string? Retrained)
 {
+    /// <summary>Whether workers exchange over the broker.</summary>
+    public bool OverBroker { get; init; }
+
     /// <summary>What continues an interrupted run.</summary>
     public string ResumeHint { get; init; } = "the same command and --resume";
 }

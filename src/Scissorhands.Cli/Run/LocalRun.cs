@@ -112,13 +112,16 @@ public sealed class LocalRun : IDisposable
     /// <param name="observe">Sees every report.</param>
     /// <param name="stopRequested">Asks the workers to stop at their next durable point.</param>
     /// <param name="cancellationToken">Stops at once.</param>
+    /// <param name="overBroker">Whether the workers exchange over the broker, as those of a cluster do, instead of in memory.</param>
     /// <returns>A task that fails with what ended the run early.</returns>
-    public async Task ExecuteAsync(int workers, Action<WorkerReport> observe, CancellationToken stopRequested, CancellationToken cancellationToken)
+    public async Task ExecuteAsync(int workers, Action<WorkerReport> observe, CancellationToken stopRequested, CancellationToken cancellationToken, bool overBroker = false)
     {
         var coordinator = new LocalCoordinator(State, workers, _store, _time, observe);
-        var groups = InProcessGroup.Create(State.RunId, coordinator.State.Generation, workers);
+        await using var groups = overBroker
+            ? await WorkerGroups.OverBrokerAsync(State.RunId, coordinator.State.Generation, workers, _inputs.Configuration.Wire.Authenticate, cancellationToken)
+            : WorkerGroups.InProcess(State.RunId, coordinator.State.Generation, workers);
         using var registration = stopRequested.Register(coordinator.RequestStop);
-        var tasks = groups.Select(group =>
+        var tasks = groups.Ranks.Select(group =>
         {
             var worker = new RunWorker(_inputs, _folder, State.PlanHash, coordinator.LinkFor(group.Rank), group);
             return ComputeThread.Run($"compute-{group.Rank}", () => worker.Run(stopRequested, cancellationToken));
@@ -142,10 +145,6 @@ public sealed class LocalRun : IDisposable
         finally
         {
             State = coordinator.State;
-            foreach (var group in groups)
-            {
-                await group.DisposeAsync();
-            }
         }
     }
 

@@ -30,7 +30,7 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
     private readonly RabbitDataLink _link;
     private readonly IReadOnlyList<string> _queues;
     private readonly string[] _others;
-        private readonly ulong _instance;
+    private readonly ulong _instance;
     private readonly FrameSeal _sealing;
     private readonly FrameSeal _opening;
     private readonly CollectiveOptions _options;

@@ -1,6 +1,8 @@
 using RabbitMQ.Client;
 using RabbitMQ.Client.Events;
+using RabbitMQ.Client.Exceptions;
 using Scissorhands.Messaging.Frames;
+using Scissorhands.Planning;
 
 namespace Scissorhands.Messaging.Rabbit;
 
@@ -70,6 +72,7 @@ public sealed class RabbitDataLink : IAsyncDisposable
     /// <param name="name">Shown in the broker's list of connections.</param>
     /// <param name="cancellationToken">Gives up connecting.</param>
     /// <returns>The link, consuming.</returns>
+    /// <exception cref="RunFailedException">The broker cannot be reached, or refuses.</exception>
     public static async Task<RabbitDataLink> ConnectAsync(Uri broker, string name, CancellationToken cancellationToken)
     {
         var factory = new ConnectionFactory
@@ -100,10 +103,16 @@ public sealed class RabbitDataLink : IAsyncDisposable
             await consumer.BasicConsumeAsync(queue.QueueName, autoAck: true, new Consumer(link, consumer), cancellationToken);
             return link;
         }
-        catch
+        catch (Exception e)
         {
             await DisposeAsync(consuming);
             await DisposeAsync(publishing);
+            if (e is BrokerUnreachableException or OperationInterruptedException)
+            {
+                // The innermost reason says it: refused, unknown host, wrong password. The address goes without its credentials.
+                throw new RunFailedException($"broker {broker.Host}:{broker.Port}: {e.GetBaseException().Message}", e);
+            }
+
             throw;
         }
     }

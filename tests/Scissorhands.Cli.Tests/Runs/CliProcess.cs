@@ -29,10 +29,16 @@ public sealed class CliProcess : IAsyncDisposable
 
     public static string Executable { get; } = Find();
 
-    public static CliProcess Start(IEnumerable<string> arguments, string? folder = null, TimeSpan? limit = null) =>
-        new(
-            Process.Start(new ProcessStartInfo(Executable, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = folder ?? "" })!,
-            limit ?? Limit);
+    public static CliProcess Start(IEnumerable<string> arguments, string? folder = null, TimeSpan? limit = null, params (string Name, string Value)[] environment)
+    {
+        var start = new ProcessStartInfo(Executable, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = folder ?? "" };
+        foreach (var (name, value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        return new CliProcess(Process.Start(start)!, limit ?? Limit);
+    }
 
     public static async Task<CliResult> RunAsync(IEnumerable<string> arguments, string? folder = null, TimeSpan? limit = null)
     {
