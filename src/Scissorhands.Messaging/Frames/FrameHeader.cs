@@ -57,9 +57,6 @@ internal enum OperationKind : byte
     /// <summary>Sum of integers.</summary>
     SumCounts = 5,
 
-    /// <summary>Sum of a few doubles over the tree.</summary>
-    SumDoubles = 6,
-
     /// <summary>A meeting.</summary>
     Barrier = 7,
 

@@ -36,8 +36,9 @@ internal static class CollectiveRank
             var key = words[0] == "plain" ? [] : SHA256.HashData("a key for measurements"u8);
             var options = words.Length > 3 ? new CollectiveOptions { ChunkBytes = int.Parse(words[3], CultureInfo.InvariantCulture) << 10 } : null;
             await using var group = new RabbitCollectiveGroup(link, "benchmark", ++generation, rank, queues, key, options);
+            await using var bare = words[0] == "bare" && ranks > 1 ? await BareExchange.ConnectAsync(broker, rank, ranks) : null;
             var times = await Task.Factory.StartNew(
-                () => Measure(group, words[0], bytes, rounds),
+                () => Measure(group, words[0], bytes, rounds, bare),
                 CancellationToken.None,
                 TaskCreationOptions.LongRunning,
                 TaskScheduler.Default);
@@ -47,7 +48,7 @@ internal static class CollectiveRank
     }
 
     /// <summary>Milliseconds a round.</summary>
-    private static double[] Measure(ICollectiveGroup group, string mode, long bytes, int rounds)
+    private static double[] Measure(ICollectiveGroup group, string mode, long bytes, int rounds, BareExchange? bare)
     {
         var length = (int)(bytes / sizeof(float));
         var values = new float[length];
@@ -56,6 +57,8 @@ internal static class CollectiveRank
         {
             values[i] = (float)(0.001 * i % 1);
         }
+
+        var raw = bare is null ? [] : System.Runtime.InteropServices.MemoryMarshal.AsBytes(values.AsSpan()).ToArray();
 
         // A mask of every tenth element: only those travel, without their indices.
         var masked = mode == "masked" ? Enumerable.Range(0, length / 10).Select(static i => i * 10).ToArray() : [];
@@ -81,10 +84,18 @@ internal static class CollectiveRank
                 packed[i] = values[masked[i]];
             }
 
-            var operation = mode == "counts"
-                ? group.SumCounts(new OperationKey("counts", round), counts)
-                : group.AllReduce(new OperationKey("sum", round), group.Size, held, mode == "masked" ? packed : result, format);
-            operation.Wait(CancellationToken.None);
+            if (bare is not null)
+            {
+                bare.RunAsync(raw).GetAwaiter().GetResult();
+            }
+            else
+            {
+                var operation = mode == "counts"
+                    ? group.SumCounts(new OperationKey("counts", round), counts)
+                    : group.AllReduce(new OperationKey("sum", round), group.Size, held, mode == "masked" ? packed : result, format);
+                operation.Wait(CancellationToken.None);
+            }
+
             for (var i = 0; i < masked.Length; i++)
             {
                 result[masked[i]] = packed[i];

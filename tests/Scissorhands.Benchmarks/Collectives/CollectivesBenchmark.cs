@@ -1,24 +1,26 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
+using Scissorhands.Messaging.Wire;
 using Scissorhands.Testing;
 
 namespace Scissorhands.Benchmarks.Collectives;
 
 /// <summary>
 /// Times of the collectives over a broker started for it, in separate processes, next to gloo's on the same machine in the
-/// same run.
+/// same run, to the same bytes through the broker without sums, and to the twin within one process.
 /// </summary>
 internal static class CollectivesBenchmark
 {
-    private const int Mebibytes = 44;
     private const int Passes = 3;
+    private static readonly string[] Modes = ["fp32", "plain", "bf16", "int8", "masked", "bare"];
 
-    /// <summary>Runs: [RANKS,...] [ROUNDS].</summary>
+    /// <summary>Runs: [RANKS,...] [BYTES,...] [ROUNDS]. Sizes take K and M.</summary>
     public static int Run(string[] args)
     {
         var worlds = (args.Length > 0 ? args[0] : "2,4").Split(',').Select(static w => int.Parse(w, CultureInfo.InvariantCulture)).ToArray();
-        var rounds = args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 20;
+        var sizes = (args.Length > 1 ? args[1] : "1K,44M").Split(',').Select(SizeOf).ToArray();
+        var rounds = args.Length > 2 ? int.Parse(args[2], CultureInfo.InvariantCulture) : 20;
         var broker = new Broker();
         try
         {
@@ -32,22 +34,25 @@ internal static class CollectivesBenchmark
             foreach (var ranks in worlds)
             {
                 using var processes = new RankProcesses(broker.Address, ranks);
-                for (var pass = 0; pass < Passes; pass++)
-                {
-                    // In turn, so that what disturbs the machine disturbs all alike.
-                    var gloo = Gloo(ranks, Mebibytes, rounds);
-                    Report(ranks, "gloo", Mebibytes << 20, gloo, gloo, 0);
-                    foreach (var mode in new[] { "fp32", "plain", "bf16", "int8", "masked" })
-                    {
-                        var (times, peak) = processes.Measure(mode, Mebibytes << 20, rounds);
-                        Report(ranks, mode, Mebibytes << 20, Median(times), gloo, peak);
-                    }
-                }
 
-                foreach (var mode in new[] { "fp32", "counts" })
+                // The first rounds of a process are the compiler's.
+                processes.Measure("fp32", 8 << 20, 60);
+                processes.Measure("int8", 8 << 20, 60);
+                foreach (var size in sizes)
                 {
-                    var (times, _) = processes.Measure(mode, 1024, 300);
-                    Report(ranks, mode, 1024, Median(times), null, 0);
+                    var many = size <= 65_536 ? rounds * 10 : rounds;
+                    for (var pass = 0; pass < Passes; pass++)
+                    {
+                        // In turn, so that what disturbs the machine disturbs all alike.
+                        var gloo = Gloo(ranks, (int)(size >> 20), rounds);
+                        Report(ranks, "gloo", size, gloo, gloo, 0);
+                        Report(ranks, "in process", size, Median(InProcessRanks.Measure(ranks, size, many, WireFormat.Fp32)), gloo, 0);
+                        foreach (var mode in size <= 65_536 ? [.. Modes, "counts"] : Modes)
+                        {
+                            var (times, peak) = processes.Measure(mode, size, many);
+                            Report(ranks, mode, size, Median(times), gloo, peak);
+                        }
+                    }
                 }
             }
 
@@ -58,6 +63,13 @@ internal static class CollectivesBenchmark
             broker.DisposeAsync().AsTask().GetAwaiter().GetResult();
         }
     }
+
+    private static long SizeOf(string text) => text[^1] switch
+    {
+        'K' => long.Parse(text[..^1], CultureInfo.InvariantCulture) << 10,
+        'M' => long.Parse(text[..^1], CultureInfo.InvariantCulture) << 20,
+        _ => long.Parse(text, CultureInfo.InvariantCulture),
+    };
 
     private static void Report(int ranks, string mode, long bytes, double? milliseconds, double? gloo, int peak) =>
         Console.WriteLine(JsonSerializer.Serialize(new
@@ -80,7 +92,7 @@ internal static class CollectivesBenchmark
     private static double? Gloo(int ranks, int mebibytes, int rounds)
     {
         var script = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "../../../../../shared/tools/gloo_allreduce.py"));
-        if (!File.Exists(script))
+        if (!File.Exists(script) || mebibytes == 0)
         {
             return null;
         }
