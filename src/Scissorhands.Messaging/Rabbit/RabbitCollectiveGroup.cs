@@ -403,6 +403,9 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
         }
     }
 
+    /// <summary>A message has come that cannot be read, perhaps instead of a frame that an operation waits for.</summary>
+    internal void Malformed(string problem) => Fail(-1, "a message that is no frame: " + problem);
+
     /// <summary>A message came back: nobody consumes from its queue any more.</summary>
     internal void QueueGone(string queue)
     {

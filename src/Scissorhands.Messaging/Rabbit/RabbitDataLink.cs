@@ -199,10 +199,21 @@ public sealed class RabbitDataLink : IAsyncDisposable
 
     private void Receive(IReadOnlyBasicProperties properties, ReadOnlyMemory<byte> payload)
     {
-        if (properties.Headers is not { } headers || !headers.TryGetValue(HeaderKey, out var value) || value is not byte[] headerBytes
-            || !FrameHeader.TryRead(headerBytes, payload.Length, out var header, out _))
+        var problem = "it has no header";
+        FrameHeader header = default;
+        var headerBytes = properties.Headers is { } headers && headers.TryGetValue(HeaderKey, out var value) ? value as byte[] : null;
+        if (headerBytes is null || !FrameHeader.TryRead(headerBytes, payload.Length, out header, out problem))
         {
+            // It may have been a frame that a running operation needs, unless it says itself that it is an old one.
             CollectiveMeters.Dropped("malformed");
+            lock (_sync)
+            {
+                if (header == default || header.Generation >= _newest)
+                {
+                    _group?.Malformed(problem);
+                }
+            }
+
             return;
         }
 
