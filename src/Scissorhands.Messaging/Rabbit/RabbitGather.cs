@@ -30,6 +30,7 @@ internal sealed class RabbitGather : RabbitOperation
     private int _heardCount;
     private int _sourcesLeft;
     private bool _allTaken;
+    private bool _delivered;
 
     internal RabbitGather(IOperationHost host, OperationId id, OperationKind kind)
         : base(host, id)
@@ -42,7 +43,7 @@ internal sealed class RabbitGather : RabbitOperation
 
     internal override OperationKind Kind => _kind;
 
-    protected override bool IsFinished => _sourcesLeft == 0 && _sent == _chunks && _allTaken;
+    protected override bool IsFinished => _delivered && _sent == _chunks && _allTaken;
 
     /// <summary>This rank comes to the operation.</summary>
     /// <returns>What is wrong, or null.</returns>
@@ -207,9 +208,12 @@ internal sealed class RabbitGather : RabbitOperation
             return null;
         }
 
+        // What has come may still be of no use: the operation then has to fail, not to end.
         var end = _task.End;
         _task = _task with { End = static () => null };
-        return end();
+        var problem = end();
+        _delivered |= problem is null;
+        return problem;
     }
 
     private FrameHeader Frame(FrameKind kind) => new() { Kind = kind, Operation = _kind, Purpose = Id.Purpose, Step = Id.Step };
