@@ -585,7 +585,7 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
             running = [.. _operations.Values];
         }
 
-        if (running.FirstOrDefault(operation => operation.Missing().Contains(rank)) is { } waiting)
+        if (running.FirstOrDefault(operation => operation.Needs(rank)) is { } waiting)
         {
             Fail(rank, "the rank has left the group", null, waiting.Key);
         }

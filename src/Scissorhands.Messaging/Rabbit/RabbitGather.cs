@@ -129,6 +129,14 @@ internal sealed class RabbitGather : RabbitOperation
         }
     }
 
+    internal override bool Needs(int rank)
+    {
+        lock (Sync)
+        {
+            return !_sources[rank].Complete || (_sent < _chunks && _takenByPeer[rank] + _plan.Window < _chunks);
+        }
+    }
+
     protected override void Release() => _early.Clear();
 
     private int ChunksOf(int bytes) => Math.Max(1, _plan.Count(bytes));

@@ -66,6 +66,9 @@ internal abstract class RabbitOperation : ICollectiveOperation
     /// <summary>The ranks without which the operation cannot go on.</summary>
     internal abstract IReadOnlyList<int> Missing();
 
+    /// <summary>Whether anything of a rank, now or later, has yet to come before the operation can end.</summary>
+    internal abstract bool Needs(int rank);
+
     /// <summary>
     /// Gives the operation up. It ends as soon as nothing that waits to be sent refers to the caller's memory any more: who
     /// sees the failure may free that memory.
