@@ -44,6 +44,7 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
     private readonly Dictionary<ulong, StepSet> _finished = [];
     private readonly bool[] _left;
     private readonly long[] _lastHeard;
+    private readonly (ulong Instance, ulong Next)[] _lives;
     private GroupFailure? _failure;
     private int _disposed;
 
@@ -86,6 +87,7 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
         Generation = generation;
         Rank = rank;
         _left = new bool[queues.Count];
+        _lives = new (ulong Instance, ulong Next)[queues.Count];
         _lastHeard = [.. Enumerable.Repeat(_time.GetTimestamp(), queues.Count)];
         Plan = ChunkPlan.Of(_options, queues.Count, sizeof(float));
         Chunks = new ChunkPool(Plan.Elements, Math.Max(4, _options.WindowBytes / (Plan.Elements * sizeof(float))));
@@ -345,6 +347,15 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
             return;
         }
 
+        // The broker keeps a sender's order, so whatever is not newer has come before. It must not even count as a sign of life.
+        ref var life = ref _lives[frame.Source];
+        if (frame.Instance == life.Instance && frame.Counter < life.Next)
+        {
+            CollectiveMeters.Dropped("replay");
+            return;
+        }
+
+        life = (frame.Instance, frame.Counter + 1);
         CollectiveMeters.Received(payload.Length);
         Volatile.Write(ref _lastHeard[frame.Source], _time.GetTimestamp());
         switch (frame.Kind)
