@@ -27,6 +27,7 @@ public sealed class RabbitDataLink : IAsyncDisposable
     private readonly Queue<(FrameHeader Header, byte[] HeaderBytes, byte[] Payload)> _early = [];
     private long _earlyBytes;
     private long _newest = long.MinValue;
+    private long _overflowed = long.MinValue;
     private RabbitCollectiveGroup? _group;
     private string? _lostReason;
 
@@ -147,6 +148,13 @@ public sealed class RabbitDataLink : IAsyncDisposable
             {
                 group.Receive(header, headerBytes, payload);
             }
+
+            if (group.Generation <= _overflowed)
+            {
+                // What was dropped may never come again.
+                group.Fail(group.Rank, "more came too early than this worker keeps for a generation it has not joined");
+                _overflowed = long.MinValue;
+            }
         }
     }
 
@@ -230,6 +238,7 @@ public sealed class RabbitDataLink : IAsyncDisposable
                 if (_earlyBytes + payload.Length > MaxEarlyBytes || _early.Count >= 4096)
                 {
                     CollectiveMeters.Dropped("early");
+                    _overflowed = Math.Max(_overflowed, header.Generation);
                     return;
                 }
 
