@@ -1,10 +1,12 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.IO.Hashing;
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using System.Threading.Channels;
+using RabbitMQ.Client.Exceptions;
 using Scissorhands.Messaging.Collectives;
 using Scissorhands.Messaging.Frames;
 using Scissorhands.Planning.Cut;
@@ -694,7 +696,9 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
             {
                 if (!_ended.IsCancellationRequested)
                 {
-                    Fail(-1, "sending failed: " + e.Message, e, tell: false);
+                    // The sender may find the connection closed before the link hears of it: the reason is the same.
+                    var lost = e is AlreadyClosedException or OperationInterruptedException or IOException or SocketException;
+                    Fail(-1, (lost ? "connection to the broker lost: " : "sending failed: ") + e.Message, e, tell: false);
                 }
             }
 
