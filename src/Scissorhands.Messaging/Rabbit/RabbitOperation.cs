@@ -77,7 +77,8 @@ internal abstract class RabbitOperation : ICollectiveOperation
     {
         lock (Sync)
         {
-            if (_ended || _failure is not null)
+            // What only waits for its last frames to be sent has its result, and peers may have ended it and left already.
+            if (_ended || _failure is not null || (IsStarted && IsFinished))
             {
                 return;
             }
