@@ -122,10 +122,10 @@ internal sealed class RabbitGather : RabbitOperation
     {
         lock (Sync)
         {
-            var incomplete = Enumerable.Range(0, Host.Size).Where(rank => !_sources[rank].Complete && rank != Host.Rank).ToArray();
-            return incomplete.Length > 0 || _chunks == 0
-                ? incomplete
-                : [.. Enumerable.Range(0, Host.Size).Where(rank => rank != Host.Rank && _takenByPeer[rank] < _sent)];
+            // A giver of which something has come may itself wait for another's word: it is named only where nobody else is.
+            var others = Enumerable.Range(0, Host.Size).Where(rank => rank != Host.Rank).ToArray();
+            int[] blocking = [.. others.Where(rank => (!_sources[rank].Complete && _sources[rank].Taken == 0) || (_sent < _chunks && _takenByPeer[rank] + _plan.Window <= _sent))];
+            return blocking.Length > 0 ? blocking : [.. others.Where(rank => !_sources[rank].Complete)];
         }
     }
 
