@@ -54,6 +54,19 @@ public sealed class Broker : IAsyncDisposable
         await StartServerAsync();
     }
 
+    /// <summary>Asks the broker what it holds: one line an object, columns apart by tabs.</summary>
+    /// <param name="what">"queues", "exchanges", "connections", "channels", ...</param>
+    /// <param name="columns">What to tell of each.</param>
+    public async Task<string[]> ListAsync(string what, params string[] columns)
+    {
+        var program = Path.Combine(Path.GetDirectoryName(_program)!, "rabbitmqctl");
+        await using var control = new ChildProcess(program, ["--quiet", "--no-table-headers", $"list_{what}", .. columns], _environment);
+        await control.Exited.WaitAsync(StartDeadline);
+        return control.ExitCode == 0
+            ? control.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            : throw new InvalidOperationException($"rabbitmqctl list_{what}:\n{control.Output}");
+    }
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {

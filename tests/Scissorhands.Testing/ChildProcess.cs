@@ -9,6 +9,7 @@ public sealed class ChildProcess : IAsyncDisposable
     private readonly Process _process;
     private readonly StringBuilder _output = new();
     private readonly TaskCompletionSource _said = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly List<(string Beginning, TaskCompletionSource<string> Said)> _awaited = [];
     private readonly string? _ready;
 
     /// <summary>Starts it.</summary>
@@ -53,8 +54,42 @@ public sealed class ChildProcess : IAsyncDisposable
     /// <summary>Id of the process.</summary>
     public int Id => _process.Id;
 
-    /// <summary>Ends when the process has.</summary>
+    /// <summary>Ends when the process has, and all its output has been read.</summary>
     public Task Exited => _process.WaitForExitAsync();
+
+    /// <summary>What the process ended with.</summary>
+    public int ExitCode => _process.ExitCode;
+
+    /// <summary>The first line that the process prints, or has printed, with this beginning; fails when it ends without it.</summary>
+    public async Task<string> SaysAsync(string beginning)
+    {
+        var said = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_output)
+        {
+            var line = _output.ToString().Split('\n').FirstOrDefault(l => l.StartsWith(beginning, StringComparison.Ordinal));
+            if (line is not null)
+            {
+                return line.TrimEnd('\r');
+            }
+
+            _awaited.Add((beginning, said));
+        }
+
+        await Task.WhenAny(said.Task, Exited);
+        return said.Task.IsCompleted ? await said.Task : throw new InvalidOperationException($"The process has ended without saying '{beginning}':\n{Output}");
+    }
+
+    /// <summary>Sends a signal: KILL, STOP, CONT, ...</summary>
+    public async Task SignalAsync(string signal)
+    {
+        // By way of the shell: .NET sends no signals but the one that ends a process.
+        using var kill = Process.Start("/bin/sh", ["-c", $"kill -{signal} {Id}"]);
+        await kill.WaitForExitAsync();
+        if (kill.ExitCode != 0)
+        {
+            throw new InvalidOperationException($"No signal {signal} could be sent to process {Id}.");
+        }
+    }
 
     /// <summary>Writes a line to the process.</summary>
     public void Tell(string line)
@@ -86,6 +121,10 @@ public sealed class ChildProcess : IAsyncDisposable
         lock (_output)
         {
             _output.AppendLine(line);
+            foreach (var (_, said) in _awaited.Where(a => line.StartsWith(a.Beginning, StringComparison.Ordinal)))
+            {
+                said.TrySetResult(line);
+            }
         }
 
         if (_ready is not null && line.Contains(_ready, StringComparison.Ordinal))

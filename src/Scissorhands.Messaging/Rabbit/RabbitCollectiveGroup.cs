@@ -1,10 +1,12 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.IO.Hashing;
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using System.Threading.Channels;
+using RabbitMQ.Client.Exceptions;
 using Scissorhands.Messaging.Collectives;
 using Scissorhands.Messaging.Frames;
 using Scissorhands.Messaging.Wire;
@@ -44,6 +46,7 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
     private readonly Dictionary<ulong, StepSet> _finished = [];
     private readonly bool[] _left;
     private readonly long[] _lastHeard;
+    private readonly (ulong Instance, ulong Next)[] _lives;
     private GroupFailure? _failure;
     private int _disposed;
 
@@ -86,6 +89,7 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
         Generation = generation;
         Rank = rank;
         _left = new bool[queues.Count];
+        _lives = new (ulong Instance, ulong Next)[queues.Count];
         _lastHeard = [.. Enumerable.Repeat(_time.GetTimestamp(), queues.Count)];
         Plan = ChunkPlan.Of(_options, queues.Count, sizeof(float));
         Chunks = new ChunkPool(Plan.Elements, Math.Max(4, _options.WindowBytes / (Plan.Elements * sizeof(float))));
@@ -359,6 +363,15 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
             return;
         }
 
+        // The broker keeps a sender's order, so whatever is not newer has come before. It must not even count as a sign of life.
+        ref var life = ref _lives[frame.Source];
+        if (frame.Instance == life.Instance && frame.Counter < life.Next)
+        {
+            CollectiveMeters.Dropped("replay");
+            return;
+        }
+
+        life = (frame.Instance, frame.Counter + 1);
         CollectiveMeters.Received(payload.Length);
         Volatile.Write(ref _lastHeard[frame.Source], _time.GetTimestamp());
         switch (frame.Kind)
@@ -416,6 +429,9 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
             Fail(frame.Source, "sent " + problem, null, operation is { IsStarted: true } ? operation.Key : null);
         }
     }
+
+    /// <summary>A message has come that cannot be read, perhaps instead of a frame that an operation waits for.</summary>
+    internal void Malformed(string problem) => Fail(-1, "a message that is no frame: " + problem);
 
     /// <summary>A message came back: nobody consumes from its queue any more.</summary>
     internal void QueueGone(string queue)
@@ -602,7 +618,7 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
             running = [.. _operations.Values];
         }
 
-        if (running.FirstOrDefault(operation => operation.Missing().Contains(rank)) is { } waiting)
+        if (running.FirstOrDefault(operation => operation.Needs(rank)) is { } waiting)
         {
             Fail(rank, "the rank has left the group", null, waiting.Key);
         }
@@ -701,7 +717,9 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
             {
                 if (!_ended.IsCancellationRequested)
                 {
-                    Fail(-1, "sending failed: " + e.Message, e, tell: false);
+                    // The sender may find the connection closed before the link hears of it: the reason is the same.
+                    var lost = e is AlreadyClosedException or OperationInterruptedException or IOException or SocketException;
+                    Fail(-1, (lost ? "connection to the broker lost: " : "sending failed: ") + e.Message, e, tell: false);
                 }
             }
 

@@ -171,7 +171,7 @@ public sealed class RabbitDataLink : IAsyncDisposable
 
             if (overflown)
             {
-                group.Fail(-1, "more frames of this generation came before this rank had joined it than could be kept");
+                group.Fail(-1, "more came too early than this worker keeps for a generation it has not joined");
             }
         }
     }
@@ -225,10 +225,21 @@ public sealed class RabbitDataLink : IAsyncDisposable
 
     private void Receive(IReadOnlyBasicProperties properties, ReadOnlyMemory<byte> payload)
     {
-        if (properties.Headers is not { } headers || !headers.TryGetValue(HeaderKey, out var value) || value is not byte[] headerBytes
-            || !FrameHeader.TryRead(headerBytes, payload.Length, out var header, out _))
+        var problem = "it has no header";
+        FrameHeader header = default;
+        var headerBytes = properties.Headers is { } headers && headers.TryGetValue(HeaderKey, out var value) ? value as byte[] : null;
+        if (headerBytes is null || !FrameHeader.TryRead(headerBytes, payload.Length, out header, out problem))
         {
+            // It may have been a frame that a running operation needs, unless it says itself that it is an old one.
             CollectiveMeters.Dropped("malformed");
+            lock (_sync)
+            {
+                if (_group is not null && (header == default || header.Generation >= _group.Generation))
+                {
+                    _group.Malformed(problem);
+                }
+            }
+
             return;
         }
 

@@ -30,6 +30,7 @@ internal sealed class RabbitGather : RabbitOperation
     private int _heardCount;
     private int _sourcesLeft;
     private bool _allTaken;
+    private bool _delivered;
 
     internal RabbitGather(IOperationHost host, OperationId id, OperationKind kind)
         : base(host, id)
@@ -42,7 +43,7 @@ internal sealed class RabbitGather : RabbitOperation
 
     internal override OperationKind Kind => _kind;
 
-    protected override bool IsFinished => _sourcesLeft == 0 && _sent == _chunks && _allTaken;
+    protected override bool IsFinished => _delivered && _sent == _chunks && _allTaken;
 
     /// <summary>This rank comes to the operation.</summary>
     /// <returns>What is wrong, or null.</returns>
@@ -121,10 +122,18 @@ internal sealed class RabbitGather : RabbitOperation
     {
         lock (Sync)
         {
-            var incomplete = Enumerable.Range(0, Host.Size).Where(rank => !_sources[rank].Complete && rank != Host.Rank).ToArray();
-            return incomplete.Length > 0 || _chunks == 0
-                ? incomplete
-                : [.. Enumerable.Range(0, Host.Size).Where(rank => rank != Host.Rank && _takenByPeer[rank] < _sent)];
+            // A giver of which something has come may itself wait for another's word: it is named only where nobody else is.
+            var others = Enumerable.Range(0, Host.Size).Where(rank => rank != Host.Rank).ToArray();
+            int[] blocking = [.. others.Where(rank => (!_sources[rank].Complete && _sources[rank].Taken == 0) || (_sent < _chunks && _takenByPeer[rank] + _plan.Window <= _sent))];
+            return blocking.Length > 0 ? blocking : [.. others.Where(rank => !_sources[rank].Complete)];
+        }
+    }
+
+    internal override bool Needs(int rank)
+    {
+        lock (Sync)
+        {
+            return !_sources[rank].Complete || (_sent < _chunks && _takenByPeer[rank] + _plan.Window < _chunks);
         }
     }
 
@@ -207,9 +216,12 @@ internal sealed class RabbitGather : RabbitOperation
             return null;
         }
 
+        // What has come may still be of no use: the operation then has to fail, not to end.
         var end = _task.End;
         _task = _task with { End = static () => null };
-        return end();
+        var problem = end();
+        _delivered |= problem is null;
+        return problem;
     }
 
     private FrameHeader Frame(FrameKind kind) => new() { Kind = kind, Operation = _kind, Purpose = Id.Purpose, Step = Id.Step };

@@ -228,6 +228,8 @@ internal sealed class RabbitLeasedSum : RabbitOperation, ILeasedSum
         }
     }
 
+    internal override bool Needs(int rank) => Missing().Contains(rank);
+
     /// <summary>Whether somebody waits for peers: an open sum alone may wait for leases as long as it takes.</summary>
     internal bool IsWaiting
     {

@@ -88,6 +88,9 @@ internal abstract class RabbitOperation : ICollectiveOperation
     /// <summary>The ranks without which the operation cannot go on.</summary>
     internal abstract IReadOnlyList<int> Missing();
 
+    /// <summary>Whether anything of a rank, now or later, has yet to come before the operation can end.</summary>
+    internal abstract bool Needs(int rank);
+
     /// <summary>
     /// Gives the operation up. It ends as soon as nothing that waits to be sent refers to the caller's memory any more: who
     /// sees the failure may free that memory.
@@ -96,7 +99,8 @@ internal abstract class RabbitOperation : ICollectiveOperation
     {
         lock (Sync)
         {
-            if (_ended || _failure is not null)
+            // What only waits for its last frames to be sent has its result, and peers may have ended it and left already.
+            if (_ended || _failure is not null || (IsStarted && IsFinished))
             {
                 return;
             }

@@ -178,6 +178,14 @@ internal sealed class RabbitSum : RabbitOperation
         }
     }
 
+    internal override bool Needs(int rank)
+    {
+        lock (Sync)
+        {
+            return _results[rank] < _taken[rank].Length || _chunks.Any(chunk => chunk is null || (!chunk.Finished && chunk.Left[rank] != 0));
+        }
+    }
+
     protected override bool IsFinished => _foreignLeft == 0 && _ownFinished == _chunks.Length;
 
     protected override void Release()
