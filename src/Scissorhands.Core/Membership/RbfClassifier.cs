@@ -184,6 +184,7 @@ public sealed class RbfClassifier
         private readonly double[] _y;
         private readonly double[] _c;
         private readonly int _features;
+        private readonly double[] _alpha;
         private readonly double[] _slack;
         private readonly double[] _lambda;
         private readonly double[] _mu;
@@ -196,13 +197,14 @@ public sealed class RbfClassifier
         private readonly double[] _matrix;
         private readonly double[] _step;
         private double _totalWeighing;
+        private double _bias;
         private double _stepBias;
 
         public InteriorPoint(double[] phi, double[] y, double[] c, int features)
         {
             var count = y.Length;
             (_phi, _y, _c, _features) = (phi, y, c, features);
-            Alpha = new double[count];
+            _alpha = new double[count];
             _slack = new double[count];
             _lambda = new double[count];
             _mu = new double[count];
@@ -217,11 +219,7 @@ public sealed class RbfClassifier
             Weights = new double[features];
         }
 
-        public double[] Alpha { get; }
-
         public double[] Weights { get; }
-
-        public double Bias { get; private set; }
 
         public int Iterations { get; private set; }
 
@@ -230,7 +228,7 @@ public sealed class RbfClassifier
             var count = _y.Length;
             for (var i = 0; i < count; i++)
             {
-                Alpha[i] = _c[i] / 2;
+                _alpha[i] = _c[i] / 2;
                 _slack[i] = _c[i] / 2;
                 _lambda[i] = 1;
                 _mu[i] = 1;
@@ -238,7 +236,6 @@ public sealed class RbfClassifier
 
             var best = double.PositiveInfinity;
             var bestIteration = 0;
-            var bestBias = 0.0;
             var bestAlpha = new double[count];
             while (true)
             {
@@ -246,8 +243,8 @@ public sealed class RbfClassifier
                 double gap = 0, sum = 0, scale = 0, worst = 0;
                 for (var i = 0; i < count; i++)
                 {
-                    gap += (Alpha[i] * _lambda[i]) + (_slack[i] * _mu[i]);
-                    sum += Alpha[i];
+                    gap += (_alpha[i] * _lambda[i]) + (_slack[i] * _mu[i]);
+                    sum += _alpha[i];
                     scale += _c[i];
                     worst = Math.Max(worst, Math.Abs(DualResidual(i)));
                 }
@@ -259,8 +256,7 @@ public sealed class RbfClassifier
                 {
                     best = distance;
                     bestIteration = Iterations;
-                    bestBias = Bias;
-                    Alpha.CopyTo(bestAlpha, 0);
+                    _alpha.CopyTo(bestAlpha, 0);
                 }
 
                 if (best <= 1 || Iterations == MaximumIterations || (best <= AcceptableDistance && Iterations - bestIteration >= PatienceIterations))
@@ -276,7 +272,7 @@ public sealed class RbfClassifier
                 double reached = 0;
                 for (var i = 0; i < count; i++)
                 {
-                    reached += ((Alpha[i] + (reach * _stepAlpha[i])) * (_lambda[i] + (reach * _stepLambda[i])))
+                    reached += ((_alpha[i] + (reach * _stepAlpha[i])) * (_lambda[i] + (reach * _stepLambda[i])))
                         + ((_slack[i] - (reach * _stepAlpha[i])) * (_mu[i] + (reach * _stepMu[i])));
                 }
 
@@ -285,13 +281,13 @@ public sealed class RbfClassifier
                 var length = Math.Min(1, 0.995 * Reach());
                 for (var i = 0; i < count; i++)
                 {
-                    Alpha[i] += length * _stepAlpha[i];
+                    _alpha[i] += length * _stepAlpha[i];
                     _slack[i] -= length * _stepAlpha[i];
                     _lambda[i] += length * _stepLambda[i];
                     _mu[i] += length * _stepMu[i];
                 }
 
-                Bias += length * _stepBias;
+                _bias += length * _stepBias;
             }
 
             // Where rounding keeps the tolerances out of reach, steps past the best point only lose precision.
@@ -300,13 +296,12 @@ public sealed class RbfClassifier
                 throw new RunFailedException($"membership attack: no optimum after {Iterations} steps ({best} times the tolerance)");
             }
 
-            bestAlpha.CopyTo(Alpha, 0);
-            Bias = bestBias;
+            bestAlpha.CopyTo(_alpha, 0);
             Refresh();
         }
 
         private double DualResidual(int i) =>
-            (_y[i] * (Dot(_phi.AsSpan(i * _features, _features), Weights) + Bias)) - 1 - _lambda[i] + _mu[i];
+            (_y[i] * (Dot(_phi.AsSpan(i * _features, _features), Weights) + _bias)) - 1 - _lambda[i] + _mu[i];
 
         // Recomputes w, so that rounding does not build up over the steps; returns y'a.
         private double Refresh()
@@ -315,11 +310,11 @@ public sealed class RbfClassifier
             var balance = 0.0;
             for (var i = 0; i < _y.Length; i++)
             {
-                balance += _y[i] * Alpha[i];
+                balance += _y[i] * _alpha[i];
                 var row = _phi.AsSpan(i * _features, _features);
                 for (var m = 0; m < row.Length; m++)
                 {
-                    Weights[m] += Alpha[i] * _y[i] * row[m];
+                    Weights[m] += _alpha[i] * _y[i] * row[m];
                 }
             }
 
@@ -332,7 +327,7 @@ public sealed class RbfClassifier
             _totalWeighing = 0;
             for (var i = 0; i < _y.Length; i++)
             {
-                _weighing[i] = 1 / ((_lambda[i] / Alpha[i]) + (_mu[i] / _slack[i]));
+                _weighing[i] = 1 / ((_lambda[i] / _alpha[i]) + (_mu[i] / _slack[i]));
                 _totalWeighing += _weighing[i];
                 var row = _phi.AsSpan(i * _features, _features);
                 for (var m = 0; m < row.Length; m++)
@@ -394,7 +389,7 @@ public sealed class RbfClassifier
             var shift = balance;
             for (var i = 0; i < _y.Length; i++)
             {
-                var lower = target - (Alpha[i] * _lambda[i]);
+                var lower = target - (_alpha[i] * _lambda[i]);
                 var upper = target - (_slack[i] * _mu[i]);
                 if (corrected)
                 {
@@ -405,7 +400,7 @@ public sealed class RbfClassifier
                 // Kept here until the step of alpha is known: the right-hand sides of the complementarity equations.
                 _stepLambda[i] = lower;
                 _stepMu[i] = upper;
-                var right = (lower / Alpha[i]) - (upper / _slack[i]) - DualResidual(i);
+                var right = (lower / _alpha[i]) - (upper / _slack[i]) - DualResidual(i);
                 _stepAlpha[i] = right;
                 var weighed = _weighing[i] * _y[i] * right;
                 shift += weighed;
@@ -424,7 +419,7 @@ public sealed class RbfClassifier
                 var moved = Dot(_centered.AsSpan(i * _features, _features), _step) + shift;
                 var change = _weighing[i] * (_stepAlpha[i] - (_y[i] * moved));
                 _stepAlpha[i] = change;
-                _stepLambda[i] = (_stepLambda[i] - (_lambda[i] * change)) / Alpha[i];
+                _stepLambda[i] = (_stepLambda[i] - (_lambda[i] * change)) / _alpha[i];
                 _stepMu[i] = (_stepMu[i] + (_mu[i] * change)) / _slack[i];
             }
         }
@@ -458,7 +453,7 @@ public sealed class RbfClassifier
             var reach = double.PositiveInfinity;
             for (var i = 0; i < _y.Length; i++)
             {
-                reach = Math.Min(reach, _stepAlpha[i] < 0 ? -Alpha[i] / _stepAlpha[i] : double.PositiveInfinity);
+                reach = Math.Min(reach, _stepAlpha[i] < 0 ? -_alpha[i] / _stepAlpha[i] : double.PositiveInfinity);
                 reach = Math.Min(reach, _stepAlpha[i] > 0 ? _slack[i] / _stepAlpha[i] : double.PositiveInfinity);
                 reach = Math.Min(reach, _stepLambda[i] < 0 ? -_lambda[i] / _stepLambda[i] : double.PositiveInfinity);
                 reach = Math.Min(reach, _stepMu[i] < 0 ? -_mu[i] / _stepMu[i] : double.PositiveInfinity);

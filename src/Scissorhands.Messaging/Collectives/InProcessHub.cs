@@ -206,7 +206,7 @@ internal sealed class InProcessHub
 
         foreach (var operation in ending)
         {
-            operation.WaitForEnd();
+            BlockingWait.ForEnd(operation.Done);
         }
     }
 

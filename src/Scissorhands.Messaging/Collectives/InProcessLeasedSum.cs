@@ -45,25 +45,9 @@ internal sealed class InProcessLeasedSum
         }
 
         var owned = RangeOwnership.Owned(length, rank, _hub.Size);
-        var accumulator = new TreeAccumulator(new ReductionTree(leaves));
-        try
+        if (TreeAccumulator.TryRestore(leaves, owned.Count, restored, out var problem) is not { } accumulator)
         {
-            foreach (var partial in restored)
-            {
-                if (partial.Values.Length != owned.Count)
-                {
-                    return $"restored node {TreeSum.Describe(partial.Node)} has {partial.Values.Length} elements, not {owned.Count}";
-                }
-
-                if (!accumulator.TryAdd(partial.Node, partial.Values.Span))
-                {
-                    return $"restored node {TreeSum.Describe(partial.Node)} is held twice";
-                }
-            }
-        }
-        catch (ArgumentException e)
-        {
-            return "restored sums: " + e.Message;
+            return problem;
         }
 
         var part = new Part(this, rank, owned, accumulator);

@@ -130,26 +130,13 @@ internal abstract class InProcessOperation
         {
             // Other ranks' threads may be reading the memory that the caller is about to free.
             _hub.Fail(new GroupFailure(-1, Key, "a rank has given up waiting"));
-            WaitForEnd();
+            BlockingWait.ForEnd(_done.Task, CancellationToken.None);
             throw;
         }
 
         if (_failure is { } failure && _done.Task.IsFaulted)
         {
             throw _hub.Describe(failure, Key);
-        }
-    }
-
-    /// <summary>Blocks until the operation has ended, whichever way.</summary>
-    internal void WaitForEnd()
-    {
-        try
-        {
-            _done.Task.Wait();
-        }
-        catch (AggregateException)
-        {
-            // Told to who waits for the operation itself.
         }
     }
 

@@ -148,20 +148,9 @@ internal sealed class GatherOperation(InProcessHub hub, OperationKey key) : InPr
         }
 
         culprit = -1;
-        var next = 0;
-        foreach (var range in first.Ranges.Where(static r => r.Count != 0).OrderBy(static r => r.Start))
+        if (RangeCover.Problem(first.Ranges, first.Buffer.Length) is { } problem)
         {
-            if (range.Start != next || range.Count < 0)
-            {
-                return $"the ranges do not cover the buffer once: byte {Math.Min(next, range.Start)}";
-            }
-
-            next = range.End;
-        }
-
-        if (next != first.Buffer.Length)
-        {
-            return $"the ranges end at byte {next} of {first.Buffer.Length}";
+            return problem;
         }
 
         for (var rank = 0; rank < Ranks && Ranks > 1; rank++)

@@ -39,6 +39,42 @@ public sealed class TreeAccumulator : IDisposable
         _counted = new BitArray(tree.Leaves);
     }
 
+    /// <summary>Takes up the partial sums of a checkpoint.</summary>
+    /// <param name="leaves">Leaves of the tree.</param>
+    /// <param name="length">Elements that each sum must have.</param>
+    /// <param name="restored">The sums.</param>
+    /// <param name="problem">What is wrong with them, or null.</param>
+    /// <returns>The accumulator, or null where something is wrong.</returns>
+    internal static TreeAccumulator? TryRestore(int leaves, int length, IReadOnlyList<SubtreeSum> restored, out string? problem)
+    {
+        var accumulator = new TreeAccumulator(new ReductionTree(leaves));
+        problem = null;
+        try
+        {
+            foreach (var (node, values) in restored)
+            {
+                if (values.Length != length)
+                {
+                    problem = $"restored node {TreeSum.Describe(node)} has {values.Length} elements, not {length}";
+                    return null;
+                }
+
+                if (!accumulator.TryAdd(node, values.Span))
+                {
+                    problem = $"restored node {TreeSum.Describe(node)} is held twice";
+                    return null;
+                }
+            }
+        }
+        catch (ArgumentException e)
+        {
+            problem = "restored sums: " + e.Message;
+            return null;
+        }
+
+        return accumulator;
+    }
+
     /// <summary>Leaves counted so far.</summary>
     public int CountedLeaves { get; private set; }
 
@@ -166,7 +202,7 @@ public sealed class TreeAccumulator : IDisposable
         else
         {
             sum = Rent();
-            Round(isLeaf, values, sum.AsSpan(0, _length));
+            WireArithmetic.Round(_format, isLeaf, values, sum.AsSpan(0, _length));
         }
 
         while (_tree.HasSibling(node) && _partials.Remove(node.Sibling, out other))
@@ -211,21 +247,9 @@ public sealed class TreeAccumulator : IDisposable
         {
             var count = Math.Min(PieceElements, values.Length - start);
             var sum = sibling.Slice(start, count);
-            Round(isLeaf, values.Slice(start, count), rounded[..count]);
+            WireArithmetic.Round(_format, isLeaf, values.Slice(start, count), rounded[..count]);
             AddSiblings(node, rounded[..count], sum);
             WireArithmetic.RoundNode(_format, sum);
-        }
-    }
-
-    private void Round(bool isLeaf, ReadOnlySpan<float> values, Span<float> rounded)
-    {
-        if (isLeaf)
-        {
-            WireArithmetic.RoundLeaf(_format, values, rounded);
-        }
-        else
-        {
-            WireArithmetic.RoundNode(_format, values, rounded);
         }
     }
 

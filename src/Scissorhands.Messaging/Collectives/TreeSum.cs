@@ -125,15 +125,7 @@ internal sealed class TreeSum
             }
 
             var rounded = scratch[..count];
-            if (term.IsLeaf)
-            {
-                WireArithmetic.RoundLeaf(_format, held, rounded);
-            }
-            else
-            {
-                WireArithmetic.RoundNode(_format, held, rounded);
-            }
-
+            WireArithmetic.Round(_format, term.IsLeaf, held, rounded);
             return rounded;
         }
 

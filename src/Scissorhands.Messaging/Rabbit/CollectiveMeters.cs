@@ -10,6 +10,7 @@ public static class CollectiveMeters
     public const string Name = "Scissorhands.Collectives";
 
     private static readonly Meter Meter = new(Name);
+    private static readonly InstrumentAdvice<double> Times = new() { HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60] };
     private static readonly Counter<long> SentBytes = Meter.CreateCounter<long>("scissorhands.collective.sent", "By", "Payload handed to the broker.");
     private static readonly Counter<long> ReceivedBytes = Meter.CreateCounter<long>("scissorhands.collective.received", "By", "Payload taken from the broker.");
     private static readonly Counter<long> SentFrames = Meter.CreateCounter<long>("scissorhands.collective.frames.sent", "{frame}", "Frames handed to the broker.");
@@ -18,13 +19,13 @@ public static class CollectiveMeters
         "scissorhands.collective.duration",
         "s",
         "From a rank's start of an operation to its end.",
-        advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60] });
+        advice: Times);
 
     private static readonly Histogram<double> Waiting = Meter.CreateHistogram(
         "scissorhands.collective.wait",
         "s",
         "From a rank's start of an operation to the first frame of the slowest rank.",
-        advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60] });
+        advice: Times);
 
     /// <summary>Spans of operations.</summary>
     internal static ActivitySource Spans { get; } = new(Name);

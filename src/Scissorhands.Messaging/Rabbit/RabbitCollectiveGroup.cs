@@ -1,4 +1,4 @@
-using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.IO.Hashing;
 using System.Net.Sockets;
@@ -15,8 +15,8 @@ using Scissorhands.Planning.Cut;
 namespace Scissorhands.Messaging.Rabbit;
 
 /// <summary>
-/// The collectives of workers that share a broker. Frames of another run or generation are dropped and counted; a frame
-/// that does not fit, a peer that falls silent or a lost connection ends the generation on this rank with a reason that
+/// The collectives of workers that share a broker. The link hands over the frames of this run and generation; one that
+/// does not fit, a peer that falls silent or a lost connection ends the generation on this rank with a reason that
 /// the others are told.
 /// </summary>
 public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
@@ -36,6 +36,7 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
     private readonly FrameSeal _sealing;
     private readonly FrameSeal _opening;
     private readonly CollectiveOptions _options;
+    private readonly ChunkPool _chunks;
     private readonly TimeProvider _time;
     private readonly ITimer _timer;
     private readonly Channel<Outgoing> _outgoing = Channel.CreateUnbounded<Outgoing>(new UnboundedChannelOptions { SingleReader = true });
@@ -91,8 +92,8 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
         _left = new bool[queues.Count];
         _lives = new (ulong Instance, ulong Next)[queues.Count];
         _lastHeard = [.. Enumerable.Repeat(_time.GetTimestamp(), queues.Count)];
-        Plan = ChunkPlan.Of(_options, queues.Count, sizeof(float));
-        Chunks = new ChunkPool(Plan.Elements, Math.Max(4, _options.WindowBytes / (Plan.Elements * sizeof(float))));
+        var chunk = ChunkPlan.Of(_options, queues.Count, sizeof(float)).Elements;
+        _chunks = new ChunkPool(chunk, Math.Max(4, _options.WindowBytes / (chunk * sizeof(float))));
         _sending = Task.Run(SendAsync);
         link.Attach(this);
         if (link.LostReason is { } lost)
@@ -120,7 +121,7 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
     CollectiveOptions IOperationHost.Options => _options;
 
     /// <inheritdoc/>
-    ChunkPool IOperationHost.Chunks => Chunks;
+    ChunkPool IOperationHost.Chunks => _chunks;
 
     /// <inheritdoc/>
     long IOperationHost.Now => _time.GetTimestamp();
@@ -140,13 +141,6 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
         }
     }
 
-    /// <summary>Completes when the group has let go of everything.</summary>
-    internal Task Gone => _sending;
-
-    private ChunkPool Chunks { get; }
-
-    private ChunkPlan Plan { get; }
-
     /// <inheritdoc/>
     public ICollectiveOperation AllReduce(OperationKey key, int leaves, IReadOnlyList<SubtreeSum> held, Memory<float> result, WireFormat format = WireFormat.Fp32) =>
         Sum(key, scatter: false, leaves, held, result.Length, result, format);
@@ -160,20 +154,10 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
     public ICollectiveOperation AllGather(OperationKey key, IReadOnlyList<IndexRange> ranges, Memory<byte> buffer)
     {
         ArgumentNullException.ThrowIfNull(ranges);
-        var next = 0;
-        foreach (var range in ranges.Where(static r => r.Count != 0).OrderBy(static r => r.Start))
+        var problem = ranges.Count == Size ? RangeCover.Problem(ranges, buffer.Length) : $"{ranges.Count} ranges for {Size} ranks";
+        if (problem is not null)
         {
-            if (range.Start != next || range.Count < 0)
-            {
-                return Refuse(key, OperationKind.AllGather, $"the ranges do not cover the buffer once: byte {Math.Min(next, range.Start)}");
-            }
-
-            next = range.End;
-        }
-
-        if (ranges.Count != Size || next != buffer.Length)
-        {
-            return Refuse(key, OperationKind.AllGather, $"{ranges.Count} ranges for {Size} ranks end at byte {next} of {buffer.Length}");
+            return Refuse(key, problem);
         }
 
         return Gather(
@@ -181,8 +165,7 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
             OperationKind.AllGather,
             new GatherTask(
                 buffer[ranges[Rank].Start..ranges[Rank].End],
-                ranges[Rank].Count > 0,
-                [.. ranges.Select(static r => r.Count == 0 ? -1 : r.Count)],
+                [.. ranges.Select(static r => r.Count == 0 ? GatherTask.Nothing : r.Count)],
                 (rank, first, bytes) => bytes.CopyTo(buffer.Span[(ranges[rank].Start + first)..]),
                 static () => null));
     }
@@ -192,7 +175,7 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
     {
         if (root < 0 || root >= Size)
         {
-            return Refuse(key, OperationKind.Broadcast, $"the giving rank is {root} of {Size}");
+            return Refuse(key, $"the giving rank is {root} of {Size}");
         }
 
         return Gather(
@@ -200,8 +183,7 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
             OperationKind.Broadcast,
             new GatherTask(
                 root == Rank ? buffer : default,
-                root == Rank,
-                [.. Enumerable.Range(0, Size).Select(rank => rank == root ? buffer.Length : -1)],
+                [.. Enumerable.Range(0, Size).Select(rank => rank == root ? buffer.Length : GatherTask.Nothing)],
                 (_, first, bytes) => bytes.CopyTo(buffer.Span[first..]),
                 static () => null));
     }
@@ -217,7 +199,6 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
             OperationKind.SumCounts,
             new GatherTask(
                 bytes,
-                true,
                 [.. Enumerable.Repeat(bytes.Length, Size)],
                 (_, first, piece) =>
                 {
@@ -236,7 +217,7 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
 
     /// <inheritdoc/>
     public ICollectiveOperation Barrier(OperationKey key) =>
-        Gather(key, OperationKind.Barrier, new GatherTask(default, true, new int[Size], static (_, _, _) => { }, static () => null));
+        Gather(key, OperationKind.Barrier, new GatherTask(default, new int[Size], static (_, _, _) => { }, static () => null));
 
     /// <inheritdoc/>
     /// <exception cref="CollectiveException">The group has ended, or the restored sums do not fit the tree or the owned range.</exception>
@@ -271,7 +252,7 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
 
         foreach (var operation in ending)
         {
-            operation.WaitForEnd();
+            BlockingWait.ForEnd(operation.Completion);
         }
     }
 
@@ -341,17 +322,11 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
         }
     }
 
-    /// <summary>A frame of this generation has come; calls follow one another.</summary>
+    /// <summary>A frame of this run and generation has come; calls follow one another.</summary>
     internal void Receive(in FrameHeader frame, ReadOnlySpan<byte> headerBytes, ReadOnlyMemory<byte> payload)
     {
         if (Volatile.Read(ref _disposed) != 0)
         {
-            return;
-        }
-
-        if (frame.Run != RunHash)
-        {
-            CollectiveMeters.Dropped("run");
             return;
         }
 
@@ -512,14 +487,14 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
         var owned = RangeOwnership.Owned(length, Rank, Size);
         if (scatter && result.Length != owned.Count)
         {
-            return Refuse(key, kind, $"the result has {result.Length} elements, the owned range {owned.Count}");
+            return Refuse(key, $"the result has {result.Length} elements, the owned range {owned.Count}");
         }
 
         var exchange = new SmallSum(leaves, length, Size, MaxSmallBytes, format);
         var problem = exchange.TryPack(held, out var mine);
         if (problem is not null)
         {
-            return Refuse(key, kind, problem);
+            return Refuse(key, problem);
         }
 
         return Gather(
@@ -527,8 +502,7 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
             kind,
             new GatherTask(
                 mine,
-                true,
-                [.. Enumerable.Repeat(-2, Size)],
+                [.. Enumerable.Repeat(GatherTask.AnyLength, Size)],
                 exchange.Take,
                 () => exchange.Finish(Rank, mine, scatter ? owned : new IndexRange(0, length), result)));
     }
@@ -558,7 +532,7 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
         return problem is null ? operation : Failed(Fail(Rank, problem, null, key), key, operation);
     }
 
-    private bool TryBegin(OperationKey key, Func<OperationId, RabbitOperation> create, out RabbitOperation operation, [System.Diagnostics.CodeAnalysis.NotNullWhen(false)] out GroupFailure? failure)
+    private bool TryBegin(OperationKey key, Func<OperationId, RabbitOperation> create, out RabbitOperation operation, [NotNullWhen(false)] out GroupFailure? failure)
     {
         var id = IdOf(key);
         operation = null!;
@@ -588,23 +562,14 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
         return failure is null;
     }
 
-    private ICollectiveOperation Refuse(OperationKey key, OperationKind kind, string problem)
-    {
-        _ = kind;
-        return Failed(Fail(Rank, problem, null, key), key);
-    }
+    private FailedOperation Refuse(OperationKey key, string problem) => Failed(Fail(Rank, problem, null, key), key);
 
     /// <summary>An operation that has failed: the one begun, which lets go of memory first, or one that never was.</summary>
-    private ICollectiveOperation Failed(GroupFailure failure, OperationKey key, RabbitOperation? begun = null)
+    private FailedOperation Failed(GroupFailure failure, OperationKey key, RabbitOperation? begun = null)
     {
         var exception = failure.Describe(RunId, Generation, key);
-        if (begun is not null)
-        {
-            begun.Fail(exception);
-            return new FailedOperation(exception, begun.Completion);
-        }
-
-        return new FailedOperation(exception, Task.CompletedTask);
+        begun?.Fail(exception);
+        return new FailedOperation(exception, begun?.Completion ?? Task.CompletedTask);
     }
 
     private void FailLeased(RabbitLeasedSum sum, string problem) => Fail(Rank, problem, null, sum.Key);
@@ -736,13 +701,13 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
 
         public void Wait(CancellationToken cancellationToken)
         {
-            letGo.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).Wait(cancellationToken);
+            BlockingWait.ForEnd(letGo, cancellationToken);
             throw failure;
         }
 
         private static async Task EndAsync(CollectiveException failure, Task letGo)
         {
-            await letGo.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            await letGo.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             throw failure;
         }
     }

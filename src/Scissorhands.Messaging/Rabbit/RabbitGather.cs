@@ -6,11 +6,17 @@ namespace Scissorhands.Messaging.Rabbit;
 
 /// <summary>What a rank gives to all and makes of what the others give.</summary>
 /// <param name="Give">This rank's bytes; they stay as they are until the operation has ended.</param>
-/// <param name="Gives">Whether this rank gives anything: an empty message is something.</param>
-/// <param name="Expected">Bytes that each rank gives; -1 where it gives nothing, -2 where any length will do.</param>
+/// <param name="Expected">Bytes that each rank gives, this one included; or <see cref="Nothing"/>, or <see cref="AnyLength"/>.</param>
 /// <param name="Take">Takes a piece: rank, first byte, bytes. Within the operation's lock.</param>
 /// <param name="End">Everything has come; returns what is wrong, or null. Within the operation's lock.</param>
-internal sealed record GatherTask(ReadOnlyMemory<byte> Give, bool Gives, IReadOnlyList<int> Expected, Action<int, int, ReadOnlySpan<byte>> Take, Func<string?> End);
+internal sealed record GatherTask(ReadOnlyMemory<byte> Give, IReadOnlyList<int> Expected, Action<int, int, ReadOnlySpan<byte>> Take, Func<string?> End)
+{
+    /// <summary>The rank gives nothing; a message of no bytes is something.</summary>
+    internal const int Nothing = -1;
+
+    /// <summary>The rank gives something of any length.</summary>
+    internal const int AnyLength = -2;
+}
 
 /// <summary>
 /// One rank's side of an operation in which ranks give bytes to all others: all-gather, broadcast, small sums, barrier. Each
@@ -29,7 +35,6 @@ internal sealed class RabbitGather : RabbitOperation
     private int _sent;
     private int _heardCount;
     private int _sourcesLeft;
-    private bool _allTaken;
     private bool _delivered;
 
     internal RabbitGather(IOperationHost host, OperationId id, OperationKind kind)
@@ -43,7 +48,7 @@ internal sealed class RabbitGather : RabbitOperation
 
     internal override OperationKind Kind => _kind;
 
-    protected override bool IsFinished => _delivered && _sent == _chunks && _allTaken;
+    protected override bool IsFinished => _delivered && _sent == _chunks;
 
     /// <summary>This rank comes to the operation.</summary>
     /// <returns>What is wrong, or null.</returns>
@@ -56,11 +61,11 @@ internal sealed class RabbitGather : RabbitOperation
             MarkStarted(key);
             for (var rank = 0; rank < Host.Size; rank++)
             {
-                _sources[rank].Complete = rank == Host.Rank || task.Expected[rank] == -1;
+                _sources[rank].Complete = rank == Host.Rank || task.Expected[rank] == GatherTask.Nothing;
                 _sourcesLeft += _sources[rank].Complete ? 0 : 1;
             }
 
-            _chunks = task.Gives && Host.Size > 1 ? ChunksOf(task.Give.Length) : 0;
+            _chunks = task.Expected[Host.Rank] != GatherTask.Nothing && Host.Size > 1 ? ChunksOf(task.Give.Length) : 0;
             SendMore();
             foreach (var (frame, payload) in _early)
             {
@@ -161,14 +166,12 @@ internal sealed class RabbitGather : RabbitOperation
             _sent++;
             SendMemory(-1, frame, _task.Give.Slice(first, count));
         }
-
-        _allTaken = _sent == _chunks;
     }
 
     private string? Take(in FrameHeader frame, ReadOnlySpan<byte> payload)
     {
         var expected = _task!.Expected[frame.Source];
-        if (expected == -1 || (expected >= 0 && frame.Length != expected))
+        if (expected == GatherTask.Nothing || (expected >= 0 && frame.Length != expected))
         {
             return $"{frame.Length} bytes, {(expected < 0 ? "none" : expected)} were expected";
         }
@@ -223,8 +226,6 @@ internal sealed class RabbitGather : RabbitOperation
         _delivered |= problem is null;
         return problem;
     }
-
-    private FrameHeader Frame(FrameKind kind) => new() { Kind = kind, Operation = _kind, Purpose = Id.Purpose, Step = Id.Step };
 
     private sealed class Source
     {

@@ -17,7 +17,7 @@ internal sealed class RabbitLeasedSum : RabbitOperation, ILeasedSum
     private readonly int _leaves;
     private readonly int _length;
     private readonly ChunkPlan _plan;
-    private readonly IndexRange[] _ranges;
+    private readonly IReadOnlyList<IndexRange> _ranges;
     private readonly Dictionary<(int Source, int Leaf), Incoming> _incoming = [];
     private readonly Dictionary<int, Contribution> _outgoing = [];
     private readonly List<(FrameHeader Frame, byte[] Payload)> _early = [];
@@ -35,7 +35,7 @@ internal sealed class RabbitLeasedSum : RabbitOperation, ILeasedSum
         _length = length;
         _fail = fail;
         _plan = ChunkPlan.Of(host.Options, host.Size, sizeof(float));
-        _ranges = [.. Enumerable.Range(0, host.Size).Select(rank => RangeOwnership.Owned(length, rank, host.Size))];
+        _ranges = RangeOwnership.All(length, host.Size);
     }
 
     public IndexRange Owned => _ranges[Host.Rank];
@@ -133,32 +133,15 @@ internal sealed class RabbitLeasedSum : RabbitOperation, ILeasedSum
             return $"{leaves} leaves of {length} elements, another rank has {_leaves} of {_length}";
         }
 
-        var accumulator = new TreeAccumulator(new ReductionTree(leaves));
-        try
+        if (TreeAccumulator.TryRestore(leaves, Owned.Count, restored, out var problem) is not { } accumulator)
         {
-            foreach (var partial in restored)
-            {
-                if (partial.Values.Length != Owned.Count)
-                {
-                    return $"restored node {TreeSum.Describe(partial.Node)} has {partial.Values.Length} elements, not {Owned.Count}";
-                }
-
-                if (!accumulator.TryAdd(partial.Node, partial.Values.Span))
-                {
-                    return $"restored node {TreeSum.Describe(partial.Node)} is held twice";
-                }
-            }
-        }
-        catch (ArgumentException e)
-        {
-            return "restored sums: " + e.Message;
+            return problem;
         }
 
         lock (Sync)
         {
             _accumulator = accumulator;
             MarkStarted(key);
-            string? problem = null;
             foreach (var (frame, payload) in _early)
             {
                 problem ??= Take(frame, payload);
@@ -332,12 +315,8 @@ internal sealed class RabbitLeasedSum : RabbitOperation, ILeasedSum
         }
     }
 
-    private FrameHeader Frame(FrameKind kind, int leaf) => new()
+    private FrameHeader Frame(FrameKind kind, int leaf) => Frame(kind) with
     {
-        Kind = kind,
-        Operation = Kind,
-        Purpose = Id.Purpose,
-        Step = Id.Step,
         Leaves = _leaves,
         Length = _length,
         Node = new TreeNode(0, leaf),
@@ -378,22 +357,7 @@ internal sealed class RabbitLeasedSum : RabbitOperation, ILeasedSum
 
         public Task Completion => _done.Task;
 
-        public void Wait(CancellationToken cancellationToken)
-        {
-            try
-            {
-                _done.Task.Wait(cancellationToken);
-            }
-            catch (AggregateException e)
-            {
-                System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(e.InnerException!);
-            }
-            catch (OperationCanceledException e)
-            {
-                _parent.Host.Abort(e);
-                throw;
-            }
-        }
+        public void Wait(CancellationToken cancellationToken) => BlockingWait.For(_done.Task, _parent.Host.Abort, cancellationToken);
 
         /// <summary>Sends the first chunks; called within the parent's lock.</summary>
         internal void Start()

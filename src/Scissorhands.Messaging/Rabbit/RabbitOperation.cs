@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.ExceptionServices;
 using Scissorhands.Messaging.Collectives;
 using Scissorhands.Messaging.Frames;
 
@@ -50,36 +49,8 @@ internal abstract class RabbitOperation : ICollectiveOperation
 
     protected Lock Sync { get; } = new();
 
-    public void Wait(CancellationToken cancellationToken)
-    {
-        try
-        {
-            _done.Task.Wait(cancellationToken);
-        }
-        catch (AggregateException e)
-        {
-            ExceptionDispatchInfo.Throw(e.InnerException!);
-        }
-        catch (OperationCanceledException e)
-        {
-            // What waits to be sent is the memory that the caller is about to free.
-            Host.Abort(e);
-            throw;
-        }
-    }
-
-    /// <summary>Blocks until the operation has ended, whichever way.</summary>
-    internal void WaitForEnd()
-    {
-        try
-        {
-            _done.Task.Wait();
-        }
-        catch (AggregateException)
-        {
-            // Told to who waits for the operation itself.
-        }
-    }
+    // Where waiting is given up, what waits to be sent is memory that the caller is about to free.
+    public void Wait(CancellationToken cancellationToken) => BlockingWait.For(_done.Task, Host.Abort, cancellationToken);
 
     /// <summary>Takes a frame in.</summary>
     /// <returns>What is wrong with it, or null.</returns>
@@ -122,6 +93,9 @@ internal abstract class RabbitOperation : ICollectiveOperation
     protected virtual void Release()
     {
     }
+
+    /// <summary>The head of a frame of this operation.</summary>
+    protected FrameHeader Frame(FrameKind kind) => new() { Kind = kind, Operation = Kind, Purpose = Id.Purpose, Step = Id.Step };
 
     /// <summary>Sends memory of the caller's, which the operation then waits for.</summary>
     protected void SendMemory(int target, in FrameHeader frame, ReadOnlyMemory<byte> payload)

@@ -21,7 +21,7 @@ internal sealed class RabbitSum : RabbitOperation
     private readonly WireFormat _format;
     private readonly ReductionTree _tree;
     private readonly ChunkPlan _plan;
-    private readonly IndexRange[] _ranges;
+    private readonly IReadOnlyList<IndexRange> _ranges;
     private readonly OwnedChunk?[] _chunks;
     private readonly int[] _sent;
     private readonly int[] _results;
@@ -44,7 +44,7 @@ internal sealed class RabbitSum : RabbitOperation
         _format = format;
         _tree = new ReductionTree(leaves);
         _plan = ChunkPlan.Of(host.Options, host.Size, sizeof(float));
-        _ranges = [.. Enumerable.Range(0, host.Size).Select(rank => RangeOwnership.Owned(length, rank, host.Size))];
+        _ranges = RangeOwnership.All(length, host.Size);
         _chunks = new OwnedChunk?[_plan.Count(_ranges[host.Rank].Count)];
         _sent = new int[host.Size];
         _results = new int[host.Size];
@@ -342,27 +342,24 @@ internal sealed class RabbitSum : RabbitOperation
         });
     }
 
+    private FrameHeader Frame(FrameKind kind, int chunk, int chunks, IndexRange range) => Frame(kind) with
+    {
+        Format = _format,
+        Leaves = _leaves,
+        Length = _length,
+        Chunk = chunk,
+        Chunks = chunks,
+        First = range.Start,
+        Count = range.Count,
+    };
+
     private OwnedChunk Chunk(int chunk) => _chunks[chunk] ??= new OwnedChunk(Host.Size, Host.Rank);
 
     private void SendChunk(int owner)
     {
         var chunk = _sent[owner]++;
         var range = _plan.Chunk(_ranges[owner], chunk);
-        var frame = new FrameHeader
-        {
-            Kind = FrameKind.Contribution,
-            Operation = Kind,
-            Purpose = Id.Purpose,
-            Step = Id.Step,
-            Format = _format,
-            Leaves = _leaves,
-            Length = _length,
-            Parts = _held.Count,
-            Chunk = chunk,
-            Chunks = _taken[owner].Length,
-            First = range.Start,
-            Count = range.Count,
-        };
+        var frame = Frame(FrameKind.Contribution, chunk, _taken[owner].Length, range) with { Parts = _held.Count };
         if (_held.Count == 0)
         {
             Host.Send(owner, frame, default, null);
@@ -428,21 +425,7 @@ internal sealed class RabbitSum : RabbitOperation
         _ownFinished++;
         if (Host.Size > 1)
         {
-            var frame = new FrameHeader
-            {
-                Kind = FrameKind.Result,
-                Operation = Kind,
-                Purpose = Id.Purpose,
-                Step = Id.Step,
-                Format = _format,
-                Encoding = ResultEncoding,
-                Leaves = _leaves,
-                Length = _length,
-                Chunk = index,
-                Chunks = _chunks.Length,
-                First = range.Start,
-                Count = range.Count,
-            };
+            var frame = Frame(FrameKind.Result, index, _chunks.Length, range) with { Encoding = ResultEncoding };
             if (_scatter)
             {
                 SendMemory(-1, frame, default);

@@ -14,9 +14,9 @@ internal sealed class SmallSum(int leaves, int length, int ranks, int maxBytes, 
 {
     private const int HeadBytes = sizeof(int);
     private const int NodeBytes = 2 * sizeof(int);
-    private int HeadWord => (leaves << 2) ^ (length << 16) ^ (int)format;
-
     private readonly byte[]?[] _received = new byte[ranks][];
+
+    private int HeadWord => (leaves << 2) ^ (length << 16) ^ (int)format;
 
     /// <summary>This rank's subtrees as one message.</summary>
     /// <returns>What is wrong, or null.</returns>

@@ -6,6 +6,23 @@ public static class WireArithmetic
     /// <summary>Elements that rounding sees together: a piece of a vector must begin at a multiple of it.</summary>
     public const int AlignmentElements = BlockInt8.BlockElements;
 
+    /// <summary>Rounds a node of either kind into other memory.</summary>
+    /// <param name="format">The format.</param>
+    /// <param name="isLeaf">Whether it holds a single leaf.</param>
+    /// <param name="source">The vector, or a piece that begins at a multiple of <see cref="AlignmentElements"/>.</param>
+    /// <param name="destination">Receives it; of equal length, and either the same memory or none of it.</param>
+    public static void Round(WireFormat format, bool isLeaf, ReadOnlySpan<float> source, Span<float> destination)
+    {
+        if (isLeaf)
+        {
+            RoundLeaf(format, source, destination);
+        }
+        else
+        {
+            RoundNode(format, source, destination);
+        }
+    }
+
     /// <summary>Rounds a leaf, which is also what passes up a tree where a leaf has no sibling.</summary>
     /// <param name="format">The format.</param>
     /// <param name="values">The vector, or a piece that begins at a multiple of <see cref="AlignmentElements"/>.</param>

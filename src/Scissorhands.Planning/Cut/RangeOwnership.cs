@@ -26,4 +26,10 @@ public static class RangeOwnership
         var end = (long)(rank + 1) * blocks / ranks * BlockElements;
         return new IndexRange((int)Math.Min(first, length), (int)Math.Min(end, length));
     }
+
+    /// <summary>The ranges of all workers.</summary>
+    /// <param name="length">Elements of the vector.</param>
+    /// <param name="ranks">Workers.</param>
+    /// <returns>One range a rank, by rank.</returns>
+    public static IReadOnlyList<IndexRange> All(int length, int ranks) => [.. Enumerable.Range(0, ranks).Select(rank => Owned(length, rank, ranks))];
 }

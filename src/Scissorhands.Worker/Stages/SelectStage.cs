@@ -71,7 +71,7 @@ public sealed class SelectStage : IStageExecutor
 
         if (size > 1)
         {
-            var ranges = Enumerable.Range(0, size).Select(rank => RangeOwnership.Owned(n, rank, size))
+            var ranges = RangeOwnership.All(n, size)
                 .Select(r => new IndexRange((r.Start + 7) / 8, (r.End + 7) / 8)).ToArray();
             context.Group.AllGather(new OperationKey("mask", 0), ranges, packed).Wait(context.CancellationToken);
         }
@@ -94,7 +94,7 @@ public sealed class SelectStage : IStageExecutor
         if (size > 1)
         {
             var bytes = MemoryMarshal.AsBytes(all.AsSpan()).ToArray();
-            var ranges = Enumerable.Range(0, size).Select(rank => RangeOwnership.Owned(n, rank, size))
+            var ranges = RangeOwnership.All(n, size)
                 .Select(r => new IndexRange(r.Start * sizeof(float), r.End * sizeof(float))).ToArray();
             context.Group.AllGather(new OperationKey("saliency", 0), ranges, bytes).Wait(context.CancellationToken);
             MemoryMarshal.Cast<byte, float>(bytes).CopyTo(all);

@@ -53,7 +53,7 @@ public sealed class AnyArrivalTests
             {
                 var whole = new byte[length];
                 new Random((int)seed).NextBytes(whole);
-                var ranges = Enumerable.Range(0, ranks).Select(rank => RangeOwnership.Owned(length, rank, ranks)).ToArray();
+                var ranges = RangeOwnership.All(length, ranks);
                 var network = new FakeNetwork(ranks, options, (int)seed, duplicates: 0.2);
                 var gathers = network.Hosts.Select(host => new RabbitGather(host, new OperationId(1, 2), OperationKind.AllGather)).ToArray();
                 var buffers = network.Hosts.Select(_ => new byte[length]).ToArray();
@@ -63,8 +63,7 @@ public sealed class AnyArrivalTests
                     whole.AsSpan(ranges[rank].Start, ranges[rank].Count).CopyTo(buffers[rank].AsSpan(ranges[rank].Start));
                     var task = new GatherTask(
                         buffers[rank].AsMemory(ranges[rank].Start, ranges[rank].Count),
-                        ranges[rank].Count > 0,
-                        [.. ranges.Select(static r => r.Count == 0 ? -1 : r.Count)],
+                        [.. ranges.Select(static r => r.Count == 0 ? GatherTask.Nothing : r.Count)],
                         (source, first, bytes) => bytes.CopyTo(buffers[mine].AsSpan(ranges[source].Start + first)),
                         static () => null);
                     Assert.Null(gathers[rank].Start(new OperationKey("gather", 2), task));

@@ -84,7 +84,7 @@ public sealed class CollectivesOverBrokerTests(BrokerFixture fixture) : IClassFi
             {
                 var whole = new byte[length];
                 new Random((int)seed).NextBytes(whole);
-                var ranges = Enumerable.Range(0, ranks).Select(r => RangeOwnership.Owned(length, r, ranks)).ToArray();
+                var ranges = RangeOwnership.All(length, ranks);
                 var root = (int)(seed % ranks);
                 var key = new OperationKey("gather", step++);
                 RankThreads.Run(ranks, rank =>

@@ -272,7 +272,7 @@ public sealed class FaultTests(BrokerFixture fixture) : IClassFixture<BrokerFixt
             "AllReduce" => group.AllReduce(key, Ranks, Held(500_000), new float[500_000]),
             "SmallAllReduce" => group.AllReduce(key, Ranks, Held(100), new float[100]),
             "ReduceScatter" => group.ReduceScatter(key, Ranks, Held(500_000), 500_000, new float[RangeOwnership.Owned(500_000, group.Rank, Ranks).Count]),
-            "AllGather" => group.AllGather(key, [.. Enumerable.Range(0, Ranks).Select(static rank => RangeOwnership.Owned(1_000_000, rank, Ranks))], new byte[1_000_000]),
+            "AllGather" => group.AllGather(key, RangeOwnership.All(1_000_000, Ranks), new byte[1_000_000]),
             "Broadcast" => group.Broadcast(key, 2, new byte[1_000_000]),
             "SumCounts" => group.SumCounts(key, new long[10]),
             "Barrier" => group.Barrier(key),
