@@ -11,7 +11,14 @@ var root = new RootCommand("Removes the influence of deleted training samples fr
     ReportCommand.Create(),
     DemoCommand.Create(time),
     DoctorCommand.Create(),
+    CoordinatorCommand.Create(),
+    WorkerCommand.Create(),
 };
+foreach (var command in ClusterCommands.Create(time))
+{
+    root.Add(command);
+}
+
 var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)
 {

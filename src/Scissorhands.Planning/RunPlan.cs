@@ -68,6 +68,25 @@ public sealed record RunPlan
     /// <returns>64 hex digits.</returns>
     public string Hash() => Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(this)));
 
+    /// <summary>What tells this plan from another one.</summary>
+    /// <param name="other">The other plan.</param>
+    /// <returns>Words that name the input in which this plan is another: "another model".</returns>
+    public string DifferenceFrom(RunPlan other)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        return this switch
+        {
+            _ when LibtorchVersion != other.LibtorchVersion => $"libtorch {LibtorchVersion} instead of {other.LibtorchVersion}",
+            _ when ModelDigest != other.ModelDigest => "another model",
+            _ when DataDigest != other.DataDigest => "other training data",
+            _ when TestDigest != other.TestDigest => "other test data",
+            _ when ForgetDigest != other.ForgetDigest => "another forget list",
+            _ when ForgottenDigest != other.ForgottenDigest => "other ids forgotten earlier",
+            _ when ConfigurationHash != other.ConfigurationHash => "another configuration (compare config.json)",
+            _ => "another plan",
+        };
+    }
+
     /// <summary>SHA-256 (lower-case hex) over ids in order, each closed by a line feed.</summary>
     /// <param name="ids">The ids.</param>
     /// <returns>64 hex digits.</returns>

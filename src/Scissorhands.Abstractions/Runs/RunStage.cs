@@ -24,6 +24,9 @@ public enum RunStage
     /// <summary>Model and mask are written under their final names.</summary>
     Publish,
 
+    /// <summary>The report of the run is written.</summary>
+    Report,
+
     /// <summary>Nothing is left to do.</summary>
     Completed,
 }

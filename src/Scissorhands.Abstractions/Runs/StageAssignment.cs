@@ -8,6 +8,7 @@ namespace Scissorhands.Abstractions.Runs;
 /// <param name="Size">Workers of the group.</param>
 /// <param name="CommittedBlocks">Sensitivity: blocks, from the first, that the last checkpoint holds.</param>
 /// <param name="Checkpoint">The stage's last checkpoint: a name within the run's folder; null for a fresh start.</param>
+/// <param name="State">Report: the run's <see cref="RunState"/> as JSON; null in other stages.</param>
 [GenerateSerializer]
 [Alias("scissorhands.stage-assignment")]
 public sealed record StageAssignment(
@@ -17,7 +18,8 @@ public sealed record StageAssignment(
     int Rank,
     int Size,
     int CommittedBlocks,
-    string? Checkpoint);
+    string? Checkpoint,
+    string? State = null);
 
 /// <summary>What a worker that asks for a sensitivity lease gets.</summary>
 public enum LeaseKind

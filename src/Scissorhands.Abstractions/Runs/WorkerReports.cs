@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Scissorhands.Abstractions.Runs;
 
 /// <summary>What a worker tells the coordinator. Every report carries the generation it belongs to.</summary>
@@ -6,6 +8,14 @@ namespace Scissorhands.Abstractions.Runs;
 /// <param name="Rank">The reporting worker.</param>
 [GenerateSerializer]
 [Alias("scissorhands.worker-report")]
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "report")]
+[JsonDerivedType(typeof(StageProgress), "progress")]
+[JsonDerivedType(typeof(StepDone), "step")]
+[JsonDerivedType(typeof(CheckpointWritten), "checkpoint")]
+[JsonDerivedType(typeof(StageDone), "done")]
+[JsonDerivedType(typeof(WorkerFailed), "failed")]
+[JsonDerivedType(typeof(GenerationBroken), "broken")]
+[JsonDerivedType(typeof(Yielded), "yielded")]
 public abstract record WorkerReport(string RunId, long Generation, int Rank);
 
 /// <summary>How far the stage is; carries no decision.</summary>
@@ -82,4 +92,25 @@ public sealed record StageDone(string RunId, long Generation, int Rank, RunStage
 [GenerateSerializer]
 [Alias("scissorhands.worker-failed")]
 public sealed record WorkerFailed(string RunId, long Generation, int Rank, RunStage Stage, string Reason, bool Input)
+    : WorkerReport(RunId, Generation, Rank);
+
+/// <summary>The worker could not go on because of another one, or of the broker; it keeps what it has for the next generation.</summary>
+/// <param name="RunId">The run.</param>
+/// <param name="Generation">The generation.</param>
+/// <param name="Rank">The worker.</param>
+/// <param name="Stage">The stage.</param>
+/// <param name="Reason">What the collectives said.</param>
+[GenerateSerializer]
+[Alias("scissorhands.generation-broken")]
+public sealed record GenerationBroken(string RunId, long Generation, int Rank, RunStage Stage, string Reason)
+    : WorkerReport(RunId, Generation, Rank);
+
+/// <summary>The worker was asked to stop and has come to a durable point.</summary>
+/// <param name="RunId">The run.</param>
+/// <param name="Generation">The generation.</param>
+/// <param name="Rank">The worker.</param>
+/// <param name="Stage">The stage.</param>
+[GenerateSerializer]
+[Alias("scissorhands.yielded")]
+public sealed record Yielded(string RunId, long Generation, int Rank, RunStage Stage)
     : WorkerReport(RunId, Generation, Rank);

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Scissorhands.Cli.Demo;
 using Scissorhands.Cli.Run;
+using Scissorhands.Worker.Run;
 using Scissorhands.Core.Native;
 using Scissorhands.Planning;
 

@@ -7,7 +7,6 @@ using Scissorhands.Core.Native;
 using Scissorhands.Planning;
 using Scissorhands.Reporting;
 using Scissorhands.Reporting.Html;
-using Scissorhands.Reporting.Model;
 using Scissorhands.Worker.Run;
 
 namespace Scissorhands.Cli.Commands;
@@ -121,13 +120,15 @@ internal static class RunCommand
 
         // What remains has no durable point of its own: the first signal ends it, and the report without it is there.
         interrupt.Announce = null;
-        var report = WriteReport(null);
+        var report = ReportBuilder.Build(inputs, run.Plan, run.State, folder, request.Workers, null);
         var deleted = folder.DeleteCheckpoints();
         events.Write("completed", new { run = run.State.RunId, checkpointsDeleted = deleted });
         if (request.Retrained is { } retrainedPath)
         {
             progress.Say("evaluating the retrained model");
-            report = WriteReport(await LocalEvaluation.ExecuteAsync(inputs, retrainedPath, request.Workers, _ => { }, interrupt.Now));
+            report = ReportBuilder.Build(inputs, run.Plan, run.State, folder, request.Workers, await LocalEvaluation.ExecuteAsync(inputs, retrainedPath, request.Workers, _ => { }, interrupt.Now));
+            ReportHtml.Write(report, folder.ReportHtmlPath);
+            ReportJson.Write(report, folder.ReportJsonPath);
         }
 
         if (events.Failure is { } failure)
@@ -138,14 +139,6 @@ internal static class RunCommand
         await progress.DisposeAsync();
         progress.Completed(report, folder);
         return ExitCodes.Done;
-
-        RunReport WriteReport(EvaluationResult? retrained)
-        {
-            var built = ReportBuilder.Build(inputs, run.Plan, run.State, folder, request.Workers, retrained);
-            ReportHtml.Write(built, folder.ReportHtmlPath);
-            ReportJson.Write(built, folder.ReportJsonPath);
-            return built;
-        }
     }
 }
 

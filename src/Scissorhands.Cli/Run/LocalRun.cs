@@ -1,9 +1,7 @@
-using System.Text.Json;
 using Scissorhands.Abstractions.Runs;
 using Scissorhands.Grains.Runs;
 using Scissorhands.Messaging.Collectives;
 using Scissorhands.Planning;
-using Scissorhands.Planning.Configuration;
 using Scissorhands.Worker.Run;
 
 namespace Scissorhands.Cli.Run;
@@ -14,8 +12,6 @@ namespace Scissorhands.Cli.Run;
 /// </summary>
 public sealed class LocalRun : IDisposable
 {
-    private static readonly JsonSerializerOptions PlanJson = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
-
     private readonly RunInputs _inputs;
     private readonly RunFolder _folder;
     private readonly TimeProvider _time;
@@ -53,51 +49,28 @@ public sealed class LocalRun : IDisposable
         ArgumentNullException.ThrowIfNull(time);
 
         // On a compute thread of its own: the check leaves nothing of libtorch's thread state behind.
-        var parameters = 0;
-        ComputeThread.Run("probe", () =>
-        {
-            using var replica = ReplicaFactory.Create(inputs, checkLabels: true);
-            Core.Trim.TrimScope.Trimmable(inputs.Configuration.Trim, replica.Parameters);
-            Core.Trim.TrimScope.Projected(inputs.Configuration.Projection, replica.Parameters);
-            parameters = replica.Parameters.Count;
-        }).GetAwaiter().GetResult();
-        var plan = inputs.Plan(parameters);
+        RunPlan plan = null!;
+        ComputeThread.Run("probe", () => plan = RunClaim.Plan(inputs)).GetAwaiter().GetResult();
         var hash = plan.Hash();
         if (!resume && (File.Exists(folder.StatePath) || File.Exists(folder.PlanPath)))
         {
             throw new InputException($"--out {folder.Path}: holds a run already; continue it with --resume or name an empty folder");
         }
 
-        if (!File.Exists(folder.StatePath) && !File.Exists(folder.PlanPath) && folder.FindForeignFile() is { } foreign)
-        {
-            throw new InputException($"--out {folder.Path}: holds {foreign}, which is not of a run and would be overwritten; name an empty folder");
-        }
-
+        RunClaim.RefuseForeign(folder);
         folder.Create();
         var @lock = Lock(folder);
         try
         {
-            var store = new FileRunStateStore(folder.StatePath);
-            var state = store.Read();
-            if (state is null)
+            RunClaim.Take(folder, inputs, plan);
+            var state = new FileRunStateStore(folder.StatePath).Read() ?? new RunState
             {
-                // The plan first: it is what makes the folder a run's.
-                Write(folder.PlanPath, JsonSerializer.Serialize(plan, PlanJson));
-                Write(folder.ConfigurationPath, ConfigurationJson.Canonical(inputs.Configuration));
-                state = new RunState
-                {
-                    RunId = hash[..16],
-                    PlanHash = hash,
-                    StartedAt = time.GetUtcNow(),
-                    Blocks = plan.SensitivityBlocks,
-                    WindowBlocks = Math.Max(1, inputs.Configuration.Checkpoint.EverySteps / inputs.Configuration.Sensitivity.BlockBatches),
-                };
-            }
-            else if (state.PlanHash != hash)
-            {
-                throw new InputException($"--out {folder.Path}: holds a run of {Difference(folder, plan)}; give the same inputs to continue it, or name an empty folder");
-            }
-
+                RunId = hash[..16],
+                PlanHash = hash,
+                StartedAt = time.GetUtcNow(),
+                Blocks = plan.SensitivityBlocks,
+                WindowBlocks = Math.Max(1, inputs.Configuration.Checkpoint.EverySteps / inputs.Configuration.Sensitivity.BlockBatches),
+            };
             return new LocalRun(inputs, folder, plan, state, @lock, time);
         }
         catch
@@ -165,29 +138,5 @@ public sealed class LocalRun : IDisposable
         {
             throw new InputException($"--out {folder.Path}: another process is working on this run, or the folder cannot be written ({e.Message})", e);
         }
-    }
-
-    private static string Difference(RunFolder folder, RunPlan plan)
-    {
-        var stored = JsonSerializer.Deserialize<RunPlan>(File.ReadAllBytes(folder.PlanPath), PlanJson);
-        return stored switch
-        {
-            null => "another plan",
-            _ when stored.LibtorchVersion != plan.LibtorchVersion => $"libtorch {stored.LibtorchVersion}, and this program has {plan.LibtorchVersion}",
-            _ when stored.ModelDigest != plan.ModelDigest => "another model",
-            _ when stored.DataDigest != plan.DataDigest => "other training data",
-            _ when stored.TestDigest != plan.TestDigest => "other test data",
-            _ when stored.ForgetDigest != plan.ForgetDigest => "another forget list",
-            _ when stored.ForgottenDigest != plan.ForgottenDigest => "other ids forgotten earlier",
-            _ when stored.ConfigurationHash != plan.ConfigurationHash => "another configuration (compare config.json)",
-            _ => "another plan",
-        };
-    }
-
-    private static void Write(string path, string text)
-    {
-        var beside = path + ".tmp";
-        File.WriteAllText(beside, text + "\n");
-        File.Move(beside, path, overwrite: true);
     }
 }

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using System.Text.Json.Serialization;
+using Scissorhands.Abstractions.Runs;
 using Scissorhands.Planning;
 
 namespace Scissorhands.Grains.Runs;
@@ -7,13 +7,6 @@ namespace Scissorhands.Grains.Runs;
 /// <summary>A run's state in one JSON file, written beside, flushed and renamed.</summary>
 public sealed class FileRunStateStore : IRunStateStore
 {
-    private static readonly JsonSerializerOptions Json = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
-        WriteIndented = true,
-        Converters = { new JsonStringEnumConverter() },
-    };
-
     private readonly string _path;
 
     /// <summary>Creates a store.</summary>
@@ -33,8 +26,7 @@ public sealed class FileRunStateStore : IRunStateStore
 
         try
         {
-            return JsonSerializer.Deserialize<RunState>(File.ReadAllBytes(_path), Json)
-                ?? throw new InputException($"{_path}: the state of the run is empty");
+            return RunStateJson.Read(File.ReadAllText(_path));
         }
         catch (JsonException e)
         {
@@ -48,7 +40,7 @@ public sealed class FileRunStateStore : IRunStateStore
         var beside = _path + ".tmp";
         using (var stream = new FileStream(beside, FileMode.Create, FileAccess.Write))
         {
-            JsonSerializer.Serialize(stream, state, Json);
+            JsonSerializer.Serialize(stream, state, RunStateJson.Options);
             stream.Flush(flushToDisk: true);
         }
 

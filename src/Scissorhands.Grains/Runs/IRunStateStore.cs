@@ -1,3 +1,5 @@
+using Scissorhands.Abstractions.Runs;
+
 namespace Scissorhands.Grains.Runs;
 
 /// <summary>Keeps a run's state durable.</summary>

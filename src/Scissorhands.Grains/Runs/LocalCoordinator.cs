@@ -108,7 +108,7 @@ public sealed class LocalCoordinator
                 {
                     // With every durable point: what a killed process had worked until then stays counted.
                     RecordTime(before);
-                    if (_machine.State.Stage == RunStage.Completed)
+                    if (_machine.State.Stage == RunStage.Report && before == RunStage.Publish)
                     {
                         _machine.Finish(_time.GetUtcNow());
                     }

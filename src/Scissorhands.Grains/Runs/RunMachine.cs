@@ -53,7 +53,8 @@ public sealed class RunMachine
         _size,
         State.CommittedBlocks,
         State.Stage is RunStage.Sensitivity ? State.SensitivityCheckpoint
-            : State.Stage >= RunStage.Repair ? State.RepairCheckpoint : null);
+            : State.Stage >= RunStage.Repair ? State.RepairCheckpoint : null,
+        State.Stage == RunStage.Report ? RunStateJson.Write(State) : null);
 
     /// <summary>Hands out sensitivity leases: in order, within a window that ends with a checkpoint.</summary>
     /// <returns>The grant.</returns>
@@ -96,6 +97,8 @@ public sealed class RunMachine
         {
             case CheckpointWritten { Stage: RunStage.Sensitivity } written:
                 return CommitBlocks(written);
+            case CheckpointWritten { Stage: RunStage.Repair } written when written.Progress < State.RepairSteps:
+                return false;
             case CheckpointWritten { Stage: RunStage.Repair } written:
                 State = State with { RepairCheckpoint = written.Name, RepairSteps = written.Progress };
                 return true;
@@ -104,7 +107,7 @@ public sealed class RunMachine
             case WorkerFailed failed:
                 State = State with { Failure = failed.Reason };
                 return true;
-            case StageProgress or StepDone or StageDone:
+            case StageProgress or StepDone or StageDone or GenerationBroken or Yielded:
                 return false;
             default:
                 throw new InvalidOperationException($"Run {State.RunId}: report {report.GetType().Name} of stage {State.Stage} has no meaning here");

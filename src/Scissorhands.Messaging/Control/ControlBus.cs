@@ -25,6 +25,21 @@ public static class ControlBus
     /// <returns>The address.</returns>
     public static Uri WorkerAddress(string workerId) => new("exchange:" + WorkerQueue(workerId));
 
+    /// <summary>Where the commands of a cluster's worker are sent: its queue goes with it, and so does the exchange.</summary>
+    /// <param name="workerId">The worker.</param>
+    /// <returns>The address.</returns>
+    public static Uri CommandAddress(string workerId) => new("exchange:" + WorkerQueue(workerId) + "?autodelete=true");
+
+    /// <summary>Makes a worker's queue fit for commands: they are sent again until they have had their effect, so it may go with the worker.</summary>
+    /// <param name="endpoint">The receive endpoint.</param>
+    public static void ForCommands(this IRabbitMqReceiveEndpointConfigurator endpoint)
+    {
+        ArgumentNullException.ThrowIfNull(endpoint);
+        endpoint.Durable = true;
+        endpoint.AutoDelete = true;
+        endpoint.PrefetchCount = 16;
+    }
+
     /// <summary>The broker's address from the environment, the only place secrets come from.</summary>
     /// <returns>An amqp or amqps address.</returns>
     /// <exception cref="InputException">The variable is missing or not an address.</exception>

@@ -117,6 +117,7 @@ public sealed class RunWorker
         RunStage.Repair => new RepairStage(_planHash),
         RunStage.EvaluateRepaired => new EvaluationStage(trimmed: false),
         RunStage.Publish => new PublishStage(),
+        RunStage.Report => new ReportStage(),
         _ => throw new InvalidOperationException($"Stage {stage} is not known to this worker"),
     };
 }

@@ -1,11 +1,9 @@
-using Scissorhands.Cli.Progress;
 using Scissorhands.Data.Requests;
 using Scissorhands.Data.Samples;
 using Scissorhands.Planning;
 using Scissorhands.Planning.Configuration;
-using Scissorhands.Worker.Run;
 
-namespace Scissorhands.Cli.Run;
+namespace Scissorhands.Worker.Run;
 
 /// <summary>What a user names on the command line.</summary>
 /// <param name="Model">Model file.</param>
@@ -26,7 +24,7 @@ public static class InputLoader
     /// <param name="progress">Told of indexing and decoding.</param>
     /// <param name="cancellationToken">Ends the loading.</param>
     /// <returns>The inputs; the caller disposes them.</returns>
-    public static RunInputs Load(InputNames names, RunConfiguration configuration, IRunProgress progress, CancellationToken cancellationToken)
+    public static RunInputs Load(InputNames names, RunConfiguration configuration, IInputProgress progress, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(names);
         ArgumentNullException.ThrowIfNull(configuration);
@@ -92,7 +90,7 @@ public static class InputLoader
         }
     }
 
-    private sealed class Relay(IRunProgress progress, string source) : IProgress<DataProgress>
+    private sealed class Relay(IInputProgress progress, string source) : IProgress<DataProgress>
     {
         public void Report(DataProgress value) => progress.Data(source, value);
     }

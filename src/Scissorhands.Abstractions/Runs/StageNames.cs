@@ -1,6 +1,5 @@
-using Scissorhands.Abstractions.Runs;
 
-namespace Scissorhands.Cli.Progress;
+namespace Scissorhands.Abstractions.Runs;
 
 /// <summary>What stages are called on screen.</summary>
 public static class StageNames
@@ -17,6 +16,7 @@ public static class StageNames
         RunStage.Repair => "repair",
         RunStage.EvaluateRepaired => "evaluate repaired",
         RunStage.Publish => "publish",
+        RunStage.Report => "report",
         _ => "done",
     };
 }

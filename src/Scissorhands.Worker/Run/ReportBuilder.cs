@@ -2,14 +2,11 @@ using System.Globalization;
 using System.Reflection;
 using System.Security.Cryptography;
 using Scissorhands.Abstractions.Runs;
-using Scissorhands.Cli.Progress;
-using Scissorhands.Grains.Runs;
 using Scissorhands.Planning;
 using Scissorhands.Reporting.Model;
-using Scissorhands.Worker.Run;
 using Scissorhands.Worker.Stages;
 
-namespace Scissorhands.Cli.Run;
+namespace Scissorhands.Worker.Run;
 
 /// <summary>Puts a finished run's report together from its state and its files.</summary>
 public static class ReportBuilder

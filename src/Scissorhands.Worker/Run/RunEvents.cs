@@ -1,9 +1,7 @@
 using System.Text.Json;
 using Scissorhands.Abstractions.Runs;
-using Scissorhands.Cli.Progress;
-using Scissorhands.Worker.Run;
 
-namespace Scissorhands.Cli.Run;
+namespace Scissorhands.Worker.Run;
 
 /// <summary>
 /// Appends what happens to the run's files: <c>events.jsonl</c> for people and pipelines, the repair steps' totals for the

@@ -1,6 +1,5 @@
-using Scissorhands.Abstractions.Runs;
 
-namespace Scissorhands.Grains.Runs;
+namespace Scissorhands.Abstractions.Runs;
 
 /// <summary>The durable state of a run: what a coordinator that has died must know to go on.</summary>
 public sealed record RunState

@@ -1,0 +1,165 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Net.ServerSentEvents;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using Scissorhands.Abstractions.Cluster;
+using Scissorhands.Coordinator.Api;
+using Scissorhands.Planning;
+
+namespace Scissorhands.Cli.Cluster;
+
+/// <summary>Talks to a coordinator over HTTP.</summary>
+internal sealed class CoordinatorClient : IDisposable
+{
+    /// <summary>Environment variable with the coordinator's address.</summary>
+    public const string AddressVariable = "SCISSORHANDS_COORDINATOR";
+
+    private readonly HttpClient _http;
+
+    public CoordinatorClient(Uri address)
+    {
+        _http = new HttpClient { BaseAddress = address, Timeout = TimeSpan.FromSeconds(60) };
+    }
+
+    /// <summary>The address from the option, the environment or the default.</summary>
+    public static Uri Address(string? option)
+    {
+        var text = option ?? (Environment.GetEnvironmentVariable(AddressVariable) is { Length: > 0 } variable ? variable : "http://localhost:8080");
+        return Uri.TryCreate(text, UriKind.Absolute, out var address) && address.Scheme is "http" or "https"
+            ? address
+            : throw new InputException($"--coordinator {text}: must be an address such as http://localhost:8080");
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _http.Dispose();
+
+    /// <summary>Submits a run.</summary>
+    /// <returns>Its id, and what it waits for.</returns>
+    public async Task<(string Run, string? Reason)> SubmitAsync(RunSubmission submission, CancellationToken cancellationToken)
+    {
+        using var response = await SendAsync(() => _http.PostAsJsonAsync("v1/runs", submission, JsonSerializerOptions.Web, cancellationToken));
+        var body = await BodyAsync(response, cancellationToken);
+        return response.IsSuccessStatusCode
+            ? (body.GetProperty("run").GetString()!, body.GetProperty("reason").GetString())
+            : throw Refusal(response, body);
+    }
+
+    /// <summary>Shows a run.</summary>
+    public async Task<RunView> ViewAsync(string run, CancellationToken cancellationToken)
+    {
+        using var response = await SendAsync(() => _http.GetAsync($"v1/runs/{Uri.EscapeDataString(run)}", cancellationToken));
+        var body = await BodyAsync(response, cancellationToken);
+        return response.IsSuccessStatusCode ? body.Deserialize<RunView>(JsonSerializerOptions.Web)! : throw Refusal(response, body);
+    }
+
+    /// <summary>Lists runs as they come.</summary>
+    public async Task<JsonElement> ListAsync(CancellationToken cancellationToken)
+    {
+        using var response = await SendAsync(() => _http.GetAsync("v1/runs", cancellationToken));
+        var body = await BodyAsync(response, cancellationToken);
+        return response.IsSuccessStatusCode ? body : throw Refusal(response, body);
+    }
+
+    /// <summary>Ends a run.</summary>
+    public async Task CancelAsync(string run, CancellationToken cancellationToken)
+    {
+        using var response = await SendAsync(() => _http.PostAsync($"v1/runs/{Uri.EscapeDataString(run)}/cancel", null, cancellationToken));
+        if (!response.IsSuccessStatusCode)
+        {
+            throw Refusal(response, await BodyAsync(response, cancellationToken));
+        }
+    }
+
+    /// <summary>
+    /// What happens in a run, until it has ended. A connection that breaks (the coordinator restarts) is made again, and
+    /// nothing written is missed or told twice.
+    /// </summary>
+    public async IAsyncEnumerable<(string Kind, JsonElement Value)> WatchAsync(string run, TimeProvider time, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        string? last = null;
+        var failures = 0;
+        while (true)
+        {
+            var items = Channel(run, last, cancellationToken).GetAsyncEnumerator(cancellationToken);
+            await using (items)
+            {
+                while (true)
+                {
+                    SseItem<string> item;
+                    try
+                    {
+                        if (!await items.MoveNextAsync())
+                        {
+                            break;
+                        }
+
+                        item = items.Current;
+                        failures = 0;
+                    }
+                    catch (Exception e) when (e is HttpRequestException or IOException && ++failures < 60)
+                    {
+                        break;
+                    }
+
+                    last = item.EventId ?? last;
+                    var value = JsonSerializer.Deserialize<JsonElement>(item.Data);
+                    yield return (item.EventType, value);
+                    if (item.EventType == "status" && value.ValueKind == JsonValueKind.Object && value.GetProperty("status").GetString() is "completed" or "failed" or "canceled")
+                    {
+                        yield break;
+                    }
+                }
+            }
+
+            await Task.Delay(TimeSpan.FromSeconds(1), time, cancellationToken);
+        }
+    }
+
+    private async IAsyncEnumerable<SseItem<string>> Channel(string run, string? last, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"v1/runs/{Uri.EscapeDataString(run)}/events");
+        if (last is not null)
+        {
+            request.Headers.Add("Last-Event-ID", last);
+        }
+
+        using var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        response.EnsureSuccessStatusCode();
+        await using var stream = await response.Content.ReadAsStreamAsync(cancellationToken);
+        await foreach (var item in SseParser.Create(stream).EnumerateAsync(cancellationToken))
+        {
+            yield return item;
+        }
+    }
+
+    private async Task<HttpResponseMessage> SendAsync(Func<Task<HttpResponseMessage>> send)
+    {
+        try
+        {
+            return await send();
+        }
+        catch (HttpRequestException e)
+        {
+            throw new RunFailedException($"coordinator {_http.BaseAddress}: cannot be reached ({e.Message}); name it with --coordinator or {AddressVariable}", e);
+        }
+    }
+
+    private static async Task<JsonElement> BodyAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await response.Content.ReadFromJsonAsync<JsonElement>(cancellationToken);
+        }
+        catch (JsonException)
+        {
+            return default;
+        }
+    }
+
+    private static Exception Refusal(HttpResponseMessage response, JsonElement body)
+    {
+        var reason = body.ValueKind == JsonValueKind.Object && body.TryGetProperty("error", out var error) ? error.GetString()! : $"the coordinator answered {(int)response.StatusCode}";
+        return response.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.NotFound or HttpStatusCode.Conflict ? new InputException(reason) : new RunFailedException(reason);
+    }
+}

@@ -1,0 +1,76 @@
+using System.CommandLine;
+using System.Net;
+using Microsoft.Extensions.Hosting;
+using Scissorhands.Coordinator.Hosting;
+using Scissorhands.Grains.Cluster;
+using Scissorhands.Grains.Store;
+using Scissorhands.Messaging.Control;
+using Scissorhands.Planning;
+
+namespace Scissorhands.Cli.Commands;
+
+/// <summary><c>scissorhands coordinator</c>: decides what the workers of a cluster do.</summary>
+internal static class CoordinatorCommand
+{
+    private const string StoreVariable = "SCISSORHANDS_STORE";
+    private const string RedisVariable = "SCISSORHANDS_REDIS";
+
+    public static Command Create()
+    {
+        var http = new Option<string>("--http") { Description = "Where HTTP is served", HelpName = "URL", DefaultValueFactory = static _ => "http://localhost:8080" };
+        var address = new Option<string>("--address") { Description = "Address that other coordinators reach this one at", HelpName = "IP", DefaultValueFactory = static _ => "127.0.0.1" };
+        var silo = new Option<int>("--silo-port") { Description = "Port of traffic between coordinators", HelpName = "PORT", DefaultValueFactory = static _ => 11111 };
+        var gateway = new Option<int>("--gateway-port") { Description = "Port of clients of the cluster", HelpName = "PORT", DefaultValueFactory = static _ => 30000 };
+        var cluster = new Option<string>("--cluster") { Description = "Name of the cluster", HelpName = "NAME", DefaultValueFactory = static _ => "scissorhands" };
+        var beat = BeatOption();
+        var command = new Command(
+            "coordinator",
+            $"Decide what the workers of a cluster do. Broker, store and Redis are named in {ControlBus.BrokerVariable}, {StoreVariable} (sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE; default sqlite:scissorhands.db) and {RedisVariable} (only where several coordinators share the load)")
+        {
+            http, address, silo, gateway, cluster, beat,
+        };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            if (!Uri.TryCreate(parsed.GetRequiredValue(http), UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
+            {
+                throw new InputException($"--http {parsed.GetValue(http)}: must be an address such as http://localhost:8080");
+            }
+
+            if (!IPAddress.TryParse(parsed.GetRequiredValue(address), out var ip))
+            {
+                throw new InputException($"--address {parsed.GetValue(address)}: must be an IP address");
+            }
+
+            var interval = Interval(parsed.GetValue(beat));
+            var app = ClusterCoordinator.Build(new ClusterCoordinatorOptions
+            {
+                Http = url,
+                Address = ip,
+                SiloPort = parsed.GetValue(silo),
+                GatewayPort = parsed.GetValue(gateway),
+                ClusterId = parsed.GetRequiredValue(cluster),
+                Broker = ControlBus.BrokerFromEnvironment(),
+                Store = StoreOptions.Parse(Environment.GetEnvironmentVariable(StoreVariable) is { Length: > 0 } store ? store : "sqlite:scissorhands.db"),
+                Redis = Environment.GetEnvironmentVariable(RedisVariable) is { Length: > 0 } redis ? redis : null,
+                Liveness = new LivenessOptions { BeatInterval = interval, LostAfter = interval * 3, SettleTime = interval * 1.5, WakeInterval = interval * 1.5 },
+            });
+            await using (app)
+            {
+                await app.StartAsync(cancellationToken);
+                Console.WriteLine($"coordinator ready at {url}");
+                await app.WaitForShutdownAsync(cancellationToken);
+            }
+
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    /// <summary>The option that coordinators and workers of a cluster must give alike.</summary>
+    internal static Option<double> BeatOption() =>
+        new("--beat") { Description = "Seconds between a worker's signs of life; after three of them it is lost. The same for all of a cluster", HelpName = "SECONDS", DefaultValueFactory = static _ => 2 };
+
+    /// <summary>Checks that option.</summary>
+    internal static TimeSpan Interval(double seconds) =>
+        seconds is >= 0.1 and <= 60 ? TimeSpan.FromSeconds(seconds) : throw new InputException($"--beat {seconds}: must be between 0.1 and 60");
+}

@@ -1,0 +1,49 @@
+using System.CommandLine;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Scissorhands.Grains.Cluster;
+using Scissorhands.Messaging.Control;
+using Scissorhands.Planning;
+using Scissorhands.Worker.Cluster;
+
+namespace Scissorhands.Cli.Commands;
+
+/// <summary><c>scissorhands worker</c>: computes for the runs of a cluster.</summary>
+internal static class WorkerCommand
+{
+    public static Command Create()
+    {
+        var device = new Option<string>("--device") { Description = "Device: cpu, cuda or cuda:N", HelpName = "NAME", DefaultValueFactory = static _ => "cpu" };
+        var pool = new Option<string>("--pool") { Description = "Pool the worker belongs to", HelpName = "NAME", DefaultValueFactory = static _ => "default" };
+        var id = new Option<string?>("--id") { Description = "The worker's name, unique in the cluster; default: host name and process id", HelpName = "NAME" };
+        var grace = new Option<double>("--grace") { Description = "Seconds the worker may take to come to a durable point when it is asked to end", HelpName = "SECONDS", DefaultValueFactory = static _ => 120 };
+        var beat = CoordinatorCommand.BeatOption();
+        var command = new Command("worker", $"Compute for the runs of a cluster, whose broker is named in {ControlBus.BrokerVariable}") { device, pool, id, grace, beat };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var interval = CoordinatorCommand.Interval(parsed.GetValue(beat));
+            var options = new ClusterWorkerOptions
+            {
+                Broker = ControlBus.BrokerFromEnvironment(),
+                Build = BuildVersion.Own().Text,
+                Device = parsed.GetRequiredValue(device),
+                Pool = parsed.GetRequiredValue(pool),
+                BeatInterval = interval,
+                AskAgainAfter = interval,
+                PeerTimeout = interval * 5,
+                Grace = TimeSpan.FromSeconds(parsed.GetValue(grace)),
+            };
+            if (parsed.GetValue(id) is { } name)
+            {
+                options = options with { WorkerId = name };
+            }
+
+            using var host = ClusterWorkerHost.Build(options);
+            await host.StartAsync(cancellationToken);
+            Console.WriteLine($"worker {options.WorkerId} ready for pool {options.Pool}");
+            await host.WaitForShutdownAsync(cancellationToken);
+            return host.Services.GetRequiredService<ClusterWorker>().Refused is { } reason ? throw new InputException($"worker {options.WorkerId}: refused: {reason}") : ExitCodes.Done;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,178 @@
+using System.Globalization;
+using System.Net.ServerSentEvents;
+using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Scissorhands.Abstractions.Cluster;
+using Scissorhands.Abstractions.Runs;
+using Scissorhands.Grains.Store;
+using Scissorhands.Planning;
+using Scissorhands.Planning.Configuration;
+
+namespace Scissorhands.Coordinator.Api;
+
+/// <summary>Submitting, watching and cancelling runs over HTTP.</summary>
+public static class RunEndpoints
+{
+    private const int EventsAtOnce = 500;
+    private static readonly TimeSpan WatchInterval = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>Maps the endpoints under <c>/v1</c>.</summary>
+    /// <param name="routes">The routes.</param>
+    /// <returns>The routes.</returns>
+    public static IEndpointRouteBuilder MapRuns(this IEndpointRouteBuilder routes)
+    {
+        ArgumentNullException.ThrowIfNull(routes);
+        routes.MapPost("/v1/runs", SubmitAsync);
+        routes.MapGet("/v1/runs", ListAsync);
+        routes.MapGet("/v1/runs/{id}", ViewAsync);
+        routes.MapGet("/v1/runs/{id}/events", Watch);
+        routes.MapPost("/v1/runs/{id}/cancel", CancelAsync);
+        routes.MapGet("/v1/pools/{pool}/workers", static (string pool, IGrainFactory grains) => grains.GetGrain<IPoolGrain>(pool).WorkersAsync());
+        return routes;
+    }
+
+    private static async Task<IResult> SubmitAsync(RunSubmission submission, IGrainFactory grains)
+    {
+        RunOrder order;
+        try
+        {
+            order = Order(submission);
+        }
+        catch (InputException e)
+        {
+            return Results.BadRequest(new { error = e.Message });
+        }
+
+        // The same submission is the same run, so that a submission may be repeated where its answer was lost.
+        var id = Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(order, RunStateJson.Options)))[..16];
+        var outcome = await grains.GetGrain<IRunGrain>(id).SubmitAsync(order);
+        return outcome.Accepted
+            ? Results.Accepted($"/v1/runs/{id}", new { run = id, created = outcome.Created, reason = outcome.Reason })
+            : Results.Conflict(new { error = outcome.Reason });
+    }
+
+    private static RunOrder Order(RunSubmission submission)
+    {
+        var configuration = ConfigurationBinder.Bind(submission.Configuration is { } given ? [("configuration", given)] : [], []);
+        ConfigurationValidator.Validate(configuration, ["classification"]);
+        if (submission.Workers is < 1 or > 1024)
+        {
+            throw new InputException($"workers {submission.Workers}: must be between 1 and 1024");
+        }
+
+        if (submission.Pool.Length is 0 or > 64 || !submission.Pool.All(static c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.'))
+        {
+            throw new InputException("pool: must be 1 to 64 letters, digits, '-', '_' or '.'");
+        }
+
+        return new RunOrder
+        {
+            Model = Absolute("model", submission.Model),
+            Architecture = submission.Architecture,
+            Data = Absolute("data", submission.Data),
+            TestData = submission.TestData is null ? null : Absolute("testData", submission.TestData),
+            Forget = Absolute("forget", submission.Forget),
+            Forgotten = submission.Forgotten is null ? null : Absolute("forgotten", submission.Forgotten),
+            IgnoreUnknown = submission.IgnoreUnknown,
+            Out = Absolute("out", submission.Out),
+            Configuration = ConfigurationJson.Canonical(configuration),
+            Pool = submission.Pool,
+            Workers = submission.Workers,
+            Deadline = submission.Deadline,
+            Device = configuration.Device,
+        };
+    }
+
+    private static string Absolute(string key, string? path) => path switch
+    {
+        null or "" => throw new InputException($"{key}: missing"),
+        _ when !Path.IsPathRooted(path) => throw new InputException($"{key} {path}: must be an absolute path on storage that all workers share"),
+        _ => path,
+    };
+
+    private static async Task<IResult> ListAsync(IRunStore store, CancellationToken cancellationToken) =>
+        Results.Ok((await store.ListAsync(200, cancellationToken)).Select(static run => new
+        {
+            runId = run.RunId,
+            status = run.Status.ToString().ToLowerInvariant(),
+            pool = run.Pool,
+            submittedAt = run.SubmittedAt,
+            deadline = run.Deadline,
+            @out = run.OutputFolder,
+            reason = run.Reason,
+        }));
+
+    private static async Task<IResult> ViewAsync(string id, IGrainFactory grains) =>
+        await grains.GetGrain<IRunGrain>(id).ViewAsync() is { } view ? Results.Ok(view) : Unknown(id);
+
+    private static async Task<IResult> CancelAsync(string id, IGrainFactory grains)
+    {
+        var run = grains.GetGrain<IRunGrain>(id);
+        if (await run.ViewAsync() is null)
+        {
+            return Unknown(id);
+        }
+
+        return await run.CancelAsync("cancelled by its owner") ? Results.Ok(await run.ViewAsync()) : Results.Conflict(new { error = $"run {id} has ended already" });
+    }
+
+    private static IResult Unknown(string id) => Results.NotFound(new { error = $"run {id}: not known here" });
+
+    private static IResult Watch(string id, HttpRequest request, IRunStore store, IGrainFactory grains, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var after = long.TryParse(request.Headers["Last-Event-ID"], NumberStyles.None, CultureInfo.InvariantCulture, out var last) ? last : 0;
+        return TypedResults.ServerSentEvents(EventsAsync(id, after, store, grains, time, cancellationToken));
+    }
+
+    /// <summary>What is written of the run, from where the reader left off, and in between how it stands; ends with the run.</summary>
+    private static async IAsyncEnumerable<SseItem<string>> EventsAsync(
+        string id,
+        long after,
+        IRunStore store,
+        IGrainFactory grains,
+        TimeProvider time,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        using var timer = new PeriodicTimer(WatchInterval, time);
+        var shown = "";
+        while (true)
+        {
+            // The view first: when it says that the run has ended, all its events are there.
+            var view = await grains.GetGrain<IRunGrain>(id).ViewAsync();
+            IReadOnlyList<StoredEvent> events;
+            do
+            {
+                events = await store.EventsAsync(id, after, EventsAtOnce, cancellationToken);
+                foreach (var e in events)
+                {
+                    after = e.Sequence;
+                    yield return new SseItem<string>(JsonSerializer.Serialize(new { time = e.Time, name = e.Name, fields = e.Fields is null ? null : JsonSerializer.Deserialize<JsonElement?>(e.Fields) }, JsonSerializerOptions.Web), "event")
+                    {
+                        EventId = e.Sequence.ToString(CultureInfo.InvariantCulture),
+                    };
+                }
+            }
+            while (events.Count == EventsAtOnce);
+            var status = JsonSerializer.Serialize(view, JsonSerializerOptions.Web);
+            if (status != shown)
+            {
+                shown = status;
+                yield return new SseItem<string>(status, "status");
+            }
+
+            if (view is null or { Status: "completed" or "failed" or "canceled" })
+            {
+                yield break;
+            }
+
+            if (!await timer.WaitForNextTickAsync(cancellationToken))
+            {
+                yield break;
+            }
+        }
+    }
+}

@@ -1,0 +1,128 @@
+using System.Net;
+using MassTransit;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Orleans.Configuration;
+using Orleans.Hosting;
+using Scissorhands.Abstractions.Cluster;
+using Scissorhands.Coordinator.Api;
+using Scissorhands.Coordinator.Cluster;
+using Scissorhands.Grains.Cluster;
+using Scissorhands.Grains.Store;
+using Scissorhands.Messaging.Control;
+using StackExchange.Redis;
+
+namespace Scissorhands.Coordinator.Hosting;
+
+/// <summary>How a coordinator process is reached and what it stands on.</summary>
+public sealed record ClusterCoordinatorOptions
+{
+    /// <summary>Where HTTP is served. Default: http://localhost:8080.</summary>
+    public Uri Http { get; init; } = new("http://localhost:8080");
+
+    /// <summary>The broker, with credentials.</summary>
+    public required Uri Broker { get; init; }
+
+    /// <summary>The store of truth.</summary>
+    public required StoreOptions Store { get; init; }
+
+    /// <summary>Redis, where several coordinators share the load; null for a single one.</summary>
+    public string? Redis { get; init; }
+
+    /// <summary>Address that other coordinators reach this one at. Default: 127.0.0.1.</summary>
+    public IPAddress Address { get; init; } = IPAddress.Loopback;
+
+    /// <summary>Port of traffic between coordinators. Default: 11111.</summary>
+    public int SiloPort { get; init; } = 11111;
+
+    /// <summary>Port of clients of the cluster. Default: 30000.</summary>
+    public int GatewayPort { get; init; } = 30000;
+
+    /// <summary>Coordinators of another cluster are strangers. Default: scissorhands.</summary>
+    public string ClusterId { get; init; } = "scissorhands";
+
+    /// <summary>How patient it is.</summary>
+    public LivenessOptions Liveness { get; init; } = new();
+}
+
+/// <summary>Wires a coordinator process: silo, bus, store, HTTP.</summary>
+public static class ClusterCoordinator
+{
+    private const string ServiceId = "scissorhands";
+
+    /// <summary>Builds the process.</summary>
+    /// <param name="options">How it is reached and what it stands on.</param>
+    /// <returns>The application, not yet started.</returns>
+    public static WebApplication Build(ClusterCoordinatorOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Liveness.Validate();
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning).AddFilter("Orleans", LogLevel.Warning).AddFilter("MassTransit", LogLevel.Warning).AddFilter("Microsoft.EntityFrameworkCore", LogLevel.Warning);
+        builder.WebHost.UseUrls(options.Http.ToString());
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton(options.Liveness);
+        builder.Services.AddSingleton(BuildVersion.Own());
+        builder.Services.AddRunStore(options.Store);
+        builder.Services.AddSingleton<WorkerCommandSink>();
+        builder.Services.AddSingleton<IWorkerCommandSink>(static services => services.GetRequiredService<WorkerCommandSink>());
+        builder.Services.AddHostedService(static services => services.GetRequiredService<WorkerCommandSink>());
+        AddSilo(builder, options);
+        AddBus(builder.Services, options.Broker);
+
+        // Last: it calls grains as soon as it starts.
+        builder.Services.AddHostedService<RunKeeper>();
+        var app = builder.Build();
+        app.MapGet("/healthz", static () => Results.Text("ok"));
+        app.MapRuns();
+        return app;
+    }
+
+    private static void AddSilo(WebApplicationBuilder builder, ClusterCoordinatorOptions options) => builder.Host.UseOrleans(silo =>
+    {
+        if (options.Redis is { } redis)
+        {
+            silo.UseRedisClustering(clustering =>
+            {
+                clustering.ConfigurationOptions = ConfigurationOptions.Parse(redis);
+                clustering.ConfigurationOptions.AbortOnConnectFail = false;
+            });
+            silo.Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = (options.ClusterId, ServiceId));
+            silo.ConfigureEndpoints(options.Address, options.SiloPort, options.GatewayPort, listenOnAnyHostAddress: !IPAddress.IsLoopback(options.Address));
+            silo.Configure<ClusterMembershipOptions>(static membership =>
+            {
+                // A lost coordinator is noticed within about six seconds.
+                membership.ProbeTimeout = TimeSpan.FromSeconds(2);
+                membership.NumMissedProbesLimit = 3;
+                membership.TableRefreshTimeout = TimeSpan.FromSeconds(5);
+            });
+        }
+        else
+        {
+            silo.UseLocalhostClustering(options.SiloPort, options.GatewayPort, null, ServiceId, options.ClusterId);
+        }
+    });
+
+    private static void AddBus(IServiceCollection services, Uri broker)
+    {
+        services.AddMassTransit(bus =>
+        {
+            bus.DisableUsageTelemetry();
+            bus.AddConsumer<WorkerReportConsumer>();
+            bus.UsingRabbitMq((context, rabbit) =>
+            {
+                rabbit.ConnectTo(broker);
+                rabbit.ReceiveEndpoint(ControlBus.CoordinatorQueue, endpoint =>
+                {
+                    endpoint.ForControl();
+                    endpoint.ConfigureConsumer<WorkerReportConsumer>(context);
+                });
+            });
+        });
+        services.Configure<MassTransitHostOptions>(static host => host.WaitUntilStarted = false);
+    }
+}

@@ -1,0 +1,39 @@
+using System.Text.Json;
+using Scissorhands.Abstractions.Runs;
+
+namespace Scissorhands.Grains.Cluster;
+
+/// <summary>What of a cluster's run is durable beside its order and status.</summary>
+public sealed record ClusterRunState
+{
+    /// <summary>Version of this record.</summary>
+    public int Version { get; init; } = 1;
+
+    /// <summary>The last generation that was formed; 0 before the first.</summary>
+    public long Generation { get; init; }
+
+    /// <summary>The plan as JSON, once a worker has made it.</summary>
+    public string? Plan { get; init; }
+
+    /// <summary>The state of the run's machine, once there is a plan.</summary>
+    public RunState? Run { get; init; }
+
+    /// <summary>Workers of the last generation, by rank: those that may still hold its state in memory.</summary>
+    public IReadOnlyList<string> Members { get; init; } = [];
+
+    /// <summary>Failures for reasons that may pass, since the last durable progress.</summary>
+    public int Attempts { get; init; }
+
+    /// <summary>Whether the input is why the run failed.</summary>
+    public bool BadInput { get; init; }
+
+    /// <summary>Writes the state.</summary>
+    /// <returns>JSON.</returns>
+    public string ToJson() => JsonSerializer.Serialize(this, RunStateJson.Options);
+
+    /// <summary>Reads a state.</summary>
+    /// <param name="json">What <see cref="ToJson"/> wrote, or null for a run that has not begun.</param>
+    /// <returns>The state.</returns>
+    public static ClusterRunState Parse(string? json) =>
+        json is null ? new ClusterRunState() : JsonSerializer.Deserialize<ClusterRunState>(json, RunStateJson.Options) ?? new ClusterRunState();
+}

@@ -1,0 +1,175 @@
+using Scissorhands.Abstractions.Cluster;
+
+namespace Scissorhands.Grains.Cluster;
+
+/// <summary>
+/// Which worker works for which run. Knows only what it is told again and again (signs of life, needs), so that it may be
+/// forgotten at any time. Runs go by deadline, then by age; one run a model; a run begins with the workers that are free and
+/// grows when others are and nobody waits.
+/// </summary>
+internal sealed class Pool
+{
+    private const int MaxSuperseded = 10_000;
+    private readonly LivenessOptions _options;
+    private readonly Dictionary<string, long> _superseded = new(StringComparer.Ordinal);
+    private readonly TimeProvider _time;
+    private readonly long _born;
+    private readonly SortedDictionary<string, Seen> _workers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Wanted> _needs = new(StringComparer.Ordinal);
+
+    public Pool(TimeProvider time, LivenessOptions options)
+    {
+        (_time, _options) = (time, options);
+        _born = time.GetTimestamp();
+    }
+
+    public IReadOnlyList<WorkerView> Views => [.. _workers.Values.Select(seen => new WorkerView(
+        seen.Beat.WorkerId,
+        seen.Beat.Pool,
+        seen.Beat.Device,
+        seen.Beat.MemoryBytes,
+        seen.Beat.Leaving ? "leaving" : HolderOf(seen.Beat.WorkerId) is null ? "free" : "working",
+        HolderOf(seen.Beat.WorkerId),
+        _time.GetElapsedTime(seen.At).TotalSeconds))];
+
+    /// <summary>Whether a worker that another process has taken the name of is still there: two of one name would take each other's commands.</summary>
+    public bool IsSuperseded(WorkerBeat beat) => _superseded.TryGetValue(beat.Life, out var since)
+        && _workers.ContainsKey(beat.WorkerId)
+        && _time.GetElapsedTime(since) > _options.BeatInterval;
+
+    /// <summary>Notes a sign of life.</summary>
+    /// <returns>The run that loses the worker by it, because the worker began a new life or is leaving.</returns>
+    public (string? LostBy, string? LeavingFrom) Beat(WorkerBeat beat)
+    {
+        if (_superseded.ContainsKey(beat.Life))
+        {
+            // Overtaken on its way by the sign of life of its successor.
+            return (null, null);
+        }
+
+        var known = _workers.TryGetValue(beat.WorkerId, out var before);
+        if (known && before!.Beat.Life != beat.Life)
+        {
+            if (_superseded.Count >= MaxSuperseded)
+            {
+                _superseded.Clear();
+            }
+
+            _superseded[before.Beat.Life] = _time.GetTimestamp();
+        }
+
+        _workers[beat.WorkerId] = new Seen(beat, _time.GetTimestamp());
+        var holder = HolderOf(beat.WorkerId);
+        if (holder is not null && known && before!.Beat.DataQueue != beat.DataQueue)
+        {
+            return (holder, null);
+        }
+
+        return (null, beat.Leaving ? holder : null);
+    }
+
+    /// <summary>Notes what a run wants.</summary>
+    public void Need(RunNeed need)
+    {
+        if (!need.Open)
+        {
+            _needs.Remove(need.RunId);
+            return;
+        }
+
+        // The wait for the former workers' signs of life begins once, not with each reminder.
+        var since = _needs.TryGetValue(need.RunId, out var before) && before.Need.Members.Count == 0 ? before.Since : _time.GetTimestamp();
+        _needs[need.RunId] = new Wanted(need, since);
+    }
+
+    /// <summary>Forgets workers that have been silent for too long.</summary>
+    /// <returns>Them and the runs that had them.</returns>
+    public IReadOnlyList<(string WorkerId, string? RunId)> Lose()
+    {
+        (string, string?)[] lost = [.. _workers.Values
+            .Where(seen => _time.GetElapsedTime(seen.At) > _options.LostAfter)
+            .Select(seen => (seen.Beat.WorkerId, HolderOf(seen.Beat.WorkerId)))];
+        foreach (var (worker, _) in lost)
+        {
+            _workers.Remove(worker);
+        }
+
+        return lost;
+    }
+
+    /// <summary>Workers of runs that this pool has never seen: it was forgotten, and they with it.</summary>
+    public IReadOnlyList<(string WorkerId, string RunId)> Missing() => _time.GetElapsedTime(_born) <= _options.LostAfter ? []
+        : [.. _needs.Values.SelectMany(static wanted => wanted.Need.Members.Select(worker => (worker, wanted.Need.RunId))).Where(pair => !_workers.ContainsKey(pair.worker))];
+
+    /// <summary>Deals free workers to runs.</summary>
+    /// <returns>Runs and all their workers, former ones first.</returns>
+    public IReadOnlyList<(string RunId, IReadOnlyList<GangMember> Members)> Deal()
+    {
+        if (_time.GetElapsedTime(_born) < _options.SettleTime)
+        {
+            return [];
+        }
+
+        var held = _needs.Values.SelectMany(static wanted => wanted.Need.Members).ToHashSet(StringComparer.Ordinal);
+        var free = _workers.Values.Where(seen => !seen.Beat.Leaving && seen.Beat.DataQueue.Length > 0 && !held.Contains(seen.Beat.WorkerId)).ToList();
+        var models = _needs.Values.Where(static wanted => wanted.Need.Members.Count > 0).Select(static wanted => wanted.Need.ModelKey).ToHashSet(StringComparer.Ordinal);
+        var dealt = new List<(string, IReadOnlyList<GangMember>)>();
+        var waits = false;
+        foreach (var (need, since) in _needs.Values
+            .OrderBy(static w => w.Need.Deadline ?? DateTimeOffset.MaxValue).ThenBy(static w => w.Need.SubmittedAt).ThenBy(static w => w.Need.RunId, StringComparer.Ordinal).ToArray())
+        {
+            if (need.Members.Count > 0 || models.Contains(need.ModelKey))
+            {
+                continue;
+            }
+
+            var eligible = free.Where(seen => seen.Beat.Device == need.Device && Proven(seen, since, need)).ToList();
+            if (need.Former.Count > 0 && _time.GetElapsedTime(since) < _options.SettleTime && need.Former.Any(worker => _workers.TryGetValue(worker, out var former) && !former.Beat.Leaving && !eligible.Contains(former) && !held.Contains(worker)))
+            {
+                // Who was at work holds the run's state in memory: worth a moment's wait. Nobody else gets them meanwhile.
+                free.RemoveAll(seen => need.Former.Contains(seen.Beat.WorkerId, StringComparer.Ordinal));
+                waits = true;
+                continue;
+            }
+
+            Seen[] chosen = [.. eligible.OrderBy(seen => need.Former.Contains(seen.Beat.WorkerId, StringComparer.Ordinal) ? 0 : 1).Take(need.Workers)];
+            if (chosen.Length == 0)
+            {
+                waits = true;
+                continue;
+            }
+
+            free.RemoveAll(chosen.Contains);
+            models.Add(need.ModelKey);
+            Give(need, chosen);
+        }
+
+        foreach (var (need, _) in _needs.Values.Where(_ => !waits).ToArray())
+        {
+            var more = free.Where(seen => seen.Beat.Device == need.Device).Take(need.Workers - need.Members.Count).ToArray();
+            if (need.Members.Count > 0 && more.Length > 0 && !dealt.Exists(d => d.Item1 == need.RunId))
+            {
+                free.RemoveAll(more.Contains);
+                Give(need, [.. need.Members.Select(worker => _workers.GetValueOrDefault(worker)).OfType<Seen>().Where(static seen => !seen.Beat.Leaving), .. more]);
+            }
+        }
+
+        return dealt;
+
+        void Give(RunNeed need, IReadOnlyList<Seen> chosen)
+        {
+            // Held until the run says otherwise; its own word replaces this one.
+            _needs[need.RunId] = new Wanted(need with { Members = [.. chosen.Select(static seen => seen.Beat.WorkerId)] }, _time.GetTimestamp());
+            dealt.Add((need.RunId, [.. chosen.Select(static seen => new GangMember(seen.Beat.WorkerId, seen.Beat.DataQueue))]));
+        }
+    }
+
+    // A worker of a generation that broke may be the reason: it must have given a sign of life since.
+    private static bool Proven(Seen seen, long since, RunNeed need) => seen.At > since || !need.Former.Contains(seen.Beat.WorkerId, StringComparer.Ordinal);
+
+    private string? HolderOf(string workerId) => _needs.Values.FirstOrDefault(wanted => wanted.Need.Members.Contains(workerId, StringComparer.Ordinal))?.Need.RunId;
+
+    private sealed record Seen(WorkerBeat Beat, long At);
+
+    private sealed record Wanted(RunNeed Need, long Since);
+}

@@ -1,0 +1,113 @@
+using Microsoft.Extensions.Logging;
+using Scissorhands.Abstractions.Cluster;
+
+namespace Scissorhands.Grains.Cluster;
+
+/// <summary>Hosts a <see cref="Pool"/>: takes signs of life and needs in, gives runs their workers.</summary>
+public sealed partial class PoolGrain : Grain, IPoolGrain
+{
+    private readonly LivenessOptions _options;
+    private readonly IWorkerCommandSink _commands;
+    private readonly BuildVersion _build;
+    private readonly ILogger<PoolGrain> _logger;
+    private readonly Pool _pool;
+
+    /// <summary>Creates the grain.</summary>
+    /// <param name="options">How patient the coordinator is.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="commands">The way to the workers.</param>
+    /// <param name="build">This program's version.</param>
+    /// <param name="logger">The log.</param>
+    public PoolGrain(LivenessOptions options, TimeProvider time, IWorkerCommandSink commands, BuildVersion build, ILogger<PoolGrain> logger)
+    {
+        _options = options;
+        _commands = commands;
+        _build = build;
+        _logger = logger;
+        _pool = new Pool(time, options);
+    }
+
+    /// <inheritdoc/>
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        this.RegisterGrainTimer(ScheduleAsync, new GrainTimerCreationOptions(TimeSpan.Zero, _options.BeatInterval / 4) { Interleave = false });
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public async Task BeatAsync(WorkerBeat beat)
+    {
+        ArgumentNullException.ThrowIfNull(beat);
+        if (beat.Build != _build.Text)
+        {
+            LogRefused(beat.WorkerId, beat.Build, _build.Text);
+            _commands.Send(new WorkerRefused { WorkerId = beat.WorkerId, Life = beat.Life, Reason = $"this worker is of version {beat.Build}, the coordinator of version {_build.Text}; results are only repeatable where all are of one version" });
+            return;
+        }
+
+        if (_pool.IsSuperseded(beat))
+        {
+            LogNamesake(beat.WorkerId);
+            _commands.Send(new WorkerRefused { WorkerId = beat.WorkerId, Life = beat.Life, Reason = "another worker has taken this name; give each its own with --id" });
+            return;
+        }
+
+        var (lostBy, leavingFrom) = _pool.Beat(beat);
+        if (lostBy is not null)
+        {
+            await Run(lostBy).MembersLostAsync([beat.WorkerId], $"worker {beat.WorkerId} has lost its connection and come back");
+        }
+
+        if (leavingFrom is not null)
+        {
+            await Run(leavingFrom).MemberLeavingAsync(beat.WorkerId);
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task NeedAsync(RunNeed need)
+    {
+        _pool.Need(need);
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<WorkerView>> WorkersAsync() => Task.FromResult(_pool.Views);
+
+    private async Task ScheduleAsync(CancellationToken cancellationToken)
+    {
+        foreach (var (worker, run) in _pool.Lose())
+        {
+            LogLost(worker, run);
+            if (run is not null)
+            {
+                await Run(run).MembersLostAsync([worker], $"worker {worker} has been silent for {_options.LostAfter.TotalSeconds:0.#} s");
+            }
+        }
+
+        foreach (var (worker, run) in _pool.Missing())
+        {
+            await Run(run).MembersLostAsync([worker], $"worker {worker} is gone");
+        }
+
+        foreach (var (run, members) in _pool.Deal())
+        {
+            LogFormed(run, members.Count);
+            await Run(run).FormAsync(members);
+        }
+    }
+
+    private IRunGrain Run(string runId) => GrainFactory.GetGrain<IRunGrain>(runId);
+
+    [LoggerMessage(LogLevel.Warning, "Worker {WorkerId} is of version {WorkerBuild}, this coordinator of {Build}: refused")]
+    private partial void LogRefused(string workerId, string workerBuild, string build);
+
+    [LoggerMessage(LogLevel.Warning, "Two workers have the name {WorkerId}: the older one is refused")]
+    private partial void LogNamesake(string workerId);
+
+    [LoggerMessage(LogLevel.Warning, "Worker {WorkerId} of run {RunId} is lost")]
+    private partial void LogLost(string workerId, string? runId);
+
+    [LoggerMessage(LogLevel.Information, "Run {RunId} gets {Workers} workers")]
+    private partial void LogFormed(string runId, int workers);
+}

@@ -1,0 +1,256 @@
+using System.Text.Json;
+using Microsoft.Extensions.Logging;
+using Scissorhands.Abstractions.Cluster;
+using Scissorhands.Abstractions.Runs;
+using Scissorhands.Grains.Store;
+
+namespace Scissorhands.Grains.Cluster;
+
+/// <summary>
+/// Hosts a <see cref="ClusterRun"/>: writes what it decides, then sends it. Where writing fails, what is in memory is no
+/// longer true: the grain ends and is read from the store again; whoever asked asks again.
+/// </summary>
+public sealed partial class RunGrain : Grain, IRunGrain
+{
+    private readonly IRunStore _store;
+    private readonly IWorkerCommandSink _commands;
+    private readonly TimeProvider _time;
+    private readonly LivenessOptions _options;
+    private readonly ILogger<RunGrain> _logger;
+    private StoredRun? _stored;
+    private RunOrder? _order;
+    private ClusterRun? _run;
+
+    /// <summary>Creates the grain.</summary>
+    /// <param name="store">The store of truth.</param>
+    /// <param name="commands">The way to the workers.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="options">How patient the coordinator is.</param>
+    /// <param name="logger">The log.</param>
+    public RunGrain(IRunStore store, IWorkerCommandSink commands, TimeProvider time, LivenessOptions options, ILogger<RunGrain> logger)
+    {
+        _store = store;
+        _commands = commands;
+        _time = time;
+        _options = options;
+        _logger = logger;
+    }
+
+    private string RunId => this.GetPrimaryKeyString();
+
+    /// <inheritdoc/>
+    public override async Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        if (await _store.ReadAsync(RunId, cancellationToken) is { } stored)
+        {
+            Take(stored);
+        }
+
+        this.RegisterGrainTimer(TickAsync, new GrainTimerCreationOptions(_options.BeatInterval, _options.BeatInterval) { Interleave = false });
+    }
+
+    /// <inheritdoc/>
+    public async Task<SubmitOutcome> SubmitAsync(RunOrder order)
+    {
+        ArgumentNullException.ThrowIfNull(order);
+        if (_run is { } known)
+        {
+            if (known.Status is RunStatus.Failed or RunStatus.Canceled)
+            {
+                await ApplyAsync(known.Reopen());
+            }
+
+            return new SubmitOutcome(true, false, null);
+        }
+
+        var open = await _store.OpenRunsAsync(CancellationToken.None);
+        if (open.FirstOrDefault(run => run.OutputFolder == order.Out) is { } other)
+        {
+            return new SubmitOutcome(false, false, $"out {order.Out}: run {other.RunId}, which is {Name(other.Status)}, writes there; name another folder");
+        }
+
+        var fresh = new StoredRun
+        {
+            RunId = RunId,
+            Status = RunStatus.Queued,
+            Pool = order.Pool,
+            ModelKey = order.Model,
+            OutputFolder = order.Out,
+            SubmittedAt = _time.GetUtcNow(),
+            Deadline = order.Deadline,
+            Order = JsonSerializer.Serialize(order, RunStateJson.Options),
+        };
+        var (stored, created) = await _store.CreateAsync(fresh, [new NewEvent(_time.GetUtcNow(), "submitted", null)], CancellationToken.None);
+        Take(stored);
+        LogSubmitted(RunId, order.Pool);
+        TellPool();
+        var queued = open.FirstOrDefault(run => run.ModelKey == order.Model);
+        return new SubmitOutcome(true, created, queued is null ? null : $"queued: run {queued.RunId} works on the same model");
+    }
+
+    /// <inheritdoc/>
+    public Task<RunView?> ViewAsync() => Task.FromResult(_run is null ? null : View(_run));
+
+    /// <inheritdoc/>
+    public async Task<bool> CancelAsync(string reason)
+    {
+        if (_run is not { IsOpen: true } run)
+        {
+            return false;
+        }
+
+        await ApplyAsync(run.Cancel(reason));
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public async Task CallAsync(WorkerCall call)
+    {
+        ArgumentNullException.ThrowIfNull(call);
+        if (_run is null)
+        {
+            _commands.Send(new WorkerAnswer { WorkerId = call.WorkerId, RunId = call.RunId, Generation = call.Generation, Number = call.Number, Fenced = true });
+            return;
+        }
+
+        await ApplyAsync(_run.Handle(call));
+    }
+
+    /// <inheritdoc/>
+    public Task ProgressAsync(WorkerProgress progress)
+    {
+        ArgumentNullException.ThrowIfNull(progress);
+        _run?.Note(progress);
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public Task WakeAsync()
+    {
+        if (_run is { IsOpen: true })
+        {
+            TellPool();
+        }
+
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public async Task<bool> FormAsync(IReadOnlyList<GangMember> members)
+    {
+        if (_run is not { IsOpen: true } run)
+        {
+            TellPool();
+            return false;
+        }
+
+        await ApplyAsync(run.Form(members));
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public async Task MembersLostAsync(IReadOnlyList<string> workerIds, string reason)
+    {
+        if (_run is { } run)
+        {
+            await ApplyAsync(run.Lose(workerIds, reason));
+            TellPool();
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task MemberLeavingAsync(string workerId)
+    {
+        if (_run is { IsOpen: true } run && run.Members.Contains(workerId, StringComparer.Ordinal))
+        {
+            await ApplyAsync(run.Yield());
+        }
+    }
+
+    private static string Name(RunStatus status) => status.ToString().ToLowerInvariant();
+
+    private RunView View(ClusterRun run) => new()
+    {
+        RunId = RunId,
+        Status = Name(run.Status),
+        Stage = run.Stage is { } stage ? StageNames.Of(stage) : null,
+        Generation = run.State.Generation,
+        Members = run.Members,
+        Reason = run.Reason,
+        BadInput = run.State.BadInput,
+        Progress = run.Progress,
+        SubmittedAt = _stored!.SubmittedAt,
+        Deadline = _stored.Deadline,
+        Out = _stored.OutputFolder,
+        Pool = _stored.Pool,
+        Files = run.State.Run?.Results.TryGetValue(RunStage.Publish, out var json) == true
+            ? JsonSerializer.Deserialize<PublishOutcome>(json, RunStateJson.Options)!.Files
+            : new Dictionary<string, string>(),
+    };
+
+    private void Take(StoredRun stored)
+    {
+        _stored = stored;
+        _order = JsonSerializer.Deserialize<RunOrder>(stored.Order, RunStateJson.Options)!;
+        _run = new ClusterRun(RunId, _order, stored.Status, stored.Reason, ClusterRunState.Parse(stored.State), _time, _options);
+    }
+
+    private async Task TickAsync(CancellationToken cancellationToken)
+    {
+        if (_run is { IsOpen: true } run)
+        {
+            await ApplyAsync(run.Tick());
+        }
+    }
+
+    private async Task ApplyAsync(Decision decision)
+    {
+        if (decision.Store || decision.Events.Count > 0)
+        {
+            var run = _run!;
+            try
+            {
+                _stored = await _store.WriteAsync(
+                    _stored! with { Status = run.Status, Reason = run.Reason, State = run.State.ToJson() },
+                    decision.Events,
+                    [],
+                    CancellationToken.None);
+            }
+            catch (Exception e)
+            {
+                LogNotStored(e, RunId);
+                _run = null;
+                DeactivateOnIdle();
+                throw;
+            }
+        }
+
+        foreach (var command in decision.Commands)
+        {
+            _commands.Send(command);
+        }
+
+        if (decision.NeedChanged)
+        {
+            TellPool();
+        }
+    }
+
+    // One way: the pool calls its runs and must never be waited for by one.
+    private void TellPool()
+    {
+        if (_run is not { } run || _order is not { } order || _stored is not { } stored)
+        {
+            return;
+        }
+
+        var need = new RunNeed(RunId, run.IsOpen, order.Model, order.Device, order.Workers, stored.Deadline, stored.SubmittedAt, run.Claimed, run.State.Members);
+        GrainFactory.GetGrain<IPoolGrain>(order.Pool).NeedAsync(need).Ignore();
+    }
+
+    [LoggerMessage(LogLevel.Information, "Run {RunId} submitted to pool {Pool}")]
+    private partial void LogSubmitted(string runId, string pool);
+
+    [LoggerMessage(LogLevel.Warning, "Run {RunId}: its state could not be stored; it is read again")]
+    private partial void LogNotStored(Exception exception, string runId);
+}

@@ -1,0 +1,120 @@
+using System.Text.Json;
+using Scissorhands.Abstractions.Cluster;
+using Scissorhands.Abstractions.Runs;
+using Scissorhands.Core.Native;
+using Scissorhands.Data.Samples;
+using Scissorhands.Messaging.Collectives;
+using Scissorhands.Planning;
+using Scissorhands.Planning.Configuration;
+using Scissorhands.Worker.Run;
+
+namespace Scissorhands.Worker.Cluster;
+
+/// <summary>
+/// What a worker keeps of a run from one generation to the next: data, replica and what it has computed. Used on the
+/// compute thread only.
+/// </summary>
+internal sealed class RunSession : IDisposable
+{
+    private readonly RunOrder _order;
+    private RunInputs? _inputs;
+    private RunPlan? _plan;
+
+    /// <summary>Begins a session; loads nothing yet.</summary>
+    /// <param name="runId">The run.</param>
+    /// <param name="order">What was submitted.</param>
+    public RunSession(string runId, RunOrder order)
+    {
+        RunId = runId;
+        _order = order;
+    }
+
+    public string RunId { get; }
+
+    /// <summary>Does one generation.</summary>
+    /// <param name="assignment">The worker's place in it.</param>
+    /// <param name="line">Its questions to the coordinator.</param>
+    /// <param name="group">The workers of the generation.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="yield">Asks for a stop at the next durable point.</param>
+    /// <param name="cancellationToken">Stops at once.</param>
+    public void Work(GangAssigned assignment, CoordinatorLine line, ICollectiveGroup group, TimeProvider time, CancellationToken yield, CancellationToken cancellationToken)
+    {
+        var folder = new RunFolder(_order.Out);
+        try
+        {
+            Load(cancellationToken);
+            if (assignment.Rank == 0)
+            {
+                RunClaim.Take(folder, _inputs!, _plan!);
+            }
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            Fail(assignment, line, e, cancellationToken);
+            throw;
+        }
+
+        line.AskAsync(WorkerCallKind.Ready, JsonSerializer.Serialize(_plan, RunStateJson.Options), cancellationToken).GetAwaiter().GetResult();
+        using var events = assignment.Rank == 0 ? new RunEvents(folder, time) : null;
+        var link = new BusCoordinatorLink(line, events, time);
+        try
+        {
+            new RunWorker(_inputs!, folder, _plan!.Hash(), link, group).Run(yield, cancellationToken);
+        }
+        catch (CollectiveException e)
+        {
+            link.ReportAsync(new GenerationBroken(assignment.RunId, assignment.Generation, assignment.Rank, RunStage.EvaluateOriginal, e.Message), cancellationToken).AsTask().GetAwaiter().GetResult();
+            throw;
+        }
+        catch (OperationCanceledException) when (yield.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            link.ReportAsync(new Yielded(assignment.RunId, assignment.Generation, assignment.Rank, RunStage.EvaluateOriginal), cancellationToken).AsTask().GetAwaiter().GetResult();
+            throw;
+        }
+
+        if (assignment.Rank == 0)
+        {
+            folder.DeleteCheckpoints();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _inputs?.Dispose();
+    }
+
+    private static void Fail(GangAssigned assignment, CoordinatorLine line, Exception e, CancellationToken cancellationToken)
+    {
+        var failed = new WorkerFailed(assignment.RunId, assignment.Generation, assignment.Rank, RunStage.EvaluateOriginal, e.Message, e is InputException);
+        line.AskAsync(WorkerCallKind.Report, JsonSerializer.Serialize<WorkerReport>(failed, RunStateJson.Options), cancellationToken).GetAwaiter().GetResult();
+    }
+
+    private void Load(CancellationToken cancellationToken)
+    {
+        if (_plan is not null)
+        {
+            return;
+        }
+
+        var configuration = ConfigurationJson.Parse(_order.Configuration, "configuration");
+        NumericProfile.Apply(configuration);
+        var names = new InputNames(_order.Model, _order.Architecture, _order.Data, _order.TestData, _order.Forget, _order.Forgotten, _order.IgnoreUnknown);
+        _inputs ??= InputLoader.Load(names, configuration, Silent.Instance, cancellationToken);
+        _plan = RunClaim.Plan(_inputs);
+    }
+
+    private sealed class Silent : IInputProgress
+    {
+        public static Silent Instance { get; } = new();
+
+        public void Data(string source, DataProgress progress)
+        {
+        }
+
+        public void Say(string line)
+        {
+        }
+    }
+}
