@@ -1,0 +1,112 @@
+using Npgsql;
+using Scissorhands.Grains.Store;
+using Scissorhands.Testing;
+
+namespace Scissorhands.Grains.Tests.Store;
+
+/// <summary>A server for all tests of the class.</summary>
+public sealed class PostgresFixture : IAsyncLifetime
+{
+    public Postgres Server { get; } = new();
+
+    public ValueTask InitializeAsync() => Server.StartAsync();
+
+    public ValueTask DisposeAsync() => Server.DisposeAsync();
+}
+
+public sealed class PostgresStoreTests(PostgresFixture fixture) : StoreTests, IClassFixture<PostgresFixture>
+{
+    private readonly string _database = $"t{Guid.NewGuid():N}";
+
+    protected override string Address => fixture.Server.AddressOf(_database);
+
+    public override async ValueTask InitializeAsync()
+    {
+        if (fixture.Server.Missing is { } missing)
+        {
+            Assert.Skip(missing);
+        }
+
+        await using var connection = new NpgsqlConnection(fixture.Server.KeywordsOf("postgres") + ";Pooling=false");
+        await connection.OpenAsync(Ct);
+        await using var command = new NpgsqlCommand($"CREATE DATABASE {_database}", connection);
+        await command.ExecuteNonQueryAsync(Ct);
+    }
+
+    [Fact]
+    public async Task Write_ServerKilledMeanwhile_LosesNothingAndDoublesNothing()
+    {
+        const int Writers = 3;
+        var writing = true;
+        var outbox = Outbox();
+        var series = Enumerable.Range(0, Writers).Select(writer => Task.Run(async () =>
+        {
+            var store = Store();
+            var (run, created) = await store.CreateAsync(Run($"{writer}"), [Event("0")], Ct);
+            Assert.True(created);
+            var written = 0;
+            while (Volatile.Read(ref writing))
+            {
+                written++;
+                run = await store.WriteAsync(run with { State = $"{written}" }, [Event($"{written}")], [Message((writer * 1_000_000) + written)], Ct);
+            }
+
+            return (run, written);
+        }, Ct)).ToList();
+        for (var i = 0; i < 3; i++)
+        {
+            await Task.Delay(TimeSpan.FromSeconds(1), Ct);
+            await fixture.Server.RestartAsync();
+        }
+
+        await Task.Delay(TimeSpan.FromSeconds(1), Ct);
+        Volatile.Write(ref writing, false);
+        var ends = await Task.WhenAll(series);
+        var messages = (await outbox.ClaimAsync("x", int.MaxValue, TimeSpan.FromMinutes(1), Ct)).Select(m => m.Body).ToList();
+        foreach (var ((run, written), writer) in ends.Select((end, writer) => (end, writer)))
+        {
+            Assert.True(written > 10, $"only {written} writes");
+            Assert.Equal(written + 1, run.Version);
+            Assert.Equal(run, await Store().ReadAsync(run.RunId, Ct));
+            var events = await Store().EventsAsync(run.RunId, 0, int.MaxValue, Ct);
+            Assert.Equal(Enumerable.Range(0, written + 1).Select(n => ($"{n}", n + 1L)), events.Select(e => (e.Name, e.Sequence)));
+            var own = messages.Select(int.Parse).Where(n => n / 1_000_000 == writer);
+            Assert.Equal(Enumerable.Range(1, written), own.Select(n => n % 1_000_000));
+        }
+    }
+
+    [Fact]
+    public async Task Write_AnswerToTheCommitLost_IsFoundOut()
+    {
+        var (run, _) = await Store().CreateAsync(Run("a"), [], Ct);
+
+        // Two rounds: the relay cuts the connection with the commit's answer within, until the outcome has been lost for certain.
+        await using var relay = new CommitCutter(new Uri(fixture.Server.AddressOf(_database)).Port);
+        var store = (IRunStore)Host(fixture.Server.KeywordsOf(_database).Replace($"Port={new Uri(Address).Port}", $"Port={relay.Port}", StringComparison.Ordinal)).GetService(typeof(IRunStore))!;
+        await store.ReadAsync("a", Ct);
+        for (var i = 1; i <= 2; i++)
+        {
+            relay.CutNextCommit();
+            run = await store.WriteAsync(run with { State = $"{i}" }, [Event($"{i}")], [Message(i)], Ct);
+            Assert.Equal(i, relay.Cuts);
+        }
+
+        Assert.Equal(3, run.Version);
+        Assert.Equal(["1", "2"], (await Store().EventsAsync("a", 0, 10, Ct)).Select(e => e.Name));
+        Assert.Equal(["1", "2"], (await Outbox().ClaimAsync("x", 10, TimeSpan.FromMinutes(1), Ct)).Select(m => m.Body));
+        relay.CutNextCommit();
+        var (_, created) = await store.CreateAsync(Run("b"), [Event("submitted")], Ct);
+        Assert.True(created);
+        Assert.Equal(3, relay.Cuts);
+        Assert.Single(await Store().EventsAsync("b", 0, 10, Ct));
+    }
+
+    [Fact]
+    public async Task Failure_WrongPassword_IsNotShown()
+    {
+        var wrong = fixture.Server.KeywordsOf(_database).Replace(fixture.Server.Secret, "wrong-8842", StringComparison.Ordinal);
+        var store = (IRunStore)Host(wrong).GetService(typeof(IRunStore))!;
+        var thrown = await Assert.ThrowsAnyAsync<Exception>(() => store.ReadAsync("a", Ct));
+        Assert.DoesNotContain("wrong-8842", thrown.ToString(), StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,228 @@
+using Microsoft.Extensions.DependencyInjection;
+using Scissorhands.Grains.Store;
+
+namespace Scissorhands.Grains.Tests.Store;
+
+/// <summary>What every backend of the store has to keep to. Each test has a database of its own.</summary>
+public abstract class StoreTests : IAsyncLifetime
+{
+    private static readonly DateTimeOffset Start = new(2026, 3, 4, 5, 6, 7, TimeSpan.FromHours(2));
+    private readonly List<ServiceProvider> _hosts = [];
+
+    protected static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    protected abstract string Address { get; }
+
+    protected Clock Time { get; } = new(Start);
+
+    public virtual ValueTask InitializeAsync() => ValueTask.CompletedTask;
+
+    public virtual async ValueTask DisposeAsync()
+    {
+        foreach (var host in _hosts)
+        {
+            await host.DisposeAsync();
+        }
+
+        GC.SuppressFinalize(this);
+    }
+
+    [Fact]
+    public async Task Create_Twice_GivesTheFirst()
+    {
+        var store = Store();
+        var (first, created) = await store.CreateAsync(Run("a") with { Version = 9 }, [Event("submitted")], Ct);
+        var (second, again) = await Store().CreateAsync(Run("a") with { Order = "other" }, [Event("submitted")], Ct);
+        Assert.True(created);
+        Assert.False(again);
+        Assert.Equal(Run("a") with { Version = 1 }, first);
+        Assert.Equal(first, second);
+        Assert.Equal(first, await store.ReadAsync("a", Ct));
+        Assert.Single(await store.EventsAsync("a", 0, 10, Ct));
+        Assert.Null(await store.ReadAsync("b", Ct));
+    }
+
+    [Fact]
+    public async Task Create_Concurrently_OneCreates()
+    {
+        var results = await Task.WhenAll(Enumerable.Range(0, 8).Select(i =>
+            Store().CreateAsync(Run("a") with { Order = $"{i}" }, [Event("submitted")], Ct)));
+        Assert.Single(results, r => r.Created);
+        Assert.Single(results.Select(r => r.Run).Distinct());
+        Assert.Single(await Store().EventsAsync("a", 0, 10, Ct));
+    }
+
+    [Fact]
+    public async Task Write_AllFields_AreReadBack()
+    {
+        var store = Store();
+        var (run, _) = await store.CreateAsync(Run("ä '\"; \u2028"), [], Ct);
+        var changed = run with { Status = RunStatus.Failed, Deadline = Start.AddTicks(7), State = "{\"a\":1}", Reason = "no\nworkers" };
+        var written = await store.WriteAsync(changed, [], [], Ct);
+        Assert.Equal(changed with { Version = 2 }, written);
+        Assert.Equal(written, await Store().ReadAsync(run.RunId, Ct));
+    }
+
+    [Fact]
+    public async Task Write_StaleVersion_WritesNothing()
+    {
+        var store = Store();
+        var (run, _) = await store.CreateAsync(Run("a"), [], Ct);
+        var newer = await store.WriteAsync(run with { State = "newer" }, [Event("one")], [], Ct);
+        var stale = await Assert.ThrowsAsync<StaleVersionException>(() => Store().WriteAsync(run with { State = "stale" }, [Event("two")], [Message(1)], Ct));
+        Assert.Equal(("a", 1, 2), (stale.RunId, stale.Expected, stale.Found));
+        Assert.Equal(newer, await store.ReadAsync("a", Ct));
+        Assert.Equal(["one"], (await store.EventsAsync("a", 0, 10, Ct)).Select(e => e.Name));
+        Assert.Empty(await Outbox().ClaimAsync("x", 10, TimeSpan.FromMinutes(1), Ct));
+        var missing = await Assert.ThrowsAsync<StaleVersionException>(() => store.WriteAsync(Run("none"), [], [], Ct));
+        Assert.Equal(0, missing.Found);
+    }
+
+    [Fact]
+    public async Task Write_Concurrently_OneWinsEachVersionAndEventsHaveNoGaps()
+    {
+        const int Writers = 4, Each = 10;
+        await Store().CreateAsync(Run("a"), [Event("submitted")], Ct);
+        var stale = 0;
+        await Task.WhenAll(Enumerable.Range(0, Writers).Select(async writer =>
+        {
+            var store = Store();
+            for (var i = 0; i < Each;)
+            {
+                var run = (await store.ReadAsync("a", Ct))!;
+                try
+                {
+                    await store.WriteAsync(run with { State = $"{writer}.{i}" }, [Event($"{writer}.{i}"), Event("also")], [Message((writer * Each) + i)], Ct);
+                    i++;
+                }
+                catch (StaleVersionException)
+                {
+                    Interlocked.Increment(ref stale);
+                }
+            }
+        }));
+        Assert.Equal(1 + (Writers * Each), (await Store().ReadAsync("a", Ct))!.Version);
+        var events = await Store().EventsAsync("a", 0, 1000, Ct);
+        Assert.Equal(Enumerable.Range(1, 1 + (2 * Writers * Each)).Select(n => (long)n), events.Select(e => e.Sequence));
+        Assert.Equal(events.Skip(5).Take(3), await Store().EventsAsync("a", 5, 3, Ct));
+        Assert.Equal(Writers * Each, (await Outbox().ClaimAsync("x", 1000, TimeSpan.FromMinutes(1), Ct)).Select(m => m.Body).Distinct().Count());
+    }
+
+    [Fact]
+    public async Task Write_TwoFromTheSameVersion_OneWins()
+    {
+        var (run, _) = await Store().CreateAsync(Run("a"), [], Ct);
+        var attempts = new[] { "x", "y" }.Select(async state =>
+        {
+            try
+            {
+                return await Store().WriteAsync(run with { State = state }, [Event(state)], [], Ct);
+            }
+            catch (StaleVersionException)
+            {
+                return null;
+            }
+        });
+        var winner = Assert.Single(await Task.WhenAll(attempts), w => w is not null)!;
+        Assert.Equal(winner, await Store().ReadAsync("a", Ct));
+        Assert.Equal(winner.State, Assert.Single(await Store().EventsAsync("a", 0, 10, Ct)).Name);
+    }
+
+    [Fact]
+    public async Task Lists_HaveTheirOrder()
+    {
+        var store = Store();
+        await store.CreateAsync(Run("late") with { SubmittedAt = Start.AddMinutes(3) }, [], Ct);
+        await store.CreateAsync(Run("b") with { SubmittedAt = Start.AddMinutes(2) }, [], Ct);
+        await store.CreateAsync(Run("C") with { SubmittedAt = Start.AddMinutes(2) }, [], Ct);
+        await store.CreateAsync(Run("due") with { SubmittedAt = Start.AddMinutes(9), Deadline = Start.AddDays(2), Status = RunStatus.Running }, [], Ct);
+        await store.CreateAsync(Run("due first") with { SubmittedAt = Start.AddMinutes(8), Deadline = Start.AddDays(1) }, [], Ct);
+        await store.CreateAsync(Run("over") with { Status = RunStatus.Completed }, [], Ct);
+        Assert.Equal(["due first", "due", "C", "b", "late"], (await store.OpenRunsAsync(Ct)).Select(r => r.RunId));
+        Assert.Equal(["due", "due first", "late", "b"], (await store.ListAsync(4, Ct)).Select(r => r.RunId));
+    }
+
+    [Fact]
+    public async Task Outbox_ClaimedMessages_GoToOneUntilTheLeaseIsOver()
+    {
+        var (run, _) = await Store().CreateAsync(Run("a"), [], Ct);
+        await Store().WriteAsync(run, [], [.. Enumerable.Range(0, 40).Select(Message)], Ct);
+        var claims = await Task.WhenAll(Enumerable.Range(0, 4).Select(i => Outbox().ClaimAsync($"{i}", 10, TimeSpan.FromMinutes(1), Ct)));
+        var rest = await Outbox().ClaimAsync("rest", 100, TimeSpan.FromMinutes(1), Ct);
+        var all = claims.SelectMany(c => c).Concat(rest).ToList();
+        Assert.Equal(Enumerable.Range(0, 40).Select(i => $"{i}"), all.OrderBy(m => m.Id).Select(m => m.Body));
+        Assert.All(claims, c => Assert.Equal(c.Select(m => m.Id).Order(), c.Select(m => m.Id)));
+
+        var done = claims[0].Count > 0 ? claims[0] : claims[1];
+        await Outbox().DoneAsync([.. done.Select(m => m.Id)], Ct);
+        Assert.Empty(await Outbox().ClaimAsync("early", 100, TimeSpan.FromMinutes(1), Ct));
+        Time.Now += TimeSpan.FromMinutes(1);
+        var taken = await Outbox().ClaimAsync("late", 100, TimeSpan.FromMinutes(1), Ct);
+        Assert.Equal(all.Except(done).OrderBy(m => m.Id), taken);
+    }
+
+    [Fact]
+    public async Task Outbox_IdsOfRemovedMessages_NeverReturn()
+    {
+        var (run, _) = await Store().CreateAsync(Run("a"), [], Ct);
+        run = await Store().WriteAsync(run, [], [Message(1)], Ct);
+        var first = Assert.Single(await Outbox().ClaimAsync("x", 10, TimeSpan.FromMinutes(1), Ct));
+        await Outbox().DoneAsync([first.Id], Ct);
+        await Store().WriteAsync(run, [], [Message(2)], Ct);
+        Assert.True(Assert.Single(await Outbox().ClaimAsync("x", 10, TimeSpan.FromMinutes(1), Ct)).Id > first.Id);
+    }
+
+    [Fact]
+    public async Task FirstUse_EightStartAtOnce_MakeTheSchema()
+    {
+        var stores = Enumerable.Range(0, 8).Select(_ => Store()).ToList();
+        await Task.WhenAll(stores.Select((store, i) => Task.Run(() => store.CreateAsync(Run($"{i}"), [], Ct), Ct)));
+        Assert.Equal(8, (await Store().OpenRunsAsync(Ct)).Count);
+    }
+
+    [Fact]
+    public async Task Wait_Canceled_Ends()
+    {
+        using var source = new CancellationTokenSource();
+        await source.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Store().ReadAsync("a", source.Token));
+    }
+
+    protected static StoredRun Run(string id) => new()
+    {
+        RunId = id,
+        Pool = "pool",
+        ModelKey = "model",
+        OutputFolder = "out",
+        SubmittedAt = Start,
+        Order = "{}",
+    };
+
+    protected static NewEvent Event(string name) => new(Start, name, "{\"n\":1}");
+
+    protected static OutgoingMessage Message(int number) => new("somewhere", "kind", $"{number}");
+
+    /// <summary>A store of a host of its own, as another process would have.</summary>
+    protected IRunStore Store() => Host().GetRequiredService<IRunStore>();
+
+    protected IOutbox Outbox() => Host().GetRequiredService<IOutbox>();
+
+    protected ServiceProvider Host(string? address = null)
+    {
+        var host = new ServiceCollection().AddSingleton<TimeProvider>(Time).AddRunStore(StoreOptions.Parse(address ?? Address)).BuildServiceProvider();
+        lock (_hosts)
+        {
+            _hosts.Add(host);
+        }
+
+        return host;
+    }
+
+    /// <summary>Its time of day stands still; its timers run.</summary>
+    protected sealed class Clock(DateTimeOffset now) : TimeProvider
+    {
+        public DateTimeOffset Now { get; set; } = now;
+
+        public override DateTimeOffset GetUtcNow() => Now;
+    }
+}

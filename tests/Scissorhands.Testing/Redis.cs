@@ -1,0 +1,83 @@
+using System.Globalization;
+using System.Net.Sockets;
+using System.Text;
+
+namespace Scissorhands.Testing;
+
+/// <summary>A Redis of the tests' own, with its own folder and port, that keeps nothing beyond its process.</summary>
+public sealed class Redis : IAsyncDisposable
+{
+    private static readonly TimeSpan StartDeadline = TimeSpan.FromSeconds(30);
+    private readonly string _folder = Directory.CreateTempSubdirectory("scissorhands-redis-").FullName;
+    private string _program = "";
+    private ChildProcess? _server;
+
+    /// <summary>Why there is no server; null where there is one.</summary>
+    public string? Missing { get; private set; }
+
+    /// <summary>The port it listens on.</summary>
+    public int Port { get; } = Ports.Free(1)[0];
+
+    /// <summary>Host and port.</summary>
+    public string Address => $"127.0.0.1:{Port.ToString(CultureInfo.InvariantCulture)}";
+
+    /// <summary>Starts the server; where it is not installed, <see cref="Missing"/> says so.</summary>
+    public async ValueTask StartAsync()
+    {
+        var program = new[] { "/usr/bin/redis-server", "/usr/local/bin/redis-server" }.FirstOrDefault(File.Exists);
+        if (program is null)
+        {
+            Missing = "redis-server is not installed (apt-get install redis-server).";
+            return;
+        }
+
+        _program = program;
+        await StartServerAsync();
+    }
+
+    /// <summary>Kills the server, and leaves it dead.</summary>
+    public async Task KillAsync() => await _server!.DisposeAsync();
+
+    /// <summary>Kills the server and starts it anew, empty, on the same port.</summary>
+    public async Task RestartAsync()
+    {
+        await KillAsync();
+        await StartServerAsync();
+    }
+
+    /// <summary>Removes all it holds.</summary>
+    public async Task FlushAsync()
+    {
+        using var client = new TcpClient();
+        await client.ConnectAsync("127.0.0.1", Port);
+        await using var stream = client.GetStream();
+        await stream.WriteAsync(Encoding.ASCII.GetBytes("FLUSHALL\r\n"));
+        using var reader = new StreamReader(stream);
+        var answer = await reader.ReadLineAsync();
+        if (answer != "+OK")
+        {
+            throw new InvalidOperationException($"FLUSHALL: {answer}");
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (_server is not null)
+        {
+            await _server.DisposeAsync();
+        }
+
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private async Task StartServerAsync()
+    {
+        _server = new ChildProcess(
+            _program,
+            ["--port", Port.ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1", "--dir", _folder, "--save", "", "--appendonly", "no"],
+            new Dictionary<string, string>(),
+            ready: "eady to accept connections");
+        await _server.Ready.WaitAsync(StartDeadline);
+    }
+}
