@@ -1,0 +1,122 @@
+using Scissorhands.Cli.Tests.Runs;
+
+namespace Scissorhands.Cli.Tests.Cluster;
+
+/// <summary>A cluster of processes, shared by the tests that leave it whole.</summary>
+public sealed class SharedCluster : IAsyncLifetime
+{
+    public BrokerFixture Fixture { get; } = new();
+
+    public TinyCluster? Cluster { get; private set; }
+
+    public async ValueTask InitializeAsync()
+    {
+        await Fixture.InitializeAsync();
+        if (Fixture.Broker.Missing is null)
+        {
+            Cluster = await TinyCluster.StartAsync(Fixture.Broker, workers: 4);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Cluster is not null)
+        {
+            await Cluster.DisposeAsync();
+        }
+
+        await Fixture.DisposeAsync();
+    }
+}
+
+/// <summary>A cluster comes to the answer of one process, and refuses what cannot be run.</summary>
+public sealed class ClusterAnswerTests(TinyWorld world, SharedCluster shared) : IClassFixture<SharedCluster>
+{
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    [InlineData(4, "wire.format=bf16")]
+    [InlineData(3, "wire.format=int8")]
+    [InlineData(3, "repair.trainable=masked")]
+    [InlineData(4, "sensitivity.blockBatches=1")]
+    public async Task Submit_anyNumberOfWorkers_sameBytesAsInOneProcess(int workers, params string[] settings)
+    {
+        var cluster = Cluster();
+        var output = world.NewPath("cluster");
+        var expected = await world.ExpectedAsync(settings: settings);
+        await using var process = cluster.Submit(world, output, workers, settings);
+        var result = await process.FinishAsync();
+
+        Assert.True(result.ExitCode == 0, result.Describe() + cluster.Describe());
+        Assert.Equal(expected, TinyWorld.AnswerIn(output));
+        Assert.True(File.Exists(Path.Combine(output, "report.html")) && File.Exists(Path.Combine(output, "report.json")));
+    }
+
+    [Fact]
+    public async Task Submit_twice_isOneRun()
+    {
+        var cluster = Cluster();
+        var output = world.NewPath("twice");
+        await using var first = cluster.Submit(world, output, 2);
+        await using var second = cluster.Submit(world, output, 2);
+        var (one, two) = (await first.FinishAsync(), await second.FinishAsync());
+
+        Assert.True(one.ExitCode == 0 && two.ExitCode == 0, one.Describe() + two.Describe());
+        Assert.Equal(one.Output[0], two.Output[0]);
+        Assert.Equal(await world.ExpectedAsync(), TinyWorld.AnswerIn(output));
+    }
+
+    [Theory]
+    [InlineData("--model", "/nowhere/model.pt", "model.pt")]
+    [InlineData("--data", "/nowhere/train.tar", "train.tar")]
+    [InlineData("--forget", "/nowhere/forget.txt", "forget.txt")]
+    public async Task Submit_whatTheWorkersCannotReach_isRefusedByName(string option, string path, string named)
+    {
+        var cluster = Cluster();
+        var output = world.NewPath("bad");
+        var arguments = new Dictionary<string, string> { ["--model"] = world.ModelPath, ["--data"] = world.TrainPath, ["--forget"] = world.ForgetPath, ["--out"] = output, ["--coordinator"] = cluster.Address };
+        arguments[option] = path;
+        var result = await CliProcess.RunAsync(["submit", .. arguments.SelectMany(static a => new[] { a.Key, a.Value }), .. world.Settings()]);
+
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains(named, Assert.Single(result.Errors), StringComparison.Ordinal);
+        Assert.False(File.Exists(Path.Combine(output, "model.safetensors")));
+    }
+
+    [Fact]
+    public async Task Submit_idThatIsNotInTheData_isRefused()
+    {
+        var cluster = Cluster();
+        var forget = world.NewPath("forget.txt");
+        await File.WriteAllTextAsync(forget, "no-such-sample\n", TestContext.Current.CancellationToken);
+        var result = await CliProcess.RunAsync(
+            ["submit", "--model", world.ModelPath, "--data", world.TrainPath, "--forget", forget, "--out", world.NewPath("unknown"), "--coordinator", cluster.Address, .. world.Settings()]);
+
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains("forget.txt", Assert.Single(result.Errors), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Verbs_onUnknownRunAndUnknownCoordinator_sayWhich()
+    {
+        var cluster = Cluster();
+        foreach (var verb in (string[])["status", "watch", "cancel"])
+        {
+            var unknown = await CliProcess.RunAsync([verb, "no-such-run", "--coordinator", cluster.Address]);
+            Assert.Equal(2, unknown.ExitCode);
+            Assert.Contains("no-such-run", Assert.Single(unknown.Errors), StringComparison.Ordinal);
+        }
+
+        var away = await CliProcess.RunAsync(["status", "--coordinator", "http://127.0.0.1:1"]);
+        Assert.Equal(1, away.ExitCode);
+        Assert.Contains("http://127.0.0.1:1", Assert.Single(away.Errors), StringComparison.Ordinal);
+    }
+
+    private TinyCluster Cluster()
+    {
+        Assert.SkipWhen(shared.Cluster is null, shared.Fixture.Broker.Missing ?? "");
+        return shared.Cluster!;
+    }
+}
