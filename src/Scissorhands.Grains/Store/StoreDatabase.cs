@@ -14,6 +14,8 @@ namespace Scissorhands.Grains.Store;
 /// <summary>Runs work on the database, again where the database was away, and makes the schema before the first.</summary>
 internal sealed partial class StoreDatabase : IAsyncDisposable
 {
+    // Short, because a thread is blocked meanwhile that no cancellation reaches; further attempts follow.
+    private const int BusySeconds = 10;
     private const int SqliteBusy = 5;
     private const int SqliteLocked = 6;
     private const int SqliteCannotOpen = 14;
@@ -43,7 +45,7 @@ internal sealed partial class StoreDatabase : IAsyncDisposable
         else
         {
             _path = options.SqlitePath();
-            builder.UseSqlite(new SqliteConnectionStringBuilder { DataSource = _path, ForeignKeys = true }.ToString())
+            builder.UseSqlite(new SqliteConnectionStringBuilder { DataSource = _path, ForeignKeys = true, DefaultTimeout = BusySeconds }.ToString())
                 .AddInterceptors(new SqliteSettings());
         }
 

@@ -10,6 +10,7 @@ internal sealed class CommitCutter : IAsyncDisposable
     private readonly CancellationTokenSource _end = new();
     private readonly int _target;
     private readonly Task _accepting;
+    private Func<Task>? _meanwhile;
     private int _armed;
     private int _cuts;
 
@@ -25,7 +26,12 @@ internal sealed class CommitCutter : IAsyncDisposable
 
     public int Cuts => Volatile.Read(ref _cuts);
 
-    public void CutNextCommit() => Volatile.Write(ref _armed, 1);
+    /// <summary>Cuts the connection of the next commit, after something else has been done.</summary>
+    public void CutNextCommit(Func<Task>? meanwhile = null)
+    {
+        _meanwhile = meanwhile;
+        Volatile.Write(ref _armed, 1);
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -77,6 +83,11 @@ internal sealed class CommitCutter : IAsyncDisposable
                 // The server says "COMMIT" once it has committed.
                 if (watched && buffer.AsSpan(0, read).IndexOf("COMMIT\0"u8) >= 0 && Interlocked.Exchange(ref _armed, 0) == 1)
                 {
+                    if (_meanwhile is { } meanwhile)
+                    {
+                        await meanwhile();
+                    }
+
                     Interlocked.Increment(ref _cuts);
                     return;
                 }

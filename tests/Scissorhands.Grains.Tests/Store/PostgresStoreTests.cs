@@ -1,3 +1,4 @@
+using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using Scissorhands.Grains.Store;
 using Scissorhands.Testing;
@@ -79,10 +80,8 @@ public sealed class PostgresStoreTests(PostgresFixture fixture) : StoreTests, IC
     public async Task Write_AnswerToTheCommitLost_IsFoundOut()
     {
         var (run, _) = await Store().CreateAsync(Run("a"), [], Ct);
-
-        // Two rounds: the relay cuts the connection with the commit's answer within, until the outcome has been lost for certain.
-        await using var relay = new CommitCutter(new Uri(fixture.Server.AddressOf(_database)).Port);
-        var store = (IRunStore)Host(fixture.Server.KeywordsOf(_database).Replace($"Port={new Uri(Address).Port}", $"Port={relay.Port}", StringComparison.Ordinal)).GetService(typeof(IRunStore))!;
+        await using var relay = new CommitCutter(new Uri(Address).Port);
+        var store = Through(relay).GetRequiredService<IRunStore>();
         await store.ReadAsync("a", Ct);
         for (var i = 1; i <= 2; i++)
         {
@@ -102,11 +101,44 @@ public sealed class PostgresStoreTests(PostgresFixture fixture) : StoreTests, IC
     }
 
     [Fact]
+    public async Task Write_AnswerLostAndSomebodyWroteOnTop_IsFoundOut()
+    {
+        var (run, _) = await Store().CreateAsync(Run("a"), [], Ct);
+        await using var relay = new CommitCutter(new Uri(Address).Port);
+        var store = Through(relay).GetRequiredService<IRunStore>();
+        await store.ReadAsync("a", Ct);
+        var other = Store();
+        relay.CutNextCommit(async () => await other.WriteAsync((await other.ReadAsync("a", Ct))! with { State = "other" }, [Event("other")], [], Ct));
+        var written = await store.WriteAsync(run with { State = "mine" }, [Event("mine")], [], Ct);
+        Assert.Equal(1, relay.Cuts);
+        Assert.Equal((2, "mine"), (written.Version, written.State));
+        Assert.Equal((3, "other"), (await other.ReadAsync("a", Ct)) is { } last ? (last.Version, last.State) : default);
+        Assert.Equal(["mine", "other"], (await other.EventsAsync("a", 0, 10, Ct)).Select(e => e.Name));
+    }
+
+    [Fact]
+    public async Task Claim_AnswerLost_StillGetsTheMessages()
+    {
+        var (run, _) = await Store().CreateAsync(Run("a"), [], Ct);
+        await Store().WriteAsync(run, [], [Message(1), Message(2)], Ct);
+        await using var relay = new CommitCutter(new Uri(Address).Port);
+        var outbox = Through(relay).GetRequiredService<IOutbox>();
+        await outbox.DoneAsync([0], Ct);
+        relay.CutNextCommit();
+        var claimed = await outbox.ClaimAsync("x", 10, TimeSpan.FromMinutes(1), Ct);
+        Assert.Equal(1, relay.Cuts);
+        Assert.Equal(["1", "2"], claimed.Select(m => m.Body));
+    }
+
+    [Fact]
     public async Task Failure_WrongPassword_IsNotShown()
     {
         var wrong = fixture.Server.KeywordsOf(_database).Replace(fixture.Server.Secret, "wrong-8842", StringComparison.Ordinal);
-        var store = (IRunStore)Host(wrong).GetService(typeof(IRunStore))!;
+        var store = Host(wrong).GetRequiredService<IRunStore>();
         var thrown = await Assert.ThrowsAnyAsync<Exception>(() => store.ReadAsync("a", Ct));
         Assert.DoesNotContain("wrong-8842", thrown.ToString(), StringComparison.Ordinal);
     }
+
+    private ServiceProvider Through(CommitCutter relay) =>
+        Host(fixture.Server.KeywordsOf(_database).Replace($"Port={new Uri(Address).Port};", $"Port={relay.Port};", StringComparison.Ordinal));
 }
