@@ -83,3 +83,24 @@ public sealed record StageDone(string RunId, long Generation, int Rank, RunStage
 [Alias("scissorhands.worker-failed")]
 public sealed record WorkerFailed(string RunId, long Generation, int Rank, RunStage Stage, string Reason, bool Input)
     : WorkerReport(RunId, Generation, Rank);
+
+/// <summary>The worker's generation has broken: what it holds is kept for the next one. Carries no decision.</summary>
+/// <param name="RunId">The run.</param>
+/// <param name="Generation">The generation that broke.</param>
+/// <param name="Rank">The worker.</param>
+/// <param name="Stage">The stage.</param>
+/// <param name="Reason">What the worker saw of it.</param>
+[GenerateSerializer]
+[Alias("scissorhands.generation-broken")]
+public sealed record GenerationBroken(string RunId, long Generation, int Rank, RunStage Stage, string Reason)
+    : WorkerReport(RunId, Generation, Rank);
+
+/// <summary>The worker has stopped because it was asked to. Carries no decision.</summary>
+/// <param name="RunId">The run.</param>
+/// <param name="Generation">The generation.</param>
+/// <param name="Rank">The worker.</param>
+/// <param name="Stage">The stage.</param>
+[GenerateSerializer]
+[Alias("scissorhands.yielded")]
+public sealed record Yielded(string RunId, long Generation, int Rank, RunStage Stage)
+    : WorkerReport(RunId, Generation, Rank);

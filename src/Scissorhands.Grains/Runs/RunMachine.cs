@@ -104,7 +104,7 @@ public sealed class RunMachine
             case WorkerFailed failed:
                 State = State with { Failure = failed.Reason };
                 return true;
-            case StageProgress or StepDone or StageDone:
+            case StageProgress or StepDone or StageDone or GenerationBroken or Yielded:
                 return false;
             default:
                 throw new InvalidOperationException($"Run {State.RunId}: report {report.GetType().Name} of stage {State.Stage} has no meaning here");

@@ -102,7 +102,7 @@ internal sealed class RepairPersistence
         };
         checkpoint.Write(_context.Folder, _planHash);
         _context.Report(new CheckpointWritten(_context.Assignment.RunId, _context.Assignment.Generation, _context.Group.Rank, RunStage.Repair, done, name));
-        RepairCheckpoint.DeleteOthers(_context.Folder, name, previous);
+        RepairCheckpoint.DeleteOlder(_context.Folder, previous is null ? done : RepairCheckpoint.StepsOf(previous) ?? 0);
     }
 
     /// <summary>Replicas that have drifted apart must never become one model.</summary>

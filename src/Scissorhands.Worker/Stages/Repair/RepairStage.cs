@@ -19,7 +19,12 @@ public sealed class RepairStage : IStageExecutor
     public string? Execute(StageContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
-        context.Model.EnsureTrimmed();
+        if (context.Assignment.Checkpoint is null)
+        {
+            context.Model.EnsureTrimmed(context.Inputs);
+        }
+
+        context.Model.MarkUnknown();
         using var vectors = new RepairVectors(context);
         using var exchange = new GradientExchange(context, vectors);
         var persistence = new RepairPersistence(context, vectors, exchange.Residuals, _planHash);
