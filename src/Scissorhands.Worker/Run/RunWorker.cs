@@ -87,7 +87,7 @@ public sealed class RunWorker : IDisposable
         }
         catch (Exception e)
         {
-            _model?.MarkUnknown();
+            _model?.Lose();
             try
             {
                 var reason = e is IOException ? $"{stage}: {e.Message}" : e.Message;

@@ -3,6 +3,7 @@ using Scissorhands.Core.Replica;
 using Scissorhands.Core.Trim;
 using Scissorhands.Planning;
 using Scissorhands.Worker.Run;
+using Scissorhands.Worker.Stages.Repair;
 using TorchSharp;
 
 namespace Scissorhands.Worker.Stages;
@@ -15,6 +16,7 @@ public sealed class ModelState : IDisposable
 {
     private readonly long _seed;
     private byte[]? _originalHash;
+    private RepairState? _repair;
 
     /// <summary>Takes the freshly loaded model.</summary>
     /// <param name="replica">The replica.</param>
@@ -48,7 +50,8 @@ public sealed class ModelState : IDisposable
             return;
         }
 
-        Moment = ModelMoment.Unknown;
+        // The weights it went on from are about to be gone.
+        Lose();
         using (var scope = torch.NewDisposeScope())
         using (torch.no_grad())
         {
@@ -80,14 +83,28 @@ public sealed class ModelState : IDisposable
 
         EnsureOriginal(inputs);
         _originalHash ??= Replica.StateHash();
-        Moment = ModelMoment.Unknown;
+        Lose();
         WeightTrim.Apply(Replica, mask, _seed);
         Moment = ModelMoment.Trimmed;
     }
 
+    /// <summary>What an earlier generation has left of the repair, or room for it.</summary>
+    /// <param name="context">The stage's context; the mask is known.</param>
+    /// <returns>The state, which this object keeps.</returns>
+    internal RepairState BeginRepair(StageContext context) => _repair ??= new RepairState(context);
+
     /// <summary>Gives back what only the repair needs.</summary>
     public void ForgetRepair()
     {
+        _repair?.Dispose();
+        _repair = null;
+    }
+
+    /// <summary>Lets no later stage go on from what is here: an unforeseen failure may have left it half done.</summary>
+    public void Lose()
+    {
+        Moment = ModelMoment.Unknown;
+        _repair?.Lose();
     }
 
     /// <inheritdoc />
