@@ -33,6 +33,9 @@ public sealed class RunWorker : IDisposable
         _planHash = planHash;
     }
 
+    /// <summary>The replica and what was done to it; null before the first generation.</summary>
+    internal ModelState? Model => _model;
+
     /// <summary>
     /// Works through one generation, until the run is complete; always on the same thread. However it ends early, the whole
     /// group is aborted, so that nobody waits for this worker.
