@@ -99,6 +99,7 @@ public sealed record GangMember(string WorkerId, string DataQueue);
 /// <param name="Deadline">When it should be done.</param>
 /// <param name="SubmittedAt">When it was submitted; the older goes first among equal deadlines.</param>
 /// <param name="Members">Workers of its generation; empty where it needs a new one.</param>
+/// <param name="Generation">Its generation.</param>
 /// <param name="Former">Workers of the generation before, which hold its state in memory.</param>
 [GenerateSerializer]
 [Alias("scissorhands.run-need")]
@@ -111,6 +112,7 @@ public sealed record RunNeed(
     DateTimeOffset? Deadline,
     DateTimeOffset SubmittedAt,
     IReadOnlyList<string> Members,
+    long Generation,
     IReadOnlyList<string> Former);
 
 /// <summary>What became of a submission.</summary>

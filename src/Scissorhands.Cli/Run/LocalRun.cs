@@ -96,8 +96,11 @@ public sealed class LocalRun : IDisposable
         using var registration = stopRequested.Register(coordinator.RequestStop);
         var tasks = groups.Ranks.Select(group =>
         {
-            var worker = new RunWorker(_inputs, _folder, State.PlanHash, coordinator.LinkFor(group.Rank), group);
-            return ComputeThread.Run($"compute-{group.Rank}", () => worker.Run(stopRequested, cancellationToken));
+            return ComputeThread.Run($"compute-{group.Rank}", () =>
+            {
+                using var worker = new RunWorker(_inputs, _folder, State.PlanHash);
+                worker.Run(coordinator.LinkFor(group.Rank), group, stopRequested, cancellationToken);
+            });
         }).ToArray();
         try
         {

@@ -17,7 +17,9 @@ public static class SafetensorsWriter
         ArgumentNullException.ThrowIfNull(path);
         ArgumentNullException.ThrowIfNull(tensors);
         var header = Header(tensors, metadata);
-        var beside = $"{path}.{Environment.ProcessId}.tmp";
+
+        // Nobody else's: a process id would not tell processes of different machines on one folder apart.
+        var beside = $"{path}.{Guid.NewGuid():N}.tmp";
         try
         {
             using (var stream = new FileStream(beside, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 1 << 16))

@@ -58,8 +58,9 @@ internal sealed class Pool
             _superseded[before.Beat.Life] = _time.GetTimestamp();
         }
 
-        _workers[beat.WorkerId] = new Seen(beat, _time.GetTimestamp());
         var holder = HolderOf(beat.WorkerId);
+        var elsewhere = holder is not null && (beat.RunId != holder || beat.Generation != _needs[holder].Need.Generation);
+        _workers[beat.WorkerId] = new Seen(beat, _time.GetTimestamp(), !elsewhere ? null : known && before!.ElsewhereSince is { } since ? since : _time.GetTimestamp());
         if (holder is not null && known && before!.Beat.DataQueue != beat.DataQueue)
         {
             return (holder, null);
@@ -96,6 +97,14 @@ internal sealed class Pool
 
         return lost;
     }
+
+    /// <summary>
+    /// Workers that live but do not work in the generation of the run that holds them: it has ended for them, and what they
+    /// said of it was lost.
+    /// </summary>
+    public IReadOnlyList<(string WorkerId, string RunId)> Strayed() => [.. _workers.Values
+        .Where(seen => seen.ElsewhereSince is { } since && _time.GetElapsedTime(since) > 2 * _options.LostAfter && HolderOf(seen.Beat.WorkerId) is not null)
+        .Select(seen => (seen.Beat.WorkerId, HolderOf(seen.Beat.WorkerId)!))];
 
     /// <summary>Workers of runs that this pool has never seen: it was forgotten, and they with it.</summary>
     public IReadOnlyList<(string WorkerId, string RunId)> Missing() => _time.GetElapsedTime(_born) <= _options.LostAfter ? []
@@ -160,6 +169,11 @@ internal sealed class Pool
         {
             // Held until the run says otherwise; its own word replaces this one.
             _needs[need.RunId] = new Wanted(need with { Members = [.. chosen.Select(static seen => seen.Beat.WorkerId)] }, _time.GetTimestamp());
+            foreach (var seen in chosen)
+            {
+                _workers[seen.Beat.WorkerId] = seen with { ElsewhereSince = null };
+            }
+
             dealt.Add((need.RunId, [.. chosen.Select(static seen => new GangMember(seen.Beat.WorkerId, seen.Beat.DataQueue))]));
         }
     }
@@ -169,7 +183,7 @@ internal sealed class Pool
 
     private string? HolderOf(string workerId) => _needs.Values.FirstOrDefault(wanted => wanted.Need.Members.Contains(workerId, StringComparer.Ordinal))?.Need.RunId;
 
-    private sealed record Seen(WorkerBeat Beat, long At);
+    private sealed record Seen(WorkerBeat Beat, long At, long? ElsewhereSince);
 
     private sealed record Wanted(RunNeed Need, long Since);
 }

@@ -85,6 +85,11 @@ public sealed partial class PoolGrain : Grain, IPoolGrain
             }
         }
 
+        foreach (var (worker, run) in _pool.Strayed())
+        {
+            await Run(run).MembersLostAsync([worker], $"worker {worker} works on something else");
+        }
+
         foreach (var (worker, run) in _pool.Missing())
         {
             await Run(run).MembersLostAsync([worker], $"worker {worker} is gone");

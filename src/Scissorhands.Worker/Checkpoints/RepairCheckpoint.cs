@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 using Scissorhands.Data.Safetensors;
 using Scissorhands.Planning;
 using Scissorhands.Worker.Run;
@@ -16,7 +17,7 @@ namespace Scissorhands.Worker.Checkpoints;
 /// <param name="Integers">The int64 buffers.</param>
 /// <param name="Momentum">The momentum over the moving set.</param>
 /// <param name="Memories">The memory gradients of the epoch of step <paramref name="Steps"/>; none at an epoch's start.</param>
-public sealed record RepairCheckpoint(
+public sealed partial record RepairCheckpoint(
     int Steps,
     ReadOnlyMemory<float> Weights,
     ReadOnlyMemory<float> Buffers,
@@ -65,20 +66,30 @@ public sealed record RepairCheckpoint(
         return name;
     }
 
-    /// <summary>Deletes all repair checkpoints but two.</summary>
+    /// <summary>Steps that a checkpoint holds, by its name.</summary>
+    /// <param name="name">A name of <see cref="NameOf"/>.</param>
+    /// <returns>The steps, or null where it is no such name.</returns>
+    public static int? StepsOf(string name) =>
+        NamePattern().Match(name) is { Success: true } match ? int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture) : null;
+
+    /// <summary>
+    /// Deletes the checkpoints of fewer steps. Those of as many or more stay: a worker that was stopped and goes on must not
+    /// delete what others have written since.
+    /// </summary>
     /// <param name="folder">The run's folder.</param>
-    /// <param name="current">The newest, durable one.</param>
-    /// <param name="previous">The one before, or null.</param>
-    public static void DeleteOthers(RunFolder folder, string current, string? previous)
+    /// <param name="steps">Steps that the oldest one to keep holds.</param>
+    public static void DeleteOlder(RunFolder folder, int steps)
     {
         ArgumentNullException.ThrowIfNull(folder);
         foreach (var path in Directory.EnumerateFiles(folder.WorkPath, Pattern))
         {
-            var name = Path.GetFileName(path);
-            if (name != current && name != previous)
+            if (StepsOf(Path.GetFileName(path)) < steps)
             {
                 File.Delete(path);
             }
         }
     }
+
+    [GeneratedRegex("^repair-([0-9]{8})[.]safetensors$")]
+    private static partial Regex NamePattern();
 }

@@ -95,15 +95,19 @@ public static partial class SensitivityCheckpoint
         return [.. result.Select(r => new SubtreeSum(new TreeNode(r.Key.Level, r.Key.Index), r.Value))];
     }
 
-    /// <summary>Deletes all sensitivity checkpoints but one.</summary>
+    /// <summary>
+    /// Deletes the checkpoints of fewer blocks. Those of as many or more stay: a worker that was stopped and goes on must not
+    /// delete what others have written since.
+    /// </summary>
     /// <param name="folder">The run's folder.</param>
-    /// <param name="current">The durable one; null deletes all.</param>
-    public static void DeleteOthers(RunFolder folder, string? current)
+    /// <param name="blocks">Blocks that a durable checkpoint holds.</param>
+    public static void DeleteOlder(RunFolder folder, int blocks)
     {
         ArgumentNullException.ThrowIfNull(folder);
         foreach (var path in Directory.EnumerateFiles(folder.WorkPath, "sensitivity-*.safetensors"))
         {
-            if (current is null || !Path.GetFileName(path).StartsWith(current + ".", StringComparison.Ordinal))
+            var match = FilePattern().Match(Path.GetFileName(path));
+            if (match.Success && int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture) < blocks)
             {
                 File.Delete(path);
             }
@@ -115,4 +119,7 @@ public static partial class SensitivityCheckpoint
 
     [GeneratedRegex("^sensitivity-[0-9]{8}-of-([0-9]{1,4})$")]
     private static partial Regex NamePattern();
+
+    [GeneratedRegex("^sensitivity-([0-9]{8})-of-[0-9]{1,4}[.][0-9]{1,4}[.]safetensors$")]
+    private static partial Regex FilePattern();
 }

@@ -19,6 +19,7 @@ internal sealed class RunSession : IDisposable
     private readonly RunOrder _order;
     private RunInputs? _inputs;
     private RunPlan? _plan;
+    private RunWorker? _worker;
 
     /// <summary>Begins a session; loads nothing yet.</summary>
     /// <param name="runId">The run.</param>
@@ -57,22 +58,8 @@ internal sealed class RunSession : IDisposable
 
         line.AskAsync(WorkerCallKind.Ready, JsonSerializer.Serialize(_plan, RunStateJson.Options), cancellationToken).GetAwaiter().GetResult();
         using var events = assignment.Rank == 0 ? new RunEvents(folder, time) : null;
-        var link = new BusCoordinatorLink(line, events, time);
-        try
-        {
-            new RunWorker(_inputs!, folder, _plan!.Hash(), link, group).Run(yield, cancellationToken);
-        }
-        catch (CollectiveException e)
-        {
-            link.ReportAsync(new GenerationBroken(assignment.RunId, assignment.Generation, assignment.Rank, RunStage.EvaluateOriginal, e.Message), cancellationToken).AsTask().GetAwaiter().GetResult();
-            throw;
-        }
-        catch (OperationCanceledException) when (yield.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
-        {
-            link.ReportAsync(new Yielded(assignment.RunId, assignment.Generation, assignment.Rank, RunStage.EvaluateOriginal), cancellationToken).AsTask().GetAwaiter().GetResult();
-            throw;
-        }
-
+        _worker ??= new RunWorker(_inputs!, folder, _plan!.Hash());
+        _worker.Run(new BusCoordinatorLink(line, events, time), group, yield, cancellationToken);
         if (assignment.Rank == 0)
         {
             folder.DeleteCheckpoints();
@@ -82,6 +69,7 @@ internal sealed class RunSession : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _worker?.Dispose();
         _inputs?.Dispose();
     }
 

@@ -1,111 +1,164 @@
 using Scissorhands.Abstractions.Runs;
-using Scissorhands.Core.Models;
-using Scissorhands.Core.Replica;
 using Scissorhands.Messaging.Collectives;
 using Scissorhands.Planning;
 using Scissorhands.Worker.Checkpoints;
 using Scissorhands.Worker.Stages;
 using Scissorhands.Worker.Stages.Repair;
-using TorchSharp;
 
 namespace Scissorhands.Worker.Run;
 
 /// <summary>
-/// A worker's life within one generation of a run: asks for stages and does them until none is left. Runs on one compute
-/// thread, which owns the replica.
+/// A worker's life within a run: in each generation it asks for stages and does them until none is left or the generation
+/// breaks. Replica and repair survive from one generation to the next. Belongs to one compute thread.
 /// </summary>
-public sealed class RunWorker
+public sealed class RunWorker : IDisposable
 {
+    private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(5);
+
     private readonly RunInputs _inputs;
     private readonly RunFolder _folder;
-    private readonly ICoordinatorLink _link;
-    private readonly ICollectiveGroup _group;
     private readonly string _planHash;
+    private ModelState? _model;
 
-    /// <summary>Creates a worker.</summary>
+    /// <summary>Creates a worker; the model is loaded with the first generation.</summary>
     /// <param name="inputs">What the run works on.</param>
     /// <param name="folder">The run's files.</param>
     /// <param name="planHash">Hash of the plan.</param>
-    /// <param name="link">The line to the coordinator.</param>
-    /// <param name="group">The workers of the generation.</param>
-    public RunWorker(RunInputs inputs, RunFolder folder, string planHash, ICoordinatorLink link, ICollectiveGroup group)
+    public RunWorker(RunInputs inputs, RunFolder folder, string planHash)
     {
+        ArgumentNullException.ThrowIfNull(inputs);
+        ArgumentNullException.ThrowIfNull(folder);
         _inputs = inputs;
         _folder = folder;
         _planHash = planHash;
-        _link = link;
-        _group = group;
     }
 
-    /// <summary>Works until the run is complete. A failure aborts the whole group, so that nobody waits for this worker.</summary>
+    /// <summary>The replica and what was done to it; null before the first generation.</summary>
+    internal ModelState? Model => _model;
+
+    /// <summary>
+    /// Works through one generation, until the run is complete; always on the same thread. However it ends early, the whole
+    /// group is aborted, so that nobody waits for this worker.
+    /// </summary>
+    /// <param name="link">The line to the coordinator.</param>
+    /// <param name="group">The workers of the generation; the caller disposes it.</param>
     /// <param name="stopRequested">Asks the worker to stop at its next durable point.</param>
     /// <param name="cancellationToken">Ends every wait at once; what is durable stays.</param>
-    public void Run(CancellationToken stopRequested, CancellationToken cancellationToken)
+    /// <exception cref="CollectiveException">The generation broke. The worker may be run again, with the next one's group.</exception>
+    /// <exception cref="OperationCanceledException">The worker was asked to stop.</exception>
+    public void Run(ICoordinatorLink link, ICollectiveGroup group, CancellationToken stopRequested, CancellationToken cancellationToken)
     {
+        ArgumentNullException.ThrowIfNull(link);
+        ArgumentNullException.ThrowIfNull(group);
         var stage = RunStage.EvaluateOriginal;
-        long generation = _group.Generation;
-        ModelReplica? replica = null;
+        var generation = group.Generation;
         try
         {
-            replica = ReplicaFactory.Create(_inputs);
-            var model = new ModelState(replica, _inputs.Configuration.Seed);
+            _model ??= new ModelState(ReplicaFactory.Create(_inputs), _inputs.Configuration.Seed);
+            _model.OwnedSums = null;
             while (true)
             {
-                var assignment = _link.NextAsync(cancellationToken).AsTask().GetAwaiter().GetResult();
+                var assignment = link.NextAsync(cancellationToken).AsTask().GetAwaiter().GetResult();
                 (stage, generation) = (assignment.Stage, assignment.Generation);
                 if (stage == RunStage.Completed)
                 {
                     return;
                 }
 
-                var context = new StageContext(assignment, _group, _inputs, _folder, _link, model, stopRequested, cancellationToken);
+                var context = new StageContext(assignment, group, _inputs, _folder, link, _model, stopRequested, cancellationToken);
                 Prepare(context);
                 var result = ExecutorOf(stage).Execute(context);
-                context.Report(new StageDone(assignment.RunId, assignment.Generation, _group.Rank, stage, result));
+                context.Report(new StageDone(assignment.RunId, assignment.Generation, group.Rank, stage, result));
             }
         }
-        catch (Exception e)
+        catch (CollectiveException e)
         {
-            try
+            // First of all: nobody may wait for this worker, and nothing may touch the memory that it keeps.
+            group.Abort(e);
+            TryReport(link, new GenerationBroken(group.RunId, generation, group.Rank, stage, e.Message));
+            throw;
+        }
+        catch (OperationCanceledException e)
+        {
+            group.Abort(e);
+            if (stopRequested.IsCancellationRequested)
             {
-                // A worker that fails because another one did must not hide the first reason.
-                if (e is not (OperationCanceledException or CollectiveException))
-                {
-                    var reason = e is IOException ? $"{stage}: {e.Message}" : e.Message;
-                    _link.ReportAsync(new WorkerFailed(_group.RunId, generation, _group.Rank, stage, reason, e is InputException), CancellationToken.None).AsTask().GetAwaiter().GetResult();
-                }
-            }
-            finally
-            {
-                // Whatever became of the report: nobody may wait for this worker.
-                _group.Abort(e);
+                TryReport(link, new Yielded(group.RunId, generation, group.Rank, stage));
             }
 
             throw;
         }
-        finally
+        catch (Exception e)
         {
-            // Only now: an operation whose wait was given up reads the replica's memory until the group has been aborted.
-            replica?.Dispose();
+            _model?.Lose();
+            try
+            {
+                var reason = e is IOException ? $"{stage}: {e.Message}" : e.Message;
+                link.ReportAsync(new WorkerFailed(group.RunId, generation, group.Rank, stage, reason, e is InputException), CancellationToken.None).AsTask().GetAwaiter().GetResult();
+            }
+            finally
+            {
+                // Whatever became of the report. After it, so that others, who fail because of this, do not hide the reason.
+                group.Abort(e);
+            }
+
+            throw;
         }
     }
 
-    /// <summary>Brings a worker that has not lived through the stages before to where this one begins.</summary>
+    /// <summary>Gives the replica and the repair's vectors back.</summary>
+    public void Dispose()
+    {
+        _model?.Dispose();
+        _model?.Replica.Dispose();
+        _model = null;
+    }
+
+    private static void TryReport(ICoordinatorLink link, WorkerReport report)
+    {
+        using var deadline = new CancellationTokenSource(LastWords);
+        try
+        {
+            link.ReportAsync(report, deadline.Token).AsTask().WaitAsync(deadline.Token).GetAwaiter().GetResult();
+        }
+        catch (Exception)
+        {
+            // Why the worker ends is what the caller is to hear, not that the line to the coordinator has gone as well.
+        }
+    }
+
+    /// <summary>Brings the replica to where the stage begins, whatever it has gone through before.</summary>
     private void Prepare(StageContext context)
     {
-        var stage = context.Assignment.Stage;
-        if (stage >= RunStage.EvaluateTrimmed && context.Model.Mask is null)
+        var (stage, model) = (context.Assignment.Stage, context.Model);
+        if (stage >= RunStage.EvaluateTrimmed && model.Mask is null)
         {
-            context.Model.Mask = ParameterFiles.ReadMask(_folder.WorkMaskPath, context.Replica.Parameters);
+            model.Mask = ParameterFiles.ReadMask(_folder.WorkMaskPath, context.Replica.Parameters);
         }
 
-        if (stage > RunStage.Repair && context.Model.Moment != ModelMoment.Repaired)
+        if (stage <= RunStage.Select)
         {
-            var name = context.Assignment.Checkpoint ?? throw new RunFailedException($"{stage} needs the repair's last checkpoint, and the run's state names none");
-            using var checkpoint = RepairCheckpointReader.Open(_folder, name, _planHash);
-            checkpoint.RestoreModel(context.Replica);
-            context.Model.MarkRepaired();
+            model.EnsureOriginal(_inputs);
         }
+        else if (stage is RunStage.EvaluateRepaired or RunStage.Publish)
+        {
+            EnsureRepaired(context);
+        }
+    }
+
+    private void EnsureRepaired(StageContext context)
+    {
+        context.Model.ForgetRepair();
+        if (context.Model.Moment == ModelMoment.Repaired)
+        {
+            return;
+        }
+
+        var name = context.Assignment.Checkpoint ?? throw new RunFailedException($"{context.Assignment.Stage} needs the repair's last checkpoint, and the run's state names none");
+        using var checkpoint = RepairCheckpointReader.Open(_folder, name, _planHash);
+        context.Model.MarkUnknown();
+        checkpoint.RestoreModel(context.Replica);
+        context.Model.MarkRepaired();
     }
 
     private IStageExecutor ExecutorOf(RunStage stage) => stage switch

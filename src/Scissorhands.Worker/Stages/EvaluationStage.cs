@@ -26,7 +26,7 @@ public sealed class EvaluationStage : IStageExecutor
         ArgumentNullException.ThrowIfNull(context);
         if (_trimmed)
         {
-            context.Model.EnsureTrimmed();
+            context.Model.EnsureTrimmed(context.Inputs);
         }
 
         var inputs = context.Inputs;

@@ -36,7 +36,7 @@ public sealed class PublishStage : IStageExecutor
 
     private static void Copy(string from, string to)
     {
-        var beside = to + ".tmp";
+        var beside = $"{to}.{Guid.NewGuid():N}.tmp";
         File.Copy(from, beside, overwrite: true);
         File.Move(beside, to, overwrite: true);
     }

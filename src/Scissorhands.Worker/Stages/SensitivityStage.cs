@@ -44,9 +44,18 @@ public sealed class SensitivityStage : IStageExecutor
     private static void WorkOffLeases(StageContext context, ILeasedSum sum)
     {
         using var block = new BlockSensitivity(context.Replica, context.Inputs.Task);
+        int? durable = null;
         while (true)
         {
             var lease = context.Link.LeaseAsync(context.Assignment.Generation, context.CancellationToken).AsTask().GetAwaiter().GetResult();
+            if (context.IsFirst && durable is { } blocks)
+            {
+                // Only now: that there is another lease shows that the coordinator took the reports as this generation's,
+                // and that its state no longer names an older checkpoint.
+                SensitivityCheckpoint.DeleteOlder(context.Folder, blocks);
+                durable = null;
+            }
+
             switch (lease.Kind)
             {
                 case LeaseKind.Done:
@@ -55,6 +64,7 @@ public sealed class SensitivityStage : IStageExecutor
                     throw new OperationCanceledException(context.StopRequested);
                 case LeaseKind.Checkpoint:
                     MakeDurable(context, sum, lease.Block);
+                    durable = lease.Block;
                     break;
                 default:
                     Compute(context, block, lease.Block);
@@ -94,6 +104,7 @@ public sealed class SensitivityStage : IStageExecutor
         var name = SensitivityCheckpoint.NameOf(blocks, context.Group.Size);
         sum.Snapshot(partials =>
         {
+            CheckHolds(partials, context.Inputs.SensitivityBlocks.Count, blocks);
             SensitivityCheckpoint.Write(context.Folder, name, context.Group.Rank, context.Replica.Parameters.Count, partials);
             return partials.Count;
         });
@@ -101,9 +112,30 @@ public sealed class SensitivityStage : IStageExecutor
 
         // No lease of the next window is asked for before the coordinator has heard of every range.
         context.Group.Barrier(new OperationKey("sensitivity-durable", blocks)).Wait(context.CancellationToken);
-        if (context.IsFirst)
+    }
+
+    /// <summary>
+    /// A checkpoint that held another set of blocks under this name would be counted as if it held these, and would take the
+    /// place of one that does.
+    /// </summary>
+    internal static void CheckHolds(IReadOnlyList<SubtreeSum> partials, int leaves, int blocks)
+    {
+        var tree = new ReductionTree(leaves);
+        var next = 0;
+        foreach (var range in partials.Select(p => tree.LeavesOf(p.Node)).OrderBy(r => r.Start))
         {
-            SensitivityCheckpoint.DeleteOthers(context.Folder, name);
+            if (range.Start != next)
+            {
+                break;
+            }
+
+            next = range.End;
+        }
+
+        if (next != blocks || partials.Sum(p => (long)tree.LeavesOf(p.Node).Count) != blocks)
+        {
+            var held = string.Join(", ", partials.Select(p => tree.LeavesOf(p.Node)).OrderBy(r => r.Start).Select(r => $"[{r.Start}, {r.End})"));
+            throw new RunFailedException($"sensitivity: the partial sums hold blocks {(held.Length == 0 ? "none" : held)} where the checkpoint is of [0, {blocks}); this is a defect");
         }
     }
 }

@@ -45,15 +45,20 @@ public sealed class SensitivityCheckpointTests : IDisposable
     }
 
     [Fact]
-    public void DeleteOthers_AfterANewerCheckpoint_KeepsItAlone()
+    public void DeleteOlder_WhileOthersHaveGoneOn_KeepsWhatIsNewer()
     {
-        foreach (var blocks in new[] { 3, 6 })
+        foreach (var blocks in new[] { 3, 6, 9 })
         {
             SensitivityCheckpoint.Write(_folder, SensitivityCheckpoint.NameOf(blocks, 1), 0, 10, [new SubtreeSum(new TreeNode(0, 0), new float[10])]);
+            new RepairCheckpoint(blocks, new float[1], new float[1], [], new float[1], []).Write(_folder, "plan");
         }
 
-        SensitivityCheckpoint.DeleteOthers(_folder, SensitivityCheckpoint.NameOf(6, 1));
-        Assert.Equal(["sensitivity-00000006-of-1.0.safetensors"], Directory.GetFiles(_folder.WorkPath).Select(Path.GetFileName));
+        SensitivityCheckpoint.DeleteOlder(_folder, 6);
+        RepairCheckpoint.DeleteOlder(_folder, 6);
+
+        Assert.Equal(
+            ["repair-00000006.safetensors", "repair-00000009.safetensors", "sensitivity-00000006-of-1.0.safetensors", "sensitivity-00000009-of-1.0.safetensors"],
+            Directory.GetFiles(_folder.WorkPath).Select(Path.GetFileName).Order(StringComparer.Ordinal));
     }
 
     [Fact]

@@ -22,7 +22,7 @@ internal sealed class EpochMemories
         _gradient = new MemoryGradient(context.Replica, context.Inputs.Task);
     }
 
-    /// <summary>Takes them, unless they are there: a checkpoint within the epoch brought them along.</summary>
+    /// <summary>Takes them, all or none, unless they are there: the state within an epoch has them along.</summary>
     /// <param name="epoch">Epoch, from 0.</param>
     public void Ensure(int epoch)
     {
@@ -32,6 +32,20 @@ internal sealed class EpochMemories
             return;
         }
 
+        try
+        {
+            Take(epoch);
+        }
+        catch
+        {
+            projection.Clear();
+            throw;
+        }
+    }
+
+    private void Take(int epoch)
+    {
+        var projection = _vectors.Projection;
         var group = _context.Group;
         var cuts = _context.Inputs.Schedule.Memories(epoch);
         using var stream = _context.Inputs.Plain.Open(cuts.SelectMany(cut => cut.HeldBy(group.Rank, group.Size)).Select(held => new BatchRequest(held.Slice.Forget.ToArray(), null)));

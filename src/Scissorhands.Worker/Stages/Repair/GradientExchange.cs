@@ -21,11 +21,11 @@ internal sealed class GradientExchange : IDisposable
 
     /// <summary>Prepares.</summary>
     /// <param name="context">The stage's context.</param>
-    /// <param name="vectors">The vectors a step works in.</param>
-    public GradientExchange(StageContext context, RepairVectors vectors)
+    /// <param name="state">The vectors a step works in, and what quantisation has lost.</param>
+    public GradientExchange(StageContext context, RepairState state)
     {
         _context = context;
-        _vectors = vectors;
+        _vectors = state.Vectors;
         var configuration = context.Inputs.Configuration;
         _format = configuration.Wire.Format switch
         {
@@ -34,10 +34,8 @@ internal sealed class GradientExchange : IDisposable
             "int8" => WireFormat.Int8,
             var other => throw new InputException($"configuration key 'wire.format' is {other}, which this program does not know"),
         };
-        _tail = new LeafFold(vectors.Exchange.Length - vectors.Moving.Count);
-        Residuals = _format == WireFormat.Int8
-            ? new LeafResiduals(context.Group, configuration.Repair.Slices, vectors.Moving.Count, context.CancellationToken)
-            : null;
+        _tail = new LeafFold(_vectors.Exchange.Length - _vectors.Moving.Count);
+        Residuals = state.Residuals is { } store ? new LeafResiduals(context.Group, store, context.CancellationToken) : null;
     }
 
     /// <summary>What quantisation has lost so far; null in formats that keep nothing of it.</summary>

@@ -12,34 +12,27 @@ namespace Scissorhands.Worker.Stages.Repair;
 /// </summary>
 internal sealed class LeafResiduals
 {
-    /// <summary>Elements that travel at a time, which bounds the memory of a worker that has no use for them.</summary>
-    internal const int PieceElements = 1 << 22;
-
     private readonly ICollectiveGroup _group;
-    private readonly CancellationToken _cancellationToken;
-    private readonly int _length;
-    private readonly int _pieces;
-    private readonly int[] _holders;
-    private readonly float[]?[] _held;
-    private byte[] _piece = [];
+    private readonly ResidualStore _store;
+    private readonly PieceBroadcast _pieces;
+    private int[] _holders;
 
-    /// <summary>Starts with nothing lost.</summary>
+    /// <summary>Takes each leaf to be held by the worker it is dealt to.</summary>
     /// <param name="group">The workers.</param>
-    /// <param name="leaves">Most leaves of a step.</param>
-    /// <param name="length">Elements of a leaf's gradient.</param>
+    /// <param name="store">What this worker holds.</param>
     /// <param name="cancellationToken">Ends every wait.</param>
-    public LeafResiduals(ICollectiveGroup group, int leaves, int length, CancellationToken cancellationToken)
+    public LeafResiduals(ICollectiveGroup group, ResidualStore store, CancellationToken cancellationToken)
     {
         _group = group;
-        _cancellationToken = cancellationToken;
-        _length = length;
-        _pieces = (int)(((long)length + PieceElements - 1) / PieceElements);
-        _holders = Holders(leaves);
-        _held = new float[]?[leaves];
+        _store = store;
+        _pieces = new PieceBroadcast(group, cancellationToken);
+        _holders = Holders(store.Leaves);
     }
 
     /// <summary>Leaves that have been computed at least once: the first so many. Equal on all ranks.</summary>
-    public int Count { get; private set; }
+    public int Count => _store.Count;
+
+    private int Bytes => _store.Length * sizeof(float);
 
     /// <summary>Gives each leaf's residual to the worker that computes it next, where that is another one than before.</summary>
     /// <param name="leaves">Leaves of the step: a batch too small for all slices has fewer, dealt anew.</param>
@@ -49,86 +42,93 @@ internal sealed class LeafResiduals
         var next = Holders(leaves);
         for (var leaf = 0; leaf < leaves; leaf++)
         {
-            if (next[leaf] != _holders[leaf] && leaf < Count)
+            var holder = _holders[leaf];
+            if (next[leaf] != holder && leaf < Count)
             {
-                var receives = next[leaf] == _group.Rank;
-                var offset = 0;
-                Send("residual-handover", leaf, step, piece =>
+                var source = holder == _group.Rank ? _store.Held(leaf) : default;
+                var destination = next[leaf] == _group.Rank ? MemoryMarshal.AsBytes(_store.Receive(leaf)) : default;
+                for (var i = 0; i < PieceBroadcast.Count(Bytes); i++)
                 {
-                    if (receives)
+                    var piece = _pieces.Pass(Purpose("residual-handover", leaf), step, i, holder, Bytes, MemoryMarshal.AsBytes(source));
+                    if (next[leaf] == _group.Rank)
                     {
-                        piece.CopyTo(MemoryMarshal.AsBytes(Of(leaf).Slice(offset, piece.Length / sizeof(float))));
-                        offset += piece.Length / sizeof(float);
+                        piece.CopyTo(destination);
+                        destination = destination[piece.Length..];
                     }
-                });
-                if (!receives)
+                }
+
+                if (holder == _group.Rank)
                 {
-                    _held[leaf] = null;
+                    _store.Give(leaf);
                 }
             }
 
             _holders[leaf] = next[leaf];
         }
 
-        Count = Math.Max(Count, leaves);
+        _store.Extend(leaves);
     }
 
     /// <summary>The residual of a leaf that this worker computes.</summary>
     /// <param name="leaf">The leaf.</param>
     /// <returns>It, to be changed in place.</returns>
-    public Span<float> Of(int leaf) => _held[leaf] ??= new float[_length];
+    public Span<float> Of(int leaf) => _store.Change(leaf);
 
     /// <summary>Takes up the residuals of a checkpoint, before the first step.</summary>
-    /// <param name="count">Leaves it has.</param>
+    /// <param name="count">Leaves it has; 0 for a fresh start.</param>
     /// <param name="read">Fills the span with the residual of a leaf; asked for the leaves that this worker holds.</param>
-    public void Restore(int count, Action<int, Memory<float>> read)
+    public void Restore(int count, Action<int, Span<float>> read)
     {
-        Count = count;
+        _store.Reset(count);
+        _holders = Holders(_store.Leaves);
         for (var leaf = 0; leaf < count; leaf++)
         {
             if (_holders[leaf] == _group.Rank)
             {
-                _held[leaf] = new float[_length];
-                read(leaf, _held[leaf]);
+                read(leaf, _store.Receive(leaf));
             }
         }
+
+        _store.Commit();
+    }
+
+    /// <summary>Goes on with what the workers hold in memory, before the first step.</summary>
+    /// <param name="count">Leaves that have a residual.</param>
+    /// <param name="holders">Who holds it, for each of them.</param>
+    /// <param name="upToDate">Whether what this worker holds is of the step that the workers go on from.</param>
+    public void TakeUp(int count, ReadOnlySpan<int> holders, bool upToDate)
+    {
+        if (!upToDate)
+        {
+            _store.Reset(count);
+        }
+
+        _holders = Holders(_store.Leaves);
+        holders[..count].CopyTo(_holders);
     }
 
     /// <summary>Passes a leaf's residual to every worker, in pieces from the first element to the last.</summary>
     /// <param name="leaf">The leaf, below <see cref="Count"/>.</param>
     /// <param name="done">Steps done.</param>
     /// <param name="receive">Sees each piece; null where it is of no use here.</param>
-    public void Gather(int leaf, int done, Action<ReadOnlySpan<byte>>? receive) => Send("residual-checkpoint", leaf, done, receive);
-
-    private void Send(string purpose, int leaf, int step, Action<ReadOnlySpan<byte>>? receive)
+    public void Gather(int leaf, int done, Action<ReadOnlySpan<byte>>? receive)
     {
+        var holder = _holders[leaf];
+        var source = holder == _group.Rank ? MemoryMarshal.AsBytes(_store.Held(leaf)) : default;
         if (_group.Size == 1)
         {
-            receive?.Invoke(MemoryMarshal.AsBytes(Of(leaf)));
+            receive?.Invoke(source);
             return;
         }
 
-        var holder = _holders[leaf];
-        if (_piece.Length == 0)
+        for (var i = 0; i < PieceBroadcast.Count(Bytes); i++)
         {
-            _piece = GC.AllocateUninitializedArray<byte>(Math.Min(_length, PieceElements) * sizeof(float));
-        }
-
-        for (var i = 0; i < _pieces; i++)
-        {
-            var start = i * PieceElements;
-            var count = Math.Min(PieceElements, _length - start);
-            var piece = _piece.AsMemory(0, count * sizeof(float));
-            if (holder == _group.Rank)
-            {
-                MemoryMarshal.AsBytes(Of(leaf).Slice(start, count)).CopyTo(piece.Span);
-            }
-
-            _group.Broadcast(new OperationKey(string.Create(CultureInfo.InvariantCulture, $"{purpose}-{leaf}"), ((long)step * _pieces) + i), holder, piece)
-                .Wait(_cancellationToken);
-            receive?.Invoke(piece.Span);
+            var piece = _pieces.Pass(Purpose("residual-checkpoint", leaf), done, i, holder, Bytes, source);
+            receive?.Invoke(piece);
         }
     }
+
+    private static string Purpose(string purpose, int leaf) => string.Create(CultureInfo.InvariantCulture, $"{purpose}-{leaf}");
 
     private int[] Holders(int leaves)
     {

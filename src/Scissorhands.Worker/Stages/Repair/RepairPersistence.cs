@@ -14,36 +14,46 @@ internal sealed class RepairPersistence
     private const int HashBytes = 32;
 
     private readonly StageContext _context;
+    private readonly RepairState _state;
     private readonly RepairVectors _vectors;
     private readonly LeafResiduals? _residuals;
     private readonly string _planHash;
 
     /// <summary>Prepares.</summary>
     /// <param name="context">The stage's context.</param>
-    /// <param name="vectors">What checkpoints hold besides the model.</param>
+    /// <param name="state">What checkpoints hold.</param>
     /// <param name="residuals">What quantisation has lost, if anything is quantised.</param>
     /// <param name="planHash">Hash of the plan, written into checkpoints.</param>
-    public RepairPersistence(StageContext context, RepairVectors vectors, LeafResiduals? residuals, string planHash)
+    public RepairPersistence(StageContext context, RepairState state, LeafResiduals? residuals, string planHash)
     {
         _context = context;
-        _vectors = vectors;
+        _state = state;
+        _vectors = state.Vectors;
         _residuals = residuals;
         _planHash = planHash;
+        Last = context.Assignment.Checkpoint;
     }
 
     /// <summary>The newest checkpoint, or null.</summary>
     public string? Last { get; private set; }
 
-    /// <summary>Takes up the checkpoint that the assignment names.</summary>
-    /// <returns>Steps done; 0 where there is none.</returns>
+    /// <summary>Takes up the checkpoint that the assignment names, whatever this worker held before.</summary>
+    /// <returns>Steps done; 0, on the trimmed model, where there is none.</returns>
     public int Restore()
     {
+        _state.Lose();
+        _vectors.Projection.Clear();
         if (_context.Assignment.Checkpoint is not { } name)
         {
+            _context.Model.EnsureTrimmed(_context.Inputs);
+            _vectors.Optimizer.Restore(momentum => momentum.Clear());
+            _residuals?.Restore(0, (_, _) => { });
+            _state.Set(0);
             return 0;
         }
 
         using var checkpoint = RepairCheckpointReader.Open(_context.Folder, name, _planHash);
+        _context.Model.MarkUnknown();
         checkpoint.RestoreModel(_context.Replica);
         _vectors.Optimizer.Restore(checkpoint.ReadMomentum);
         for (var i = 0; i < checkpoint.Memories; i++)
@@ -51,8 +61,8 @@ internal sealed class RepairPersistence
             checkpoint.ReadMemory(i, _vectors.Projection.Add());
         }
 
-        _residuals?.Restore(checkpoint.Residuals, (leaf, residual) => checkpoint.ReadResidual(leaf, residual.Span));
-        Last = name;
+        _residuals?.Restore(checkpoint.Residuals, checkpoint.ReadResidual);
+        _state.Set(checkpoint.Steps);
         return checkpoint.Steps;
     }
 
@@ -102,7 +112,7 @@ internal sealed class RepairPersistence
         };
         checkpoint.Write(_context.Folder, _planHash);
         _context.Report(new CheckpointWritten(_context.Assignment.RunId, _context.Assignment.Generation, _context.Group.Rank, RunStage.Repair, done, name));
-        RepairCheckpoint.DeleteOthers(_context.Folder, name, previous);
+        RepairCheckpoint.DeleteOlder(_context.Folder, previous is null ? done : RepairCheckpoint.StepsOf(previous) ?? 0);
     }
 
     /// <summary>Replicas that have drifted apart must never become one model.</summary>

@@ -2,7 +2,8 @@ namespace Scissorhands.Worker.Stages.Repair;
 
 /// <summary>
 /// Repairs the trimmed model. Every worker computes its slices of each step, the leaves are summed along the fixed tree,
-/// and every worker then applies the same update to its replica.
+/// and every worker then applies the same update to its replica. A new generation goes on from the step that its workers
+/// hold in memory.
 /// </summary>
 public sealed class RepairStage : IStageExecutor
 {
@@ -19,20 +20,20 @@ public sealed class RepairStage : IStageExecutor
     public string? Execute(StageContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
-        context.Model.EnsureTrimmed();
-        using var vectors = new RepairVectors(context);
-        using var exchange = new GradientExchange(context, vectors);
-        var persistence = new RepairPersistence(context, vectors, exchange.Residuals, _planHash);
-        var memories = new EpochMemories(context, vectors);
-        var step = new RepairStep(context, vectors, exchange);
+        var state = context.Model.BeginRepair(context);
+        using var exchange = new GradientExchange(context, state);
+        var persistence = new RepairPersistence(context, state, exchange.Residuals, _planHash);
+        var memories = new EpochMemories(context, state.Vectors);
+        var step = new RepairStep(context, state, exchange);
         var schedule = context.Inputs.Schedule;
-        var done = persistence.Restore();
+        var done = new RepairHandOver(context, state, exchange.Residuals).TryTakeUp() ?? persistence.Restore();
+        context.Model.MarkUnknown();
         while (done < schedule.TotalSteps)
         {
             var epoch = done / schedule.StepsPerEpoch;
             memories.Ensure(epoch);
             done = RunEpoch(context, step, persistence, epoch, done);
-            vectors.Projection.Clear();
+            state.DropFinishedEpoch();
         }
 
         persistence.Write(done);

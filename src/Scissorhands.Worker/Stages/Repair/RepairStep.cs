@@ -16,18 +16,20 @@ namespace Scissorhands.Worker.Stages.Repair;
 internal sealed class RepairStep
 {
     private readonly StageContext _context;
+    private readonly RepairState _state;
     private readonly RepairVectors _vectors;
     private readonly GradientExchange _exchange;
     private readonly SliceGradient _slice;
 
     /// <summary>Prepares.</summary>
     /// <param name="context">The stage's context.</param>
-    /// <param name="vectors">The vectors a step works in.</param>
+    /// <param name="state">What a step moves.</param>
     /// <param name="exchange">Adds leaves up over all workers.</param>
-    public RepairStep(StageContext context, RepairVectors vectors, GradientExchange exchange)
+    public RepairStep(StageContext context, RepairState state, GradientExchange exchange)
     {
         _context = context;
-        _vectors = vectors;
+        _state = state;
+        _vectors = state.Vectors;
         _exchange = exchange;
         _slice = new SliceGradient(context.Replica, context.Inputs.Task);
     }
@@ -49,7 +51,7 @@ internal sealed class RepairStep
         }
     }
 
-    /// <summary>Does a step.</summary>
+    /// <summary>Does a step, whole or not at all: where another worker is lost in its middle, this one is at the step before.</summary>
     /// <param name="step">The step's cut.</param>
     /// <param name="index">Step of the whole stage, from 0.</param>
     /// <param name="lastCheckpoint">Named where the step fails, or null.</param>
@@ -60,9 +62,21 @@ internal sealed class RepairStep
         var configuration = _context.Inputs.Configuration;
         var replica = _context.Replica;
         var start = replica.CaptureBuffers();
-        var integers = ComputeSlices(step, index, start, stream);
-        _exchange.Sum();
-        MoveBuffers(start, integers ?? start.Integers, step, index);
+        long[] integers;
+        try
+        {
+            integers = ComputeSlices(step, index, start, stream) ?? start.Integers;
+            _exchange.Sum();
+            integers = ShareIntegers(integers, step, index);
+        }
+        catch
+        {
+            _state.Rollback(start);
+            throw;
+        }
+
+        // No other worker is needed from here to the end of the step.
+        MoveBuffers(start, integers);
         var totals = _vectors.Totals;
         double retainLoss = totals[StepTotals.RetainLoss], forgetLoss = totals[StepTotals.ForgetLoss];
         double retainAccuracy = totals[StepTotals.RetainAccuracy], forgetAccuracy = totals[StepTotals.ForgetAccuracy];
@@ -76,6 +90,7 @@ internal sealed class RepairStep
         var projected = step.IsJoint && step.Index % configuration.Projection.Every == 0 && _vectors.Projection.Project(_vectors.Exchange.Span[.._vectors.Moving.Count]);
         var rate = _context.Inputs.Schedule.LearningRate(configuration.Repair, step.Epoch, step.Index);
         _vectors.Optimizer.Step(_vectors.Exchange, rate);
+        _state.Commit(index + 1);
         if (_context.IsFirst)
         {
             var assignment = _context.Assignment;
@@ -131,18 +146,23 @@ internal sealed class RepairStep
         return integers;
     }
 
-    private void MoveBuffers(BufferState start, long[] integers, RepairStepCut step, int index)
+    /// <summary>Integers (batch counters) are not averaged: those of slice 0 count, wherever it was computed.</summary>
+    private long[] ShareIntegers(long[] integers, RepairStepCut step, int index)
     {
         var group = _context.Group;
-        if (group.Size > 1 && integers.Length > 0)
+        if (group.Size == 1 || integers.Length == 0)
         {
-            // Integers (batch counters) are not averaged: those of slice 0 count, wherever it was computed.
-            var holder = Enumerable.Range(0, group.Size).First(rank => new ReductionTree(step.Slices.Count).Deal(rank, group.Size) is { Start: 0, Count: > 0 });
-            var bytes = MemoryMarshal.AsBytes(integers.AsSpan()).ToArray();
-            group.Broadcast(new OperationKey("integers", index), holder, bytes).Wait(_context.CancellationToken);
-            integers = MemoryMarshal.Cast<byte, long>(bytes).ToArray();
+            return integers;
         }
 
+        var holder = Enumerable.Range(0, group.Size).First(rank => new ReductionTree(step.Slices.Count).Deal(rank, group.Size) is { Start: 0, Count: > 0 });
+        var bytes = MemoryMarshal.AsBytes(integers.AsSpan()).ToArray();
+        group.Broadcast(new OperationKey("integers", index), holder, bytes).Wait(_context.CancellationToken);
+        return MemoryMarshal.Cast<byte, long>(bytes).ToArray();
+    }
+
+    private void MoveBuffers(BufferState start, long[] integers)
+    {
         var change = _vectors.BufferChange;
         for (var i = 0; i < start.Floats.Length; i++)
         {

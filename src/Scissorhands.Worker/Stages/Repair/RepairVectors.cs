@@ -8,7 +8,8 @@ namespace Scissorhands.Worker.Stages.Repair;
 
 /// <summary>
 /// What a repair holds that is as large as the model: the gradient being exchanged, the momentum, M memory gradients and
-/// ceil(log2 of leaves held) partial sums; besides, one residual a leaf held where gradients are quantised. Allocated once; the number of steps and samples changes nothing.
+/// ceil(log2 of leaves held) partial sums; besides, two residuals a leaf held where gradients are quantised. Allocated once
+/// a run; the number of steps and samples changes nothing.
 /// </summary>
 internal sealed class RepairVectors : IDisposable
 {

@@ -20,7 +20,7 @@ public sealed class LeafResidualsTests
     [InlineData(4, 5)]
     [InlineData(7, 5)]
     [InlineData(3, 0)]
-    [InlineData(2, LeafResiduals.PieceElements + 3)]
+    [InlineData(2, PieceBroadcast.PieceElements + 3)]
     public void HandOver_LeavesDealtAnew_ResidualFollowsTheLeaf(int ranks, int length)
     {
         var gathered = RunSteps(ranks, length, 0, Steps.Length, []);
@@ -54,7 +54,8 @@ public sealed class LeafResidualsTests
 
         void Work(ICollectiveGroup group)
         {
-            var residuals = new LeafResiduals(group, Leaves, length, TestContext.Current.CancellationToken);
+            var store = new ResidualStore(Leaves, length);
+            var residuals = new LeafResiduals(group, store, TestContext.Current.CancellationToken);
             residuals.Restore(restored.Length, (leaf, residual) => restored[leaf].CopyTo(residual));
             for (var step = from; step < to; step++)
             {
@@ -64,6 +65,8 @@ public sealed class LeafResidualsTests
                 {
                     Note(residuals.Of(leaf), leaf, step);
                 }
+
+                store.Commit();
             }
 
             if (group.Rank == 0)
