@@ -1,4 +1,5 @@
 using Scissorhands.Cli.Tests.Runs;
+using Scissorhands.Testing;
 
 namespace Scissorhands.Cli.Tests.Cluster;
 
@@ -6,7 +7,7 @@ namespace Scissorhands.Cli.Tests.Cluster;
 public sealed class ClusterFaultTests(TinyWorld world, BrokerFixture fixture) : IClassFixture<BrokerFixture>
 {
     // Long enough for something to happen in its middle.
-    private static readonly string[] Long = ["repair.epochs=8", "repair.lr=0.01"];
+    private static readonly string[] Long = ["repair.epochs=6", "repair.lr=0.01"];
 
     [Theory]
     [InlineData("KILL", "checkpoint stage repair")]
@@ -51,6 +52,30 @@ public sealed class ClusterFaultTests(TinyWorld world, BrokerFixture fixture) : 
         await cluster.StartWorkerAsync("w7");
         await cluster.Worker("w7").SaysAsync("worker w7");
     });
+
+    [Fact]
+    public async Task Coordinator_oneOfTwoKilled_otherGoesOn()
+    {
+        Assert.SkipWhen(fixture.Broker.Missing is not null, fixture.Broker.Missing ?? "");
+        await using var redis = new Redis();
+        await redis.StartAsync();
+        Assert.SkipWhen(redis.Missing is not null, redis.Missing ?? "");
+        await using var postgres = new Postgres();
+        await postgres.StartAsync();
+        Assert.SkipWhen(postgres.Missing is not null, postgres.Missing ?? "");
+        var expected = await world.ExpectedAsync(settings: Long);
+        await using var cluster = await TinyCluster.StartAsync(fixture.Broker, 2, postgres.Address, redis.Address);
+        var output = world.NewPath("one-of-two");
+        await using var process = TinyCluster.SubmitTo(cluster.SecondAddress, world, output, 2, Long);
+        Assert.True(await process.ReachAsync(static line => line.StartsWith("checkpoint stage repair", StringComparison.Ordinal)), (await process.FinishAsync()).Describe() + cluster.Describe());
+        await cluster.Coordinator.SignalAsync("KILL");
+        await redis.FlushAsync();
+        await postgres.RestartAsync();
+        var result = await process.FinishAsync();
+
+        Assert.True(result.ExitCode == 0, result.Describe() + cluster.Describe());
+        Assert.Equal(expected, TinyWorld.AnswerIn(output));
+    }
 
     private async Task DisturbAsync(int workers, string moment, Func<TinyCluster, Task> disturb)
     {
