@@ -105,6 +105,15 @@ internal sealed class LeafResiduals
 
         _holders = Holders(_store.Leaves);
         holders[..count].CopyTo(_holders);
+        for (var leaf = 0; leaf < count; leaf++)
+        {
+            // Two workers may have come to the same step in different generations. A copy that nobody uses would be out of
+            // date after the next step and still be taken for the residual in a later generation.
+            if (_holders[leaf] != _group.Rank)
+            {
+                _store.Drop(leaf);
+            }
+        }
     }
 
     /// <summary>Passes a leaf's residual to every worker, in pieces from the first element to the last.</summary>

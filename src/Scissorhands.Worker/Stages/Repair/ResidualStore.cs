@@ -51,6 +51,10 @@ internal sealed class ResidualStore
     /// <param name="leaf">The leaf.</param>
     public void Give(int leaf) => _given[leaf] = true;
 
+    /// <summary>Lets go of a residual at once: another worker holds it, too.</summary>
+    /// <param name="leaf">The leaf.</param>
+    public void Drop(int leaf) => Free(ref _held[leaf]);
+
     /// <summary>A residual for the step that has begun to change.</summary>
     /// <param name="leaf">The leaf.</param>
     /// <returns>As it was received or held, otherwise zeros; to be changed in place.</returns>

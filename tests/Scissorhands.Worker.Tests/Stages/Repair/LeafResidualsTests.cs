@@ -44,6 +44,37 @@ public sealed class LeafResidualsTests
         }
     }
 
+    [Fact]
+    public void TakeUp_ResidualThatAnotherWorkerHoldsToo_IsKeptByOneOnly()
+    {
+        var store = new ResidualStore(Leaves, 5);
+        new LeafResiduals(InProcessGroup.Create("run", 1, 1)[0], store, TestContext.Current.CancellationToken).Restore(3, (_, residual) => residual.Fill(1));
+
+        new LeafResiduals(InProcessGroup.Create("run", 2, 2)[1], store, TestContext.Current.CancellationToken).TakeUp(3, [0, 1, 0], upToDate: true);
+
+        Assert.Equal([false, true, false, false], Enumerable.Range(0, Leaves).Select(store.Holds));
+    }
+
+    [Fact]
+    public void Rollback_AfterChangesAndHandOvers_LeavesTheStepBefore()
+    {
+        var store = new ResidualStore(Leaves, 2);
+        store.Change(0).Fill(1);
+        store.Change(1).Fill(2);
+        store.Extend(2);
+        store.Commit();
+
+        store.Change(0).Fill(3);
+        store.Give(1);
+        store.Receive(2).Fill(4);
+        store.Extend(4);
+        store.Rollback();
+        store.Commit();
+
+        Assert.Equal((2, true, true, false), (store.Count, store.Holds(0), store.Holds(1), store.Holds(2)));
+        Assert.Equal([1f, 1, 2, 2], [.. store.Held(0), .. store.Held(1)]);
+    }
+
     /// <summary>Each worker notes the step in the residuals of the leaves it computes; then rank 0 gathers them.</summary>
     private static float[][] RunSteps(int ranks, int length, int from, int to, float[][] restored)
     {
