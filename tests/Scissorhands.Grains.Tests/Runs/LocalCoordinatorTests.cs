@@ -25,7 +25,7 @@ public sealed class LocalCoordinatorTests
     }
 
     [Fact]
-    public async Task Report_lastStage_notesWhen()
+    public async Task Report_published_notesWhen()
     {
         var time = new ManualTime();
         var store = new Store();
@@ -34,8 +34,14 @@ public sealed class LocalCoordinatorTests
 
         await coordinator.LinkFor(0).ReportAsync(new StageDone("run", coordinator.State.Generation, 0, RunStage.Publish, "{}"), CancellationToken.None);
 
-        Assert.Equal(RunStage.Completed, store.Last!.Stage);
+        // The report, which comes last, says when.
+        Assert.Equal(RunStage.Report, store.Last!.Stage);
         Assert.Equal(time.GetUtcNow(), store.Last.FinishedAt);
+        var published = store.Last.FinishedAt;
+        time.Advance(TimeSpan.FromSeconds(1));
+        await coordinator.LinkFor(0).ReportAsync(new StageDone("run", coordinator.State.Generation, 0, RunStage.Report, "{}"), CancellationToken.None);
+        Assert.Equal(RunStage.Completed, store.Last!.Stage);
+        Assert.Equal(published, store.Last.FinishedAt);
     }
 
     private static LocalCoordinator Open(RunState state, Store store, TimeProvider time) => new(state, 1, store, time, _ => { });
