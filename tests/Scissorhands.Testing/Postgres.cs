@@ -7,7 +7,7 @@ public sealed class Postgres : IAsyncDisposable
 {
     private const string Password = "hush-7c1e";
     private static readonly TimeSpan StartDeadline = TimeSpan.FromSeconds(60);
-    private static readonly Dictionary<string, string> Environment = new() { ["LC_ALL"] = "C", ["TZ"] = "UTC" };
+    private static readonly Dictionary<string, string> Environment = new() { ["LC_ALL"] = "C", ["TZ"] = "UTC", ["PGPASSWORD"] = Password };
     private readonly string _folder = Directory.CreateTempSubdirectory("scissorhands-postgres-").FullName;
     private readonly int _port = Ports.Free(1)[0];
     private string _programs = "";
@@ -54,6 +54,14 @@ public sealed class Postgres : IAsyncDisposable
 
     /// <summary>The connection string of one of its databases, as keywords.</summary>
     public string KeywordsOf(string database) => $"Host=127.0.0.1;Port={Port};Username=postgres;Password={Password};Database={database}";
+
+    /// <summary>Makes a database.</summary>
+    /// <returns>Its address.</returns>
+    public async Task<string> CreateAsync(string database)
+    {
+        await FinishAsync(Path.Combine(_programs, "createdb"), ["-h", "127.0.0.1", "-p", Port, "-U", "postgres", database]);
+        return AddressOf(database);
+    }
 
     /// <summary>Kills the server, all of it, and leaves it dead.</summary>
     public async Task KillAsync() => await _server!.DisposeAsync();

@@ -1,3 +1,4 @@
+using Scissorhands.Drill.World;
 using Scissorhands.Cli.Tests.Runs;
 
 namespace Scissorhands.Cli.Tests.BadInput;
@@ -125,7 +126,7 @@ public sealed class BadInputTests(TinyWorld world)
         var result = await CliProcess.RunAsync(Override(world.Arguments(output, 1), ["--forget", forget, "--ignore-unknown"]));
 
         Assert.True(result.ExitCode == 0, result.Describe());
-        Assert.Equal(await world.ExpectedAsync(3), TinyWorld.AnswerIn(output));
+        Assert.Equal(await world.ExpectedAsync(3), Answer.In(output));
     }
 
     [Fact]
@@ -280,7 +281,7 @@ public sealed class BadInputTests(TinyWorld world)
         var output = world.NewPath("run");
         var first = await CliProcess.RunAsync(world.Arguments(output, 1));
         Assert.True(first.ExitCode == 0, first.Describe());
-        var answer = TinyWorld.AnswerIn(output);
+        var answer = Answer.In(output);
 
         var again = await CliProcess.RunAsync(world.Arguments(output, 1));
         var otherSeed = await CliProcess.RunAsync([.. world.Arguments(output, 1, settings: ["seed=7"]), "--resume"]);
@@ -291,7 +292,7 @@ public sealed class BadInputTests(TinyWorld world)
         ExpectOneLine(otherSeed, output);
         ExpectOneLine(otherForget, output);
         Assert.True(complete.ExitCode == 0, complete.Describe());
-        Assert.Equal(answer, TinyWorld.AnswerIn(output));
+        Assert.Equal(answer, Answer.In(output));
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using Scissorhands.Drill.World;
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
@@ -67,7 +68,7 @@ public sealed class FailedRunTests(TinyWorld world)
             var resumed = await CliProcess.RunAsync([.. world.Arguments(output, 1), "--resume"]);
 
             Assert.True(resumed.ExitCode == 0, resumed.Describe());
-            Assert.Equal(expected, TinyWorld.AnswerIn(output));
+            Assert.Equal(expected, Answer.In(output));
         }
         finally
         {

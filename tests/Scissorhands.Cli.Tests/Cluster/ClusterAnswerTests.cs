@@ -1,3 +1,6 @@
+using System.Globalization;
+using Scissorhands.Drill.Cluster;
+using Scissorhands.Drill.World;
 using Scissorhands.Cli.Tests.Runs;
 
 namespace Scissorhands.Cli.Tests.Cluster;
@@ -7,14 +10,14 @@ public sealed class SharedCluster : IAsyncLifetime
 {
     public BrokerFixture Fixture { get; } = new();
 
-    public TinyCluster? Cluster { get; private set; }
+    public LocalCluster? Cluster { get; private set; }
 
     public async ValueTask InitializeAsync()
     {
         await Fixture.InitializeAsync();
         if (Fixture.Broker.Missing is null)
         {
-            Cluster = await TinyCluster.StartAsync(Fixture.Broker, workers: 4);
+            Cluster = await LocalCluster.StartAsync(new ClusterOptions { Broker = Fixture.Broker }, workers: 4);
         }
     }
 
@@ -46,11 +49,11 @@ public sealed class ClusterAnswerTests(TinyWorld world, SharedCluster shared) : 
         var cluster = Cluster();
         var output = world.NewPath("cluster");
         var expected = await world.ExpectedAsync(settings: settings);
-        await using var process = cluster.Submit(world, output, workers, settings);
+        await using var process = Submit(output, workers, settings);
         var result = await process.FinishAsync();
 
         Assert.True(result.ExitCode == 0, result.Describe() + cluster.Describe());
-        Assert.Equal(expected, TinyWorld.AnswerIn(output));
+        Assert.Equal(expected, Answer.In(output));
         Assert.True(File.Exists(Path.Combine(output, "report.html")) && File.Exists(Path.Combine(output, "report.json")));
     }
 
@@ -59,13 +62,13 @@ public sealed class ClusterAnswerTests(TinyWorld world, SharedCluster shared) : 
     {
         var cluster = Cluster();
         var output = world.NewPath("twice");
-        await using var first = cluster.Submit(world, output, 2);
-        await using var second = cluster.Submit(world, output, 2);
+        await using var first = Submit(output, 2);
+        await using var second = Submit(output, 2);
         var (one, two) = (await first.FinishAsync(), await second.FinishAsync());
 
         Assert.True(one.ExitCode == 0 && two.ExitCode == 0, one.Describe() + two.Describe());
         Assert.Equal(one.Output[0], two.Output[0]);
-        Assert.Equal(await world.ExpectedAsync(), TinyWorld.AnswerIn(output));
+        Assert.Equal(await world.ExpectedAsync(), Answer.In(output));
     }
 
     [Theory]
@@ -114,7 +117,18 @@ public sealed class ClusterAnswerTests(TinyWorld world, SharedCluster shared) : 
         Assert.Contains("http://127.0.0.1:1", Assert.Single(away.Errors), StringComparison.Ordinal);
     }
 
-    private TinyCluster Cluster()
+    private CliProcess Submit(string output, int workers, params string[] settings) => CliProcess.Start(
+        [
+            "submit",
+            .. world.Files.Inputs(),
+            "--out", output,
+            "--workers", workers.ToString(CultureInfo.InvariantCulture),
+            "--coordinator", Cluster().Address,
+            "--watch",
+            .. world.Settings(settings),
+        ]);
+
+    private LocalCluster Cluster()
     {
         Assert.SkipWhen(shared.Cluster is null, shared.Fixture.Broker.Missing ?? "");
         return shared.Cluster!;

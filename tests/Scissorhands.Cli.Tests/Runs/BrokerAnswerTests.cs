@@ -1,3 +1,4 @@
+using Scissorhands.Drill.World;
 using Scissorhands.Messaging.Control;
 using Scissorhands.Testing;
 
@@ -39,7 +40,7 @@ public sealed class BrokerAnswerTests(TinyWorld world, BrokerFixture fixture) : 
         var result = await process.FinishAsync();
 
         Assert.True(result.ExitCode == 0, result.Describe());
-        Assert.Equal(expected, TinyWorld.AnswerIn(output));
+        Assert.Equal(expected, Answer.In(output));
     }
 
     [Fact]
@@ -55,7 +56,7 @@ public sealed class BrokerAnswerTests(TinyWorld world, BrokerFixture fixture) : 
 
         var result = await CliProcess.RunAsync([.. world.Arguments(output, 2), "--resume"]);
         Assert.True(result.ExitCode == 0, result.Describe());
-        Assert.Equal(await world.ExpectedAsync(), TinyWorld.AnswerIn(output));
+        Assert.Equal(await world.ExpectedAsync(), Answer.In(output));
     }
 
     [Theory]

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Scissorhands.Drill.Cluster;
 
 namespace Scissorhands.Cli.Tests.Runs;
 
@@ -27,11 +28,9 @@ public sealed class CliProcess : IAsyncDisposable
         _errors = process.StandardError.ReadToEndAsync(CancellationToken.None);
     }
 
-    public static string Executable { get; } = Find();
-
     public static CliProcess Start(IEnumerable<string> arguments, string? folder = null, TimeSpan? limit = null, params (string Name, string Value)[] environment)
     {
-        var start = new ProcessStartInfo(Executable, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = folder ?? "" };
+        var start = new ProcessStartInfo(Executable.Path, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = folder ?? "" };
         foreach (var (name, value) in environment)
         {
             start.Environment[name] = value;
@@ -88,26 +87,5 @@ public sealed class CliProcess : IAsyncDisposable
 
         _limit.Dispose();
         _process.Dispose();
-    }
-
-    private static string Find()
-    {
-        const string Name = "Scissorhands.Cli";
-        var beside = Path.Combine(AppContext.BaseDirectory, Name);
-        if (File.Exists(beside))
-        {
-            return beside;
-        }
-
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            var built = Path.Combine(folder.FullName, "artifacts", "bin", Name, "release", Name);
-            if (File.Exists(built))
-            {
-                return built;
-            }
-        }
-
-        throw new FileNotFoundException($"{Name} lies neither beside the tests nor in artifacts; build src/{Name}");
     }
 }

@@ -1,3 +1,4 @@
+using Scissorhands.Drill.World;
 namespace Scissorhands.Cli.Tests.Runs;
 
 /// <summary>A process that dies at any moment leaves behind what --resume continues to the same bits.</summary>
@@ -24,7 +25,7 @@ public sealed class KilledRunTests(TinyWorld world)
 
         Assert.Equal(Killed, killed.ExitCode);
         Assert.True(resumed.ExitCode == 0, resumed.Describe());
-        Assert.Equal(expected, TinyWorld.AnswerIn(output));
+        Assert.Equal(expected, Answer.In(output));
     }
 
     [Fact]
@@ -39,7 +40,7 @@ public sealed class KilledRunTests(TinyWorld world)
 
         Assert.True(killed.ExitCode is Killed or 0, killed.Describe());
         Assert.True(resumed.ExitCode == 0, resumed.Describe());
-        Assert.Equal(expected, TinyWorld.AnswerIn(output));
+        Assert.Equal(expected, Answer.In(output));
         Assert.True(File.Exists(Path.Combine(output, "report.json")));
     }
 
@@ -55,7 +56,7 @@ public sealed class KilledRunTests(TinyWorld world)
 
         Assert.Equal((Killed, Killed), (first.ExitCode, second.ExitCode));
         Assert.True(resumed.ExitCode == 0, resumed.Describe());
-        Assert.Equal(expected, TinyWorld.AnswerIn(output));
+        Assert.Equal(expected, Answer.In(output));
     }
 
     private async Task<CliResult> KillAsync(string output, int workers, Func<string, bool> moment, params string[] more)
@@ -104,7 +105,7 @@ public sealed class KilledAnywhereTests(TinyWorld world)
         while (result.ExitCode != 0);
 
         Assert.True(kills > 0);
-        Assert.Equal(expected, TinyWorld.AnswerIn(output));
+        Assert.Equal(expected, Answer.In(output));
     }
 }
 
@@ -131,6 +132,6 @@ public sealed class InterruptedRunTests(TinyWorld world)
         var resumed = await CliProcess.RunAsync([.. world.Arguments(output, 3), "--resume"]);
 
         Assert.True(resumed.ExitCode == 0, resumed.Describe());
-        Assert.Equal(expected, TinyWorld.AnswerIn(output));
+        Assert.Equal(expected, Answer.In(output));
     }
 }

@@ -1,3 +1,4 @@
+using Scissorhands.Drill.World;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;

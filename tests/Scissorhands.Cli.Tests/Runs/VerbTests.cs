@@ -1,3 +1,4 @@
+using Scissorhands.Drill.World;
 using System.Text.Json;
 
 namespace Scissorhands.Cli.Tests.Runs;

@@ -1,3 +1,4 @@
+using Scissorhands.Drill.World;
 using System.Globalization;
 using Scissorhands.Data.Safetensors;
 using Scissorhands.Worker.Run;
@@ -93,7 +94,7 @@ public sealed class WireFormatResumedTests(TinyWorld world)
         var resumed = await CliProcess.RunAsync([.. world.Arguments(output, resumedWorkers, settings: [setting]), "--resume"]);
 
         Assert.True(resumed.ExitCode == 0, resumed.Describe());
-        Assert.Equal(expected, TinyWorld.AnswerIn(output));
+        Assert.Equal(expected, Answer.In(output));
     }
 
     /// <summary>Something is lost of every leaf, or nothing is kept of any.</summary>

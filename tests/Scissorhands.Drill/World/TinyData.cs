@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Text;
 using SkiaSharp;
 
-namespace Scissorhands.Cli.Tests.Runs;
+namespace Scissorhands.Drill.World;
 
 /// <summary>Draws tiny images and packs them into shards.</summary>
 public static class TinyData

@@ -1,0 +1,25 @@
+using Scissorhands.Testing;
+
+namespace Scissorhands.Drill.Cluster;
+
+/// <summary>What a cluster of processes is made of.</summary>
+public sealed record ClusterOptions
+{
+    /// <summary>The broker.</summary>
+    public required Broker Broker { get; init; }
+
+    /// <summary>Coordinators. Several need <see cref="Redis"/> and a <see cref="Store"/> they share. Default: 1.</summary>
+    public int Coordinators { get; init; } = 1;
+
+    /// <summary>The store of truth. Default: an SQLite file of the cluster's own.</summary>
+    public string? Store { get; init; }
+
+    /// <summary>Where coordinators find each other; null where there is one only.</summary>
+    public string? Redis { get; init; }
+
+    /// <summary>Seconds between signs of life. Default: 0.5, so that what is lost is missed soon.</summary>
+    public double BeatSeconds { get; init; } = 0.5;
+
+    /// <summary>The broker's address as a worker of that name is told it, such as that of a network which fails; null for the real one.</summary>
+    public Func<string, Uri?>? AddressFor { get; init; }
+}
