@@ -12,4 +12,7 @@ public sealed class RunFailedException : Exception
     public RunFailedException(string message, Exception? inner = null) : base(message, inner)
     {
     }
+
+    /// <summary>Whether the reason may pass, so that trying again is worth it. Default: false, the same comes again.</summary>
+    public bool MayPass { get; init; }
 }

@@ -28,7 +28,7 @@ internal static class PublishedFile
             Discard(beside);
             if (failure is IOException or UnauthorizedAccessException)
             {
-                throw new RunFailedException($"{path}: cannot be written: {failure.Message.ReplaceLineEndings(" ")}", failure);
+                throw new RunFailedException($"{path}: cannot be written: {failure.Message.ReplaceLineEndings(" ")}", failure) { MayPass = true };
             }
 
             throw;

@@ -82,16 +82,29 @@ public sealed record CheckpointWritten(string RunId, long Generation, int Rank, 
 public sealed record StageDone(string RunId, long Generation, int Rank, RunStage Stage, string? Result)
     : WorkerReport(RunId, Generation, Rank);
 
+/// <summary>Why a worker fails.</summary>
+public enum FailureCause
+{
+    /// <summary>Something that may pass, such as a full disk: it is worth another attempt.</summary>
+    Passing,
+
+    /// <summary>What would come again however often it is tried, such as a loss that diverges.</summary>
+    Lasting,
+
+    /// <summary>What was submitted.</summary>
+    Input,
+}
+
 /// <summary>The worker cannot go on.</summary>
 /// <param name="RunId">The run.</param>
 /// <param name="Generation">The generation.</param>
 /// <param name="Rank">The worker.</param>
 /// <param name="Stage">The stage.</param>
 /// <param name="Reason">One line for the user.</param>
-/// <param name="Input">Whether the input is at fault.</param>
+/// <param name="Cause">What kind of reason it is.</param>
 [GenerateSerializer]
 [Alias("scissorhands.worker-failed")]
-public sealed record WorkerFailed(string RunId, long Generation, int Rank, RunStage Stage, string Reason, bool Input)
+public sealed record WorkerFailed(string RunId, long Generation, int Rank, RunStage Stage, string Reason, FailureCause Cause)
     : WorkerReport(RunId, Generation, Rank);
 
 /// <summary>The worker could not go on because of another one, or of the broker; it keeps what it has for the next generation.</summary>

@@ -121,8 +121,8 @@ internal static class RunCommand
         // What remains has no durable point of its own: the first signal ends it, and the report without it is there.
         interrupt.Announce = null;
         var report = ReportBuilder.Build(inputs, run.Plan, run.State, folder, request.Workers, null);
-        var deleted = folder.DeleteCheckpoints();
-        events.Write("completed", new { run = run.State.RunId, checkpointsDeleted = deleted });
+        folder.DeleteCheckpoints();
+        events.Write("completed", new { run = run.State.RunId });
         if (request.Retrained is { } retrainedPath)
         {
             progress.Say("evaluating the retrained model");

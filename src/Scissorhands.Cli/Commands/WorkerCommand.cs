@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Scissorhands.Cli.Cluster;
 using Scissorhands.Grains.Cluster;
 using Scissorhands.Messaging.Control;
 using Scissorhands.Planning;
@@ -38,12 +39,25 @@ internal static class WorkerCommand
                 options = options with { WorkerId = name };
             }
 
-            using var host = ClusterWorkerHost.Build(options);
-            await host.StartAsync(cancellationToken);
-            Console.WriteLine($"worker {options.WorkerId} ready for pool {options.Pool}");
-            await host.WaitForShutdownAsync(cancellationToken);
-            return host.Services.GetRequiredService<ClusterWorker>().Refused is { } reason ? throw new InputException($"worker {options.WorkerId}: refused: {reason}") : ExitCodes.Done;
+            if (await RunAsync(options, cancellationToken) && !cancellationToken.IsCancellationRequested)
+            {
+                ProcessImage.StartAnew();
+            }
+
+            return ExitCodes.Done;
         });
         return command;
+    }
+
+    /// <summary>Works until it is asked to end.</summary>
+    /// <returns>Whether the worker is to go on in a process of other numerics.</returns>
+    private static async Task<bool> RunAsync(ClusterWorkerOptions options, CancellationToken cancellationToken)
+    {
+        using var host = ClusterWorkerHost.Build(options);
+        await host.StartAsync(cancellationToken);
+        Console.WriteLine($"worker {options.WorkerId} ready for pool {options.Pool}");
+        await host.WaitForShutdownAsync(cancellationToken);
+        var worker = host.Services.GetRequiredService<ClusterWorker>();
+        return worker.Refused is { } reason ? throw new InputException($"worker {options.WorkerId}: refused: {reason}") : worker.IsToStartAnew;
     }
 }

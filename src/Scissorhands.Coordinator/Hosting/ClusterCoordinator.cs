@@ -62,7 +62,7 @@ public static class ClusterCoordinator
         ArgumentNullException.ThrowIfNull(options);
         options.Liveness.Validate();
         var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning).AddFilter("Orleans", LogLevel.Warning).AddFilter("MassTransit", LogLevel.Warning).AddFilter("Microsoft.EntityFrameworkCore", LogLevel.Warning);
+        builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning).AddFilter("Orleans", LogLevel.Warning).AddFilter("MassTransit", LogLevel.Warning).AddFilter("Polly", LogLevel.Warning).AddFilter("Microsoft.EntityFrameworkCore", LogLevel.Warning);
         builder.WebHost.UseUrls(options.Http.ToString());
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(options.Liveness);
@@ -99,6 +99,11 @@ public static class ClusterCoordinator
                 membership.ProbeTimeout = TimeSpan.FromSeconds(2);
                 membership.NumMissedProbesLimit = 3;
                 membership.TableRefreshTimeout = TimeSpan.FromSeconds(5);
+
+                // Where all were lost at once, those that start take the entries of the dead for alive until they are this
+                // old: by default a minute and a half, in which no coordinator would answer.
+                membership.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(3);
+                membership.NumMissedTableIAmAliveLimit = 3;
             });
         }
         else

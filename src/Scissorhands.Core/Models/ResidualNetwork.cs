@@ -1,3 +1,4 @@
+using Scissorhands.Core.Native;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -12,7 +13,7 @@ namespace Scissorhands.Core.Models;
 internal sealed class ResidualNetwork : nn.Module<Tensor, Tensor>, IHasDropoutContext
 {
     private readonly Conv2d _conv1;
-    private readonly BatchNorm2d _bn1;
+    private readonly BatchNormalization _bn1;
     private readonly MaxPool2d? _maxPool;
     private readonly List<Sequential> _stages = [];
     private readonly CounterDropout _dropout;
@@ -27,7 +28,7 @@ internal sealed class ResidualNetwork : nn.Module<Tensor, Tensor>, IHasDropoutCo
         _conv1 = spec.CifarStem
             ? nn.Conv2d(spec.Channels, spec.Width, 3, stride: 1, padding: 1, bias: false)
             : nn.Conv2d(spec.Channels, spec.Width, 7, stride: 2, padding: 3, bias: false);
-        _bn1 = nn.BatchNorm2d(spec.Width);
+        _bn1 = new BatchNormalization(spec.Width);
         register_module("conv1", _conv1);
         register_module("bn1", _bn1);
         if (!spec.CifarStem)
@@ -93,17 +94,17 @@ internal sealed class ResidualNetwork : nn.Module<Tensor, Tensor>, IHasDropoutCo
 internal sealed class BasicBlock : nn.Module<Tensor, Tensor>
 {
     private readonly Conv2d _conv1;
-    private readonly BatchNorm2d _bn1;
+    private readonly BatchNormalization _bn1;
     private readonly Conv2d _conv2;
-    private readonly BatchNorm2d _bn2;
+    private readonly BatchNormalization _bn2;
     private readonly Sequential? _downsample;
 
     public BasicBlock(long channels, long planes, long stride) : base(nameof(BasicBlock))
     {
         _conv1 = nn.Conv2d(channels, planes, 3, stride: stride, padding: 1, bias: false);
-        _bn1 = nn.BatchNorm2d(planes);
+        _bn1 = new BatchNormalization(planes);
         _conv2 = nn.Conv2d(planes, planes, 3, stride: 1, padding: 1, bias: false);
-        _bn2 = nn.BatchNorm2d(planes);
+        _bn2 = new BatchNormalization(planes);
         register_module("conv1", _conv1);
         register_module("bn1", _bn1);
         register_module("conv2", _conv2);
@@ -121,7 +122,7 @@ internal sealed class BasicBlock : nn.Module<Tensor, Tensor>
         using var scope = NewDisposeScope();
         var hidden = _bn1.call(_conv1.call(input)).relu_();
         var output = _bn2.call(_conv2.call(hidden));
-        return output.add_(_downsample is null ? input : _downsample.call(input)).relu_().MoveToOuterDisposeScope();
+        return output.add_(_downsample is null ? input : _downsample.call(input), alpha: HeldScalars.One).relu_().MoveToOuterDisposeScope();
     }
 }
 
@@ -132,21 +133,21 @@ internal sealed class BottleneckBlock : nn.Module<Tensor, Tensor>
     public const long Expansion = 4;
 
     private readonly Conv2d _conv1;
-    private readonly BatchNorm2d _bn1;
+    private readonly BatchNormalization _bn1;
     private readonly Conv2d _conv2;
-    private readonly BatchNorm2d _bn2;
+    private readonly BatchNormalization _bn2;
     private readonly Conv2d _conv3;
-    private readonly BatchNorm2d _bn3;
+    private readonly BatchNormalization _bn3;
     private readonly Sequential? _downsample;
 
     public BottleneckBlock(long channels, long planes, long stride) : base(nameof(BottleneckBlock))
     {
         _conv1 = nn.Conv2d(channels, planes, 1, bias: false);
-        _bn1 = nn.BatchNorm2d(planes);
+        _bn1 = new BatchNormalization(planes);
         _conv2 = nn.Conv2d(planes, planes, 3, stride: stride, padding: 1, bias: false);
-        _bn2 = nn.BatchNorm2d(planes);
+        _bn2 = new BatchNormalization(planes);
         _conv3 = nn.Conv2d(planes, planes * Expansion, 1, bias: false);
-        _bn3 = nn.BatchNorm2d(planes * Expansion);
+        _bn3 = new BatchNormalization(planes * Expansion);
         register_module("conv1", _conv1);
         register_module("bn1", _bn1);
         register_module("conv2", _conv2);
@@ -167,7 +168,7 @@ internal sealed class BottleneckBlock : nn.Module<Tensor, Tensor>
         var reduced = _bn1.call(_conv1.call(input)).relu_();
         var hidden = _bn2.call(_conv2.call(reduced)).relu_();
         var output = _bn3.call(_conv3.call(hidden));
-        return output.add_(_downsample is null ? input : _downsample.call(input)).relu_().MoveToOuterDisposeScope();
+        return output.add_(_downsample is null ? input : _downsample.call(input), alpha: HeldScalars.One).relu_().MoveToOuterDisposeScope();
     }
 }
 
@@ -182,5 +183,5 @@ internal static class Shortcut
     public static Sequential? Create(long channels, long outputs, long stride)
         => stride == 1 && channels == outputs
             ? null
-            : nn.Sequential(("0", nn.Conv2d(channels, outputs, 1, stride: stride, bias: false)), ("1", nn.BatchNorm2d(outputs)));
+            : nn.Sequential(("0", nn.Conv2d(channels, outputs, 1, stride: stride, bias: false)), ("1", new BatchNormalization(outputs)));
 }

@@ -35,7 +35,7 @@ internal sealed class VggNetwork : nn.Module<Tensor, Tensor>, IHasDropoutContext
 
             var outputs = (long)multiple * spec.Width;
             features.Add(nn.Conv2d(channels, outputs, 3, stride: 1, padding: 1));
-            features.Add(nn.BatchNorm2d(outputs));
+            features.Add(new BatchNormalization(outputs));
             features.Add(nn.ReLU(inplace: true));
             channels = outputs;
         }

@@ -60,7 +60,7 @@ public static partial class NativeLibraries
     private static NativeFinding Libtorch()
     {
         using var one = torch.ones(1);
-        using var two = one + one;
+        using var two = one.add(one, alpha: HeldScalars.One);
         var sum = two.ToSingle();
         return sum == 2f
             ? new NativeFinding("libtorch", true, torch.__version__)

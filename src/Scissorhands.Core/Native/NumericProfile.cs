@@ -56,6 +56,18 @@ public static partial class NumericProfile
         }
     }
 
+    /// <summary>Whether this process is held to another profile, so that only a new process could do such a run.</summary>
+    /// <param name="configuration">Its <c>numerics</c> and <c>threads</c>.</param>
+    /// <returns>True where <see cref="Apply"/> would refuse.</returns>
+    public static bool HoldsAnother(RunConfiguration configuration)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        lock (ProfileLock)
+        {
+            return _applied is { } applied && applied != new Profile(configuration.Numerics, configuration.Threads);
+        }
+    }
+
     /// <summary>Sets the number of intra-op threads; called on the compute thread, whose pool the size is bound to.</summary>
     /// <param name="threads">At least 1.</param>
     public static void ConfigureThread(int threads)

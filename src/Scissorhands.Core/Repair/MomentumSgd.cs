@@ -1,3 +1,4 @@
+using Scissorhands.Core.Native;
 using Scissorhands.Core.Replica;
 using Scissorhands.Core.TensorMemory;
 using TorchSharp;
@@ -13,8 +14,8 @@ public sealed class MomentumSgd : IDisposable
 {
     private readonly ModelReplica _replica;
     private readonly MovingSet _moving;
-    private readonly double _momentum;
-    private readonly double _weightDecay;
+    private readonly Scalar _momentum;
+    private readonly Scalar? _weightDecay;
     private readonly HostVector? _host;
     private readonly Tensor _velocity;
 
@@ -29,8 +30,8 @@ public sealed class MomentumSgd : IDisposable
         ArgumentNullException.ThrowIfNull(moving);
         _replica = replica;
         _moving = moving;
-        _momentum = momentum;
-        _weightDecay = weightDecay;
+        _momentum = momentum.ToScalar();
+        _weightDecay = weightDecay == 0 ? null : weightDecay.ToScalar();
         _host = replica.Device.type == DeviceType.CPU ? new HostVector(moving.Count) : null;
         _velocity = _host?.Tensor ?? torch.zeros(moving.Count, ScalarType.Float32, replica.Device).DetachFromDisposeScope();
     }
@@ -44,19 +45,20 @@ public sealed class MomentumSgd : IDisposable
         using var noGrad = torch.no_grad();
         using var scope = torch.NewDisposeScope();
         var weights = _moving.IsAll ? _replica.Weights : _replica.Weights.index_select(0, _moving.IndexTensor!);
+        using var rate = (-learningRate).ToScalar();
         var g = gradient.Tensor.narrow(0, 0, _moving.Count);
         if (_replica.Device.type != DeviceType.CPU)
         {
             g = g.to(_replica.Device);
         }
 
-        if (_weightDecay != 0)
+        if (_weightDecay is not null)
         {
             g.add_(weights, alpha: _weightDecay);
         }
 
-        _velocity.mul_(_momentum).add_(g);
-        weights.add_(_velocity, alpha: -learningRate);
+        _velocity.mul_(_momentum).add_(g, alpha: HeldScalars.One);
+        weights.add_(_velocity, alpha: rate);
         if (!_moving.IsAll)
         {
             _replica.Weights.index_copy_(0, _moving.IndexTensor!, weights);
@@ -94,5 +96,10 @@ public sealed class MomentumSgd : IDisposable
     }
 
     /// <inheritdoc />
-    public void Dispose() => _velocity.Dispose();
+    public void Dispose()
+    {
+        _velocity.Dispose();
+        _momentum.Dispose();
+        _weightDecay?.Dispose();
+    }
 }

@@ -1,3 +1,4 @@
+using Scissorhands.Core.Native;
 using Scissorhands.Core.Replica;
 using Scissorhands.Core.Tasks;
 using TorchSharp;
@@ -68,10 +69,12 @@ public sealed class SliceGradient
     {
         using var scope = torch.NewDisposeScope();
         var output = _replica.ForwardTraining(batch.Input, key);
-        var loss = _task.LossSum(output, batch) / count;
-        (factor == 1 ? loss : loss * factor).backward();
+        using var samples = count.ToScalar();
+        using var weight = factor.ToScalar();
+        var loss = _task.LossSum(output, batch).div(samples);
+        (factor == 1 ? loss : loss.mul(weight)).backward();
         using var noGrad = torch.no_grad();
-        var right = _task.Scores(output.detach(), batch).gt(0).sum().item<long>();
+        var right = _task.Scores(output.detach(), batch).gt(HeldScalars.Zero).sum().item<long>();
         return (loss.item<float>(), right / (float)count);
     }
 }

@@ -1,3 +1,4 @@
+using Scissorhands.Core.Native;
 using Scissorhands.Core.Replica;
 using Scissorhands.Core.Tasks;
 using Scissorhands.Core.TensorMemory;
@@ -53,7 +54,8 @@ public sealed class BlockSensitivity : IDisposable
         _replica.SetTraining(true);
         _replica.ZeroGradient();
         var output = _replica.ForwardTraining(batch.Input, new ForwardKey("sensitivity", 0, index, 0));
-        var loss = _task.LossSum(output, batch) / batch.Count;
+        using var samples = batch.Count.ToScalar();
+        var loss = _task.LossSum(output, batch).div(samples);
         loss.backward();
 
         // Buffers move in train mode; every batch must see those of the original model.
@@ -61,7 +63,7 @@ public sealed class BlockSensitivity : IDisposable
         using (torch.no_grad())
         {
             _replica.Gradient.abs_();
-            _sum.add_(_replica.Gradient);
+            _sum.add_(_replica.Gradient, alpha: HeldScalars.One);
         }
 
         return loss.item<float>();

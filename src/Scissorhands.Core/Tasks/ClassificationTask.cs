@@ -9,6 +9,8 @@ namespace Scissorhands.Core.Tasks;
 /// <summary>Classification by cross-entropy over logits [n, classes].</summary>
 public sealed class ClassificationTask : ILearningTask
 {
+    private static readonly Scalar LeastConfidence = 1e-38.ToScalar();
+
     /// <inheritdoc />
     public string Name => "classification";
 
@@ -53,7 +55,7 @@ public sealed class ClassificationTask : ILearningTask
         var confidence = probabilities.gather(1, batch.Target.unsqueeze(1)).squeeze(1);
 
         // A confidence of exactly 0 is always a wrong answer, but -0 has no sign a later sum would keep.
-        confidence = confidence.clamp_min(1e-38);
+        confidence = confidence.clamp_min(LeastConfidence);
         var right = output.argmax(1).eq(batch.Target);
         return torch.where(right, confidence, confidence.neg()).MoveToOuterDisposeScope();
     }

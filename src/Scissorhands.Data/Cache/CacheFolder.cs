@@ -211,5 +211,5 @@ internal sealed class CacheFolder
 
     private Exception NotWritable(Exception e) => e is UnauthorizedAccessException
         ? new InputException($"data.cache: '{Path}' cannot be written ({e.Message}); name another folder, or none", e)
-        : new RunFailedException($"data.cache: '{Path}' cannot be written ({e.Message}); make room, name another folder, or none", e);
+        : new RunFailedException($"data.cache: '{Path}' cannot be written ({e.Message}); make room, name another folder, or none", e) { MayPass = true };
 }

@@ -272,10 +272,10 @@ internal sealed class ClusterRun
         var report = JsonSerializer.Deserialize<WorkerReport>(call.Body, RunStateJson.Options) ?? throw new JsonException("the report is empty");
         switch (report)
         {
-            case WorkerFailed { Input: true } failed:
+            case WorkerFailed { Cause: FailureCause.Input } failed:
                 Fail(failed.Reason, input: true, decision);
                 return;
-            case WorkerFailed failed when State.Attempts + 1 >= _options.MaxAttempts:
+            case WorkerFailed failed when failed.Cause == FailureCause.Lasting || State.Attempts + 1 >= _options.MaxAttempts:
                 Fail(failed.Reason, input: false, decision);
                 return;
             case WorkerFailed failed:

@@ -45,6 +45,9 @@ public sealed partial class ClusterWorker : BackgroundService
         _logger = logger;
     }
 
+    /// <summary>Whether the worker has ended because its next run needs a process of its own: one that computes with other numerics.</summary>
+    public bool IsToStartAnew { get; private set; }
+
     /// <summary>Why the coordinator refused this worker; null where it did not.</summary>
     public string? Refused { get; private set; }
 
@@ -270,6 +273,13 @@ public sealed partial class ClusterWorker : BackgroundService
             {
                 _session?.Dispose();
                 _session = new RunSession(assignment.RunId, assignment.Order);
+                if (_session.NeedsAnotherProcess)
+                {
+                    LogStartsAnew(assignment.RunId);
+                    IsToStartAnew = true;
+                    _lifetime.StopApplication();
+                    return;
+                }
             }
 
             _session.Work(assignment, generation.Line, generation.Group, _time, generation.YieldAsked, stop.Token);
@@ -306,6 +316,9 @@ public sealed partial class ClusterWorker : BackgroundService
 
     [LoggerMessage(LogLevel.Information, "Run {RunId}, generation {Generation}: rank {Rank} of {Size}")]
     private partial void LogBegins(string runId, long generation, int rank, int size);
+
+    [LoggerMessage(LogLevel.Information, "Run {RunId} asks for other numerics than this process computes with: it starts anew")]
+    private partial void LogStartsAnew(string runId);
 
     [LoggerMessage(LogLevel.Information, "Run {RunId}, generation {Generation}: done")]
     private partial void LogDone(string runId, long generation);

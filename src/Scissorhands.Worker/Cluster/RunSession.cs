@@ -17,6 +17,7 @@ namespace Scissorhands.Worker.Cluster;
 internal sealed class RunSession : IDisposable
 {
     private readonly RunOrder _order;
+    private readonly RunConfiguration _configuration;
     private RunInputs? _inputs;
     private RunPlan? _plan;
     private RunWorker? _worker;
@@ -28,9 +29,13 @@ internal sealed class RunSession : IDisposable
     {
         RunId = runId;
         _order = order;
+        _configuration = ConfigurationJson.Parse(order.Configuration, "configuration");
     }
 
     public string RunId { get; }
+
+    /// <summary>Whether this process computes with other numerics than the run asks for.</summary>
+    public bool NeedsAnotherProcess => NumericProfile.HoldsAnother(_configuration);
 
     /// <summary>Does one generation.</summary>
     /// <param name="assignment">The worker's place in it.</param>
@@ -60,10 +65,6 @@ internal sealed class RunSession : IDisposable
         using var events = assignment.Rank == 0 ? new RunEvents(folder, time) : null;
         _worker ??= new RunWorker(_inputs!, folder, _plan!.Hash());
         _worker.Run(new BusCoordinatorLink(line, events, time), group, yield, cancellationToken);
-        if (assignment.Rank == 0)
-        {
-            folder.DeleteCheckpoints();
-        }
     }
 
     /// <inheritdoc/>
@@ -75,7 +76,7 @@ internal sealed class RunSession : IDisposable
 
     private static void Fail(GangAssigned assignment, CoordinatorLine line, Exception e, CancellationToken cancellationToken)
     {
-        var failed = new WorkerFailed(assignment.RunId, assignment.Generation, assignment.Rank, RunStage.EvaluateOriginal, e.Message, e is InputException);
+        var failed = new WorkerFailed(assignment.RunId, assignment.Generation, assignment.Rank, RunStage.EvaluateOriginal, e.Message, RunWorker.CauseOf(e));
         line.AskAsync(WorkerCallKind.Report, JsonSerializer.Serialize<WorkerReport>(failed, RunStateJson.Options), cancellationToken).GetAwaiter().GetResult();
     }
 
@@ -86,10 +87,9 @@ internal sealed class RunSession : IDisposable
             return;
         }
 
-        var configuration = ConfigurationJson.Parse(_order.Configuration, "configuration");
-        NumericProfile.Apply(configuration);
+        NumericProfile.Apply(_configuration);
         var names = new InputNames(_order.Model, _order.Architecture, _order.Data, _order.TestData, _order.Forget, _order.Forgotten, _order.IgnoreUnknown);
-        _inputs ??= InputLoader.Load(names, configuration, Silent.Instance, cancellationToken);
+        _inputs ??= InputLoader.Load(names, _configuration, Silent.Instance, cancellationToken);
         _plan = RunClaim.Plan(_inputs);
     }
 

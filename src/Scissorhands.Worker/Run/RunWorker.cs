@@ -94,7 +94,7 @@ public sealed class RunWorker : IDisposable
             try
             {
                 var reason = e is IOException ? $"{stage}: {e.Message}" : e.Message;
-                link.ReportAsync(new WorkerFailed(group.RunId, generation, group.Rank, stage, reason, e is InputException), CancellationToken.None).AsTask().GetAwaiter().GetResult();
+                link.ReportAsync(new WorkerFailed(group.RunId, generation, group.Rank, stage, reason, CauseOf(e)), CancellationToken.None).AsTask().GetAwaiter().GetResult();
             }
             finally
             {
@@ -114,6 +114,16 @@ public sealed class RunWorker : IDisposable
         _model = null;
     }
 
+    /// <summary>What is not known to come again is worth another attempt: the machine may be at fault, not the run.</summary>
+    /// <param name="e">What was thrown.</param>
+    /// <returns>The cause.</returns>
+    internal static FailureCause CauseOf(Exception e) => e switch
+    {
+        InputException => FailureCause.Input,
+        RunFailedException { MayPass: false } => FailureCause.Lasting,
+        _ => FailureCause.Passing,
+    };
+
     private static void TryReport(ICoordinatorLink link, WorkerReport report)
     {
         using var deadline = new CancellationTokenSource(LastWords);
@@ -131,7 +141,7 @@ public sealed class RunWorker : IDisposable
     private void Prepare(StageContext context)
     {
         var (stage, model) = (context.Assignment.Stage, context.Model);
-        if (stage >= RunStage.EvaluateTrimmed && model.Mask is null)
+        if (stage is >= RunStage.EvaluateTrimmed and < RunStage.Report && model.Mask is null)
         {
             model.Mask = ParameterFiles.ReadMask(_folder.WorkMaskPath, context.Replica.Parameters);
         }

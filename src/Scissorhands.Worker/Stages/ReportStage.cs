@@ -21,6 +21,9 @@ public sealed class ReportStage : IStageExecutor
         var report = ReportBuilder.Build(context.Inputs, context.Inputs.Plan(context.Replica.Parameters.Count), state, context.Folder, context.Group.Size, null);
         ReportHtml.Write(report, context.Folder.ReportHtmlPath);
         ReportJson.Write(report, context.Folder.ReportJsonPath);
+
+        // Within the stage: whoever is lost now, the stage is done again, and nothing of the forget samples is left behind.
+        context.Folder.DeleteCheckpoints();
         return null;
     }
 }

@@ -1,7 +1,11 @@
 using System.Globalization;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Scissorhands.Cli.Tests.Runs;
 using Scissorhands.Drill.Cluster;
 using Scissorhands.Drill.World;
-using Scissorhands.Cli.Tests.Runs;
+using Scissorhands.Grains.Cluster;
+using Scissorhands.Worker.Cluster;
 
 namespace Scissorhands.Cli.Tests.Cluster;
 
@@ -17,7 +21,7 @@ public sealed class SharedCluster : IAsyncLifetime
         await Fixture.InitializeAsync();
         if (Fixture.Broker.Missing is null)
         {
-            Cluster = await LocalCluster.StartAsync(new ClusterOptions { Broker = Fixture.Broker }, workers: 4);
+            Cluster = await LocalCluster.StartAsync(new ClusterOptions { Broker = Fixture.Broker }, workers: 8);
         }
     }
 
@@ -40,10 +44,13 @@ public sealed class ClusterAnswerTests(TinyWorld world, SharedCluster shared) : 
     [InlineData(2)]
     [InlineData(3)]
     [InlineData(4)]
+    [InlineData(8)]
+    [InlineData(8, "repair.slices=8")]
     [InlineData(4, "wire.format=bf16")]
     [InlineData(3, "wire.format=int8")]
     [InlineData(3, "repair.trainable=masked")]
     [InlineData(4, "sensitivity.blockBatches=1")]
+    [InlineData(2, "numerics=default")]
     public async Task Submit_anyNumberOfWorkers_sameBytesAsInOneProcess(int workers, params string[] settings)
     {
         var cluster = Cluster();
@@ -69,6 +76,36 @@ public sealed class ClusterAnswerTests(TinyWorld world, SharedCluster shared) : 
         Assert.True(one.ExitCode == 0 && two.ExitCode == 0, one.Describe() + two.Describe());
         Assert.Equal(one.Output[0], two.Output[0]);
         Assert.Equal(await world.ExpectedAsync(), Answer.In(output));
+    }
+
+    [Fact]
+    public async Task Submit_modelThatIsBeingUnlearned_isQueuedAndSaysSo()
+    {
+        var cluster = Cluster();
+        var (one, two) = (world.NewPath("first"), world.NewPath("second"));
+        await using var first = Submit(one, 2);
+        Assert.True(await first.ReachAsync(static line => line.StartsWith("planned", StringComparison.Ordinal)), cluster.Describe());
+        await using var second = Submit(two, 2);
+        var (a, b) = (await first.FinishAsync(), await second.FinishAsync());
+
+        Assert.True(a.ExitCode == 0 && b.ExitCode == 0, a.Describe() + b.Describe() + cluster.Describe());
+        Assert.Contains(b.Output, static line => line.Contains("queued: run ", StringComparison.Ordinal));
+        Assert.Equal(await world.ExpectedAsync(), Answer.In(one));
+        Assert.Equal(Answer.In(one), Answer.In(two));
+    }
+
+    [Fact]
+    public async Task Worker_ofAnotherBuild_isRefusedWithBothVersions()
+    {
+        Cluster();
+        var options = new ClusterWorkerOptions { WorkerId = "stranger", Broker = shared.Fixture.Broker.Address, Build = "0.0.1+stranger", BeatInterval = TimeSpan.FromSeconds(0.5) };
+        using var host = ClusterWorkerHost.Build(options);
+        await host.StartAsync(TestContext.Current.CancellationToken);
+        await host.WaitForShutdownAsync(TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
+
+        var refused = host.Services.GetRequiredService<ClusterWorker>().Refused;
+        Assert.Contains("0.0.1+stranger", refused, StringComparison.Ordinal);
+        Assert.Contains(BuildVersion.Own().Text, refused, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -27,6 +27,7 @@ public sealed class DrillTests(DrillFixture fixture) : IClassFixture<DrillFixtur
         { "kill-coordinator", DrillStage.Evaluate, 8 },
         { "kill-coordinator", DrillStage.Repair, 9 },
         { "kill-one-of-two-coordinators", DrillStage.Repair, 10 },
+        { "kill-both-coordinators", DrillStage.Repair, 18 },
         { "restart-broker", DrillStage.Repair, 11 },
         { "flush-and-restart-redis", DrillStage.Sensitivity, 12 },
         { "restart-postgres", DrillStage.Repair, 13 },

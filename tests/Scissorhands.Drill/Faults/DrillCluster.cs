@@ -125,7 +125,6 @@ public sealed class DrillCluster : IAsyncDisposable
         }
 
         Directory.CreateDirectory(Output);
-        Trail = new RunTrail(Output, TimeProvider.System);
         Processes = await LocalCluster.StartAsync(
             new ClusterOptions
             {
@@ -137,6 +136,7 @@ public sealed class DrillCluster : IAsyncDisposable
                 AddressFor = id => id == "w1" ? Network.Address : null,
             },
             WorkersAtFirst);
+        Trail = new RunTrail(Output, TimeProvider.System);
         _submit = new ChildProcess(Executable.Path, Ground.Submission(Output, Processes.Address), new Dictionary<string, string>());
     }
 }

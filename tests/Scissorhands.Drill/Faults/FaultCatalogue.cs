@@ -30,6 +30,12 @@ public static class FaultCatalogue
             await cluster.Processes.StartCoordinatorAsync(0);
         }),
         new("kill-one-of-two-coordinators", static cluster => cluster.KillCoordinatorAsync(1)) { Coordinators = 2, Shared = true },
+        new("kill-both-coordinators", static async cluster =>
+        {
+            await Task.WhenAll(cluster.KillCoordinatorAsync(0), cluster.KillCoordinatorAsync(1));
+            await Task.WhenAll(cluster.Processes.StartCoordinatorAsync(0), cluster.Processes.StartCoordinatorAsync(1));
+        })
+        { Coordinators = 2, Shared = true },
         new("restart-broker", static cluster => cluster.Ground.Broker.RestartAsync()),
         new("flush-and-restart-redis", static async cluster =>
         {
