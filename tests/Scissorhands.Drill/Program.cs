@@ -6,4 +6,6 @@ var root = new RootCommand("Clusters of processes on one machine: to try out, an
     ClusterCommand.Create(),
     DrillCommand.Create(),
 };
-return await root.Parse(args).InvokeAsync();
+
+// Ending takes its processes with it, which takes longer than the two seconds a command is left by default.
+return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromMinutes(1) });

@@ -1,5 +1,7 @@
-using Scissorhands.Drill.World;
+using System.Globalization;
 using System.Text.RegularExpressions;
+using Scissorhands.Drill.World;
+using Scissorhands.Testing;
 
 namespace Scissorhands.Cli.Tests.Runs;
 
@@ -10,6 +12,8 @@ public sealed partial class ReadmeTests(TinyWorld world)
 
     // The one command that runs these tests.
     private const string Tests = "tests/run";
+    private const string Cluster = "tests/cluster";
+    private string _address = "";
 
     [Fact]
     public async Task Readme_everyCommand_succeeds()
@@ -25,16 +29,35 @@ public sealed partial class ReadmeTests(TinyWorld world)
         await File.WriteAllLinesAsync(Path.Combine(folder, "forget.txt"), Enumerable.Range(0, 5).Select(i => TinyData.Id("train", i)), TestContext.Current.CancellationToken);
 
         var commands = Commands(await File.ReadAllTextAsync(Path.Combine(RepositoryFiles.Root, "README.md"), TestContext.Current.CancellationToken));
-        Assert.Equal([Tests], commands.Where(c => !c.StartsWith(Program, StringComparison.Ordinal)));
+        Assert.Equal([Tests, Cluster], commands.Where(c => !c.StartsWith(Program, StringComparison.Ordinal)).Select(static c => c.Split(' ')[0]).Order(StringComparer.Ordinal).Reverse());
+        ChildProcess? cluster = null;
+        await using var ending = new Ending(() => cluster);
         foreach (var command in commands.Where(c => c != Tests))
         {
+            if (command.StartsWith(Cluster, StringComparison.Ordinal))
+            {
+                cluster = await StartClusterAsync(command.Split(' ')[1..]);
+                continue;
+            }
+
             var words = Word().Matches(command[Program.Length..]).Select(m => m.Groups[1].Success ? m.Groups[1].Value : m.Value);
-            var result = await CliProcess.RunAsync(words, folder, TimeSpan.FromMinutes(6));
+            await using var process = CliProcess.Start(words, folder, TimeSpan.FromMinutes(6), ("SCISSORHANDS_COORDINATOR", _address));
+            var result = await process.FinishAsync();
             Assert.True(result.ExitCode == 0, $"{command}\n{result.Describe()}");
         }
 
         Assert.True(File.Exists(Path.Combine(folder, "forgotten", "report.html")));
         Assert.True(File.Exists(Path.Combine(folder, "forgotten", "model.pt")));
+    }
+
+    private async Task<ChildProcess> StartClusterAsync(string[] arguments)
+    {
+        var port = Ports.Free(1)[0].ToString(CultureInfo.InvariantCulture);
+        _address = "http://127.0.0.1:" + port;
+        var program = Path.Combine(AppContext.BaseDirectory, "Scissorhands.Drill");
+        var cluster = new ChildProcess(program, ["cluster", .. arguments, "--port", port], new Dictionary<string, string>(), ready: "Ctrl-C ends it");
+        await cluster.Ready.WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
+        return cluster;
     }
 
     private static string[] Commands(string text) =>
@@ -53,4 +76,18 @@ public sealed partial class ReadmeTests(TinyWorld world)
 
     [GeneratedRegex("'([^']*)'|[^ ]+")]
     private static partial Regex Word();
+
+    /// <summary>Interrupts the cluster as its user would, so that it takes its processes with it.</summary>
+    private sealed class Ending(Func<ChildProcess?> cluster) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync()
+        {
+            if (cluster() is { } process)
+            {
+                await process.SignalAsync("INT");
+                await process.Exited.WaitAsync(TimeSpan.FromMinutes(1));
+                await process.DisposeAsync();
+            }
+        }
+    }
 }

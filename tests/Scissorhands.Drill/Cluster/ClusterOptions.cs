@@ -11,6 +11,9 @@ public sealed record ClusterOptions
     /// <summary>Coordinators. Several need <see cref="Redis"/> and a <see cref="Store"/> they share. Default: 1.</summary>
     public int Coordinators { get; init; } = 1;
 
+    /// <summary>Port of the first coordinator's HTTP; 0 for any that is free. Default: 0.</summary>
+    public int HttpPort { get; init; }
+
     /// <summary>The store of truth. Default: an SQLite file of the cluster's own.</summary>
     public string? Store { get; init; }
 

@@ -21,6 +21,7 @@ public sealed class LocalCluster : IAsyncDisposable
     {
         _options = options;
         _ports = Ports.Free(PortsOfCoordinator * options.Coordinators);
+        _ports[0] = options.HttpPort == 0 ? _ports[0] : options.HttpPort;
         _coordinators = new ChildProcess?[options.Coordinators];
         _store = options.Store ?? "sqlite:" + Path.Combine(_folder, "store.db");
     }

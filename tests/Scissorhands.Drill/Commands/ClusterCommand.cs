@@ -12,12 +12,13 @@ internal static class ClusterCommand
     {
         var workers = new Option<int>("--workers") { Description = "Workers", DefaultValueFactory = static _ => 2 };
         var coordinators = new Option<int>("--coordinators") { Description = "Coordinators; several share a PostgreSQL and a Redis", DefaultValueFactory = static _ => 1 };
-        var command = new Command("cluster", "Start broker, coordinators and workers on this machine, say how to use them, and keep them until interrupted") { workers, coordinators };
-        command.SetAction((parsed, cancellationToken) => RunAsync(parsed.GetValue(workers), parsed.GetValue(coordinators), cancellationToken));
+        var port = new Option<int>("--port") { Description = "Port of the first coordinator's HTTP", DefaultValueFactory = static _ => 8080 };
+        var command = new Command("cluster", "Start broker, coordinators and workers on this machine, say how to use them, and keep them until interrupted") { workers, coordinators, port };
+        command.SetAction((parsed, cancellationToken) => RunAsync(parsed.GetValue(workers), parsed.GetValue(coordinators), parsed.GetValue(port), cancellationToken));
         return command;
     }
 
-    private static async Task<int> RunAsync(int workers, int coordinators, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(int workers, int coordinators, int port, CancellationToken cancellationToken)
     {
         if (workers is < 0 or > 64 || coordinators is < 1 or > 8)
         {
@@ -45,6 +46,7 @@ internal static class ClusterCommand
         {
             Broker = broker,
             Coordinators = coordinators,
+            HttpPort = port,
             Store = coordinators > 1 ? await postgres.CreateAsync("scissorhands") : null,
             Redis = coordinators > 1 ? redis.Address : null,
             BeatSeconds = 2,
