@@ -101,6 +101,7 @@ public sealed record GangMember(string WorkerId, string DataQueue);
 /// <param name="Members">Workers of its generation; empty where it needs a new one.</param>
 /// <param name="Generation">Its generation.</param>
 /// <param name="Former">Workers of the generation before, which hold its state in memory.</param>
+/// <param name="Unfit">Workers that have said that they cannot do it; null for none.</param>
 [GenerateSerializer]
 [Alias("scissorhands.run-need")]
 public sealed record RunNeed(
@@ -113,7 +114,8 @@ public sealed record RunNeed(
     DateTimeOffset SubmittedAt,
     IReadOnlyList<string> Members,
     long Generation,
-    IReadOnlyList<string> Former);
+    IReadOnlyList<string> Former,
+    IReadOnlyList<string>? Unfit = null);
 
 /// <summary>What became of a submission.</summary>
 /// <param name="Accepted">Whether the run is open now or has been done.</param>

@@ -16,6 +16,7 @@ namespace Scissorhands.Abstractions.Runs;
 [JsonDerivedType(typeof(WorkerFailed), "failed")]
 [JsonDerivedType(typeof(GenerationBroken), "broken")]
 [JsonDerivedType(typeof(Yielded), "yielded")]
+[JsonDerivedType(typeof(WorkerUnfit), "unfit")]
 public abstract record WorkerReport(string RunId, long Generation, int Rank);
 
 /// <summary>How far the stage is; carries no decision.</summary>
@@ -105,6 +106,16 @@ public enum FailureCause
 [GenerateSerializer]
 [Alias("scissorhands.worker-failed")]
 public sealed record WorkerFailed(string RunId, long Generation, int Rank, RunStage Stage, string Reason, FailureCause Cause)
+    : WorkerReport(RunId, Generation, Rank);
+
+/// <summary>The worker cannot do this run, but another one might: it has too little memory, for instance.</summary>
+/// <param name="RunId">The run.</param>
+/// <param name="Generation">The generation.</param>
+/// <param name="Rank">The worker.</param>
+/// <param name="Reason">One line with the numbers.</param>
+[GenerateSerializer]
+[Alias("scissorhands.worker-unfit")]
+public sealed record WorkerUnfit(string RunId, long Generation, int Rank, string Reason)
     : WorkerReport(RunId, Generation, Rank);
 
 /// <summary>The worker could not go on because of another one, or of the broker; it keeps what it has for the next generation.</summary>

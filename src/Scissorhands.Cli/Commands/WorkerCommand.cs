@@ -18,8 +18,9 @@ internal static class WorkerCommand
         var pool = new Option<string>("--pool") { Description = "Pool the worker belongs to", HelpName = "NAME", DefaultValueFactory = static _ => "default" };
         var id = new Option<string?>("--id") { Description = "The worker's name, unique in the cluster; default: host name and process id", HelpName = "NAME" };
         var grace = new Option<double>("--grace") { Description = "Seconds the worker may take to come to a durable point when it is asked to end", HelpName = "SECONDS", DefaultValueFactory = static _ => 120 };
+        var memory = new Option<int?>("--memory") { Description = "Memory that runs may take; default: what the machine or the container has", HelpName = "MIB" };
         var beat = CoordinatorCommand.BeatOption();
-        var command = new Command("worker", $"Compute for the runs of a cluster, whose broker is named in {ControlBus.BrokerVariable}") { device, pool, id, grace, beat };
+        var command = new Command("worker", $"Compute for the runs of a cluster, whose broker is named in {ControlBus.BrokerVariable}") { device, pool, id, grace, memory, beat };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var interval = CoordinatorCommand.Interval(parsed.GetValue(beat));
@@ -34,6 +35,11 @@ internal static class WorkerCommand
                 PeerTimeout = interval * 5,
                 Grace = TimeSpan.FromSeconds(parsed.GetValue(grace)),
             };
+            if (parsed.GetValue(memory) is { } mebibytes)
+            {
+                options = options with { MemoryBytes = mebibytes > 0 ? (long)mebibytes << 20 : throw new InputException($"--memory {mebibytes}: must be positive") };
+            }
+
             if (parsed.GetValue(id) is { } name)
             {
                 options = options with { WorkerId = name };

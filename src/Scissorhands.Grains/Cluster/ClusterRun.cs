@@ -285,6 +285,11 @@ internal sealed class ClusterRun
                 Answer(gang, call, "", decision);
                 End(failed.Reason, decision);
                 return;
+            case WorkerUnfit unfit:
+                State = State with { Unfit = [.. State.Unfit.Append(call.WorkerId).Distinct(StringComparer.Ordinal)] };
+                Answer(gang, call, "", decision);
+                End(unfit.Reason, decision);
+                return;
             case GenerationBroken broken:
                 Answer(gang, call, "", decision);
                 End(broken.Reason, decision);

@@ -24,6 +24,9 @@ public sealed record ClusterRunState
     /// <summary>Failures for reasons that may pass, since the last durable progress.</summary>
     public int Attempts { get; init; }
 
+    /// <summary>Workers that cannot do the run.</summary>
+    public IReadOnlyList<string> Unfit { get; init; } = [];
+
     /// <summary>Whether the input is why the run failed.</summary>
     public bool BadInput { get; init; }
 

@@ -132,7 +132,7 @@ internal sealed class Pool
                 continue;
             }
 
-            var eligible = free.Where(seen => seen.Beat.Device == need.Device && Proven(seen, since, need)).ToList();
+            var eligible = free.Where(seen => IsFit(seen, need) && Proven(seen, since, need)).ToList();
             if (need.Former.Count > 0 && _time.GetElapsedTime(since) < _options.SettleTime && need.Former.Any(worker => _workers.TryGetValue(worker, out var former) && !former.Beat.Leaving && !eligible.Contains(former) && !held.Contains(worker)))
             {
                 // Who was at work holds the run's state in memory: worth a moment's wait. Nobody else gets them meanwhile.
@@ -144,7 +144,8 @@ internal sealed class Pool
             Seen[] chosen = [.. eligible.OrderBy(seen => need.Former.Contains(seen.Beat.WorkerId, StringComparer.Ordinal) ? 0 : 1).Take(need.Workers)];
             if (chosen.Length == 0)
             {
-                waits = true;
+                // Those that others hold are waited for; what no worker here can do keeps nobody from anything.
+                waits |= _workers.Values.Any(seen => IsFit(seen, need));
                 continue;
             }
 
@@ -155,7 +156,7 @@ internal sealed class Pool
 
         foreach (var (need, _) in _needs.Values.Where(_ => !waits).ToArray())
         {
-            var more = free.Where(seen => seen.Beat.Device == need.Device).Take(need.Workers - need.Members.Count).ToArray();
+            var more = free.Where(seen => IsFit(seen, need)).Take(need.Workers - need.Members.Count).ToArray();
             if (need.Members.Count > 0 && more.Length > 0 && !dealt.Exists(d => d.Item1 == need.RunId))
             {
                 free.RemoveAll(more.Contains);
@@ -177,6 +178,8 @@ internal sealed class Pool
             dealt.Add((need.RunId, [.. chosen.Select(static seen => new GangMember(seen.Beat.WorkerId, seen.Beat.DataQueue))]));
         }
     }
+
+    private static bool IsFit(Seen seen, RunNeed need) => seen.Beat.Device == need.Device && need.Unfit?.Contains(seen.Beat.WorkerId, StringComparer.Ordinal) != true;
 
     // A worker of a generation that broke may be the reason: it must have given a sign of life since.
     private static bool Proven(Seen seen, long since, RunNeed need) => seen.At > since || !need.Former.Contains(seen.Beat.WorkerId, StringComparer.Ordinal);

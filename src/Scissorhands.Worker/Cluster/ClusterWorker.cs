@@ -203,7 +203,7 @@ public sealed partial class ClusterWorker : BackgroundService
             _options.Build,
             _options.Pool,
             _options.Device.Split(':')[0],
-            GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
+            _options.MemoryBytes,
             queue,
             _leaving.IsCancellationRequested,
             working?.RunId,
@@ -272,7 +272,7 @@ public sealed partial class ClusterWorker : BackgroundService
             if (_session?.RunId != assignment.RunId)
             {
                 _session?.Dispose();
-                _session = new RunSession(assignment.RunId, assignment.Order);
+                _session = new RunSession(assignment.RunId, assignment.Order, _options.MemoryBytes);
                 if (_session.NeedsAnotherProcess)
                 {
                     LogStartsAnew(assignment.RunId);

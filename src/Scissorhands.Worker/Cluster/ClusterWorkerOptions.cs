@@ -20,6 +20,9 @@ public sealed record ClusterWorkerOptions
     /// <summary>Version of this program; the coordinator only works with its own.</summary>
     public required string Build { get; init; }
 
+    /// <summary>Memory that runs may take, in bytes. Default: what the machine or the container has.</summary>
+    public long MemoryBytes { get; init; } = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+
     /// <summary>How often it gives a sign of life. Default: 2 s. The same as the coordinator's.</summary>
     public TimeSpan BeatInterval { get; init; } = TimeSpan.FromSeconds(2);
 

@@ -18,6 +18,7 @@ internal sealed class RunSession : IDisposable
 {
     private readonly RunOrder _order;
     private readonly RunConfiguration _configuration;
+    private readonly long _memoryBytes;
     private RunInputs? _inputs;
     private RunPlan? _plan;
     private RunWorker? _worker;
@@ -25,8 +26,10 @@ internal sealed class RunSession : IDisposable
     /// <summary>Begins a session; loads nothing yet.</summary>
     /// <param name="runId">The run.</param>
     /// <param name="order">What was submitted.</param>
-    public RunSession(string runId, RunOrder order)
+    /// <param name="memoryBytes">What it may take of memory.</param>
+    public RunSession(string runId, RunOrder order, long memoryBytes)
     {
+        _memoryBytes = memoryBytes;
         RunId = runId;
         _order = order;
         _configuration = ConfigurationJson.Parse(order.Configuration, "configuration");
@@ -50,12 +53,18 @@ internal sealed class RunSession : IDisposable
         try
         {
             Load(cancellationToken);
+            if (MemoryNeed.Refusal(assignment.WorkerId, _memoryBytes, _configuration, _plan!.Parameters) is { } refusal)
+            {
+                Tell(line, new WorkerUnfit(assignment.RunId, assignment.Generation, assignment.Rank, refusal), cancellationToken);
+                throw new CollectiveException(refusal);
+            }
+
             if (assignment.Rank == 0)
             {
                 RunClaim.Take(folder, _inputs!, _plan!);
             }
         }
-        catch (Exception e) when (e is not OperationCanceledException)
+        catch (Exception e) when (e is not (OperationCanceledException or CollectiveException))
         {
             Fail(assignment, line, e, cancellationToken);
             throw;
@@ -76,9 +85,11 @@ internal sealed class RunSession : IDisposable
 
     private static void Fail(GangAssigned assignment, CoordinatorLine line, Exception e, CancellationToken cancellationToken)
     {
-        var failed = new WorkerFailed(assignment.RunId, assignment.Generation, assignment.Rank, RunStage.EvaluateOriginal, e.Message, RunWorker.CauseOf(e));
-        line.AskAsync(WorkerCallKind.Report, JsonSerializer.Serialize<WorkerReport>(failed, RunStateJson.Options), cancellationToken).GetAwaiter().GetResult();
+        Tell(line, new WorkerFailed(assignment.RunId, assignment.Generation, assignment.Rank, RunStage.EvaluateOriginal, e.Message, RunWorker.CauseOf(e)), cancellationToken);
     }
+
+    private static void Tell(CoordinatorLine line, WorkerReport report, CancellationToken cancellationToken) =>
+        line.AskAsync(WorkerCallKind.Report, JsonSerializer.Serialize(report, RunStateJson.Options), cancellationToken).GetAwaiter().GetResult();
 
     private void Load(CancellationToken cancellationToken)
     {

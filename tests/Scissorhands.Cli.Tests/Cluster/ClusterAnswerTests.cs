@@ -95,6 +95,21 @@ public sealed class ClusterAnswerTests(TinyWorld world, SharedCluster shared) : 
     }
 
     [Fact]
+    public async Task Worker_withTooLittleMemory_refusesWithTheNumbersAndLeavesTheRunToOthers()
+    {
+        var cluster = Cluster();
+        await cluster.StartWorkerAsync("a-small-one", "--pool", "odd", "--memory", "64");
+        var output = world.NewPath("small");
+        await using var process = Submit("odd", output, 2);
+        Assert.True(await process.ReachAsync(static line => line.Contains("worker a-small-one has 64 MiB of memory, the run needs at least 65 MiB", StringComparison.Ordinal)), cluster.Describe());
+        await cluster.StartWorkerAsync("a-large-one", "--pool", "odd");
+        var result = await process.FinishAsync();
+
+        Assert.True(result.ExitCode == 0, result.Describe() + cluster.Describe());
+        Assert.Equal(await world.ExpectedAsync(), Answer.In(output));
+    }
+
+    [Fact]
     public async Task Worker_ofAnotherBuild_isRefusedWithBothVersions()
     {
         Cluster();
@@ -154,12 +169,15 @@ public sealed class ClusterAnswerTests(TinyWorld world, SharedCluster shared) : 
         Assert.Contains("http://127.0.0.1:1", Assert.Single(away.Errors), StringComparison.Ordinal);
     }
 
-    private CliProcess Submit(string output, int workers, params string[] settings) => CliProcess.Start(
+    private CliProcess Submit(string output, int workers, params string[] settings) => Submit("default", output, workers, settings);
+
+    private CliProcess Submit(string pool, string output, int workers, params string[] settings) => CliProcess.Start(
         [
             "submit",
             .. world.Files.Inputs(),
             "--out", output,
             "--workers", workers.ToString(CultureInfo.InvariantCulture),
+            "--pool", pool,
             "--coordinator", Cluster().Address,
             "--watch",
             .. world.Settings(settings),

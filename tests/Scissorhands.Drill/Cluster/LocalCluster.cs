@@ -74,7 +74,7 @@ public sealed class LocalCluster : IAsyncDisposable
     }
 
     /// <summary>Starts a worker, anew where one was.</summary>
-    public async Task StartWorkerAsync(string id)
+    public async Task StartWorkerAsync(string id, params string[] options)
     {
         ChildProcess worker;
         lock (_workers)
@@ -84,7 +84,7 @@ public sealed class LocalCluster : IAsyncDisposable
                 _ended.Add(former);
             }
 
-            worker = _workers[id] = Start(["worker", "--id", id, "--beat", Text(_options.BeatSeconds)], $"worker {id} ready", _options.AddressFor?.Invoke(id));
+            worker = _workers[id] = Start(["worker", "--id", id, "--beat", Text(_options.BeatSeconds), .. options], $"worker {id} ready", _options.AddressFor?.Invoke(id));
         }
 
         await worker.Ready.WaitAsync(StartDeadline);
