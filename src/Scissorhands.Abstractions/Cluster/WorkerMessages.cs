@@ -139,6 +139,16 @@ public sealed record WorkerAnswer : WorkerCommand
     public string Body { get; init; } = "";
 }
 
+/// <summary>What a worker tells itself, to learn whether it still hears what it is told.</summary>
+[GenerateSerializer]
+[Alias("scissorhands.worker-echo")]
+public sealed record WorkerEcho : WorkerCommand
+{
+    /// <summary>The life of the process that sent it.</summary>
+    [Id(0)]
+    public required string Life { get; init; }
+}
+
 /// <summary>The worker is to stop at the next durable point and say so: its generation is to be followed by another.</summary>
 [GenerateSerializer]
 [Alias("scissorhands.yield-asked")]

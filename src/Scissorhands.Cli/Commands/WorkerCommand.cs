@@ -33,6 +33,7 @@ internal static class WorkerCommand
                 BeatInterval = interval,
                 AskAgainAfter = interval,
                 PeerTimeout = interval * 5,
+                DeafAfter = TimeSpan.FromSeconds(Math.Max(20, 10 * interval.TotalSeconds)),
                 Grace = TimeSpan.FromSeconds(parsed.GetValue(grace)),
             };
             if (parsed.GetValue(memory) is { } mebibytes)

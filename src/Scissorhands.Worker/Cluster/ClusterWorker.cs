@@ -26,6 +26,7 @@ public sealed partial class ClusterWorker : BackgroundService
     private readonly TaskCompletionSource _idle = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly string _life = Guid.NewGuid().ToString("N");
     private RabbitDataLink? _link;
+    private long _unheardSince;
     private GangAssigned? _pending;
     private Generation? _current;
     private RunSession? _session;
@@ -45,7 +46,10 @@ public sealed partial class ClusterWorker : BackgroundService
         _logger = logger;
     }
 
-    /// <summary>Whether the worker has ended because its next run needs a process of its own: one that computes with other numerics.</summary>
+    /// <summary>
+    /// Whether the worker has ended because it is to go on in a new process: one that computes with other numerics, or one
+    /// that hears what it is told.
+    /// </summary>
     public bool IsToStartAnew { get; private set; }
 
     /// <summary>Why the coordinator refused this worker; null where it did not.</summary>
@@ -121,6 +125,9 @@ public sealed partial class ClusterWorker : BackgroundService
                     break;
                 case GenerationOver over when _current is { } current && current.Assignment.RunId == over.RunId && current.Assignment.Generation <= over.Generation:
                     current.End(over.Reason);
+                    break;
+                case WorkerEcho echo when echo.Life == _life:
+                    _unheardSince = 0;
                     break;
                 case WorkerRefused refused when refused.Life == _life:
                     Refused = refused.Reason;
@@ -214,11 +221,42 @@ public sealed partial class ClusterWorker : BackgroundService
         {
             var endpoint = await _bus.GetSendEndpoint(ControlBus.CoordinatorAddress);
             await endpoint.Send(beat, patience.Token);
+            await ListenAsync(patience.Token);
         }
         catch (Exception) when (!cancellationToken.IsCancellationRequested)
         {
             // The broker is away; the next sign follows.
+            lock (_sync)
+            {
+                _unheardSince = 0;
+            }
         }
+    }
+
+    /// <summary>
+    /// Sends the worker a message of its own. Seen after a restart of the broker: what a worker sends arrives, but its queue
+    /// no longer delivers, and nobody else can tell.
+    /// </summary>
+    private async Task ListenAsync(CancellationToken cancellationToken)
+    {
+        var self = await _bus.GetSendEndpoint(ControlBus.CommandAddress(_options.WorkerId));
+        await self.Send(new WorkerEcho { WorkerId = _options.WorkerId, Life = _life }, cancellationToken);
+        lock (_sync)
+        {
+            _unheardSince = _unheardSince == 0 ? _time.GetTimestamp() : _unheardSince;
+            if (IsToStartAnew || _leaving.IsCancellationRequested || _time.GetElapsedTime(_unheardSince) < _options.DeafAfter)
+            {
+                return;
+            }
+
+            IsToStartAnew = true;
+
+            // At once: no answer that would bring it to a durable point can reach it.
+            _current?.End("the worker hears nothing");
+        }
+
+        LogDeaf(_options.WorkerId, _options.DeafAfter);
+        _lifetime.StopApplication();
     }
 
     private void Compute(CancellationToken stoppingToken)
@@ -316,6 +354,9 @@ public sealed partial class ClusterWorker : BackgroundService
 
     [LoggerMessage(LogLevel.Information, "Run {RunId}, generation {Generation}: rank {Rank} of {Size}")]
     private partial void LogBegins(string runId, long generation, int rank, int size);
+
+    [LoggerMessage(LogLevel.Warning, "Worker {WorkerId} has heard nothing of what it sent itself for {DeafAfter}: it starts anew")]
+    private partial void LogDeaf(string workerId, TimeSpan deafAfter);
 
     [LoggerMessage(LogLevel.Information, "Run {RunId} asks for other numerics than this process computes with: it starts anew")]
     private partial void LogStartsAnew(string runId);

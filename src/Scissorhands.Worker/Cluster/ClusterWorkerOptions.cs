@@ -29,6 +29,9 @@ public sealed record ClusterWorkerOptions
     /// <summary>How long it waits for an answer before it asks again. Default: 2 s.</summary>
     public TimeSpan AskAgainAfter { get; init; } = TimeSpan.FromSeconds(2);
 
+    /// <summary>A worker that has not heard its own messages for this long starts anew. Default: 20 s.</summary>
+    public TimeSpan DeafAfter { get; init; } = TimeSpan.FromSeconds(20);
+
     /// <summary>How long a peer may be silent during an operation. Default: 10 s.</summary>
     public TimeSpan PeerTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
@@ -54,7 +57,7 @@ public sealed record ClusterWorkerOptions
             throw new InputException($"--device {Device}: must be cpu, cuda or cuda:N");
         }
 
-        if (BeatInterval <= TimeSpan.Zero || AskAgainAfter <= TimeSpan.Zero || PeerTimeout <= TimeSpan.Zero || Grace <= TimeSpan.Zero)
+        if (BeatInterval <= TimeSpan.Zero || AskAgainAfter <= TimeSpan.Zero || PeerTimeout <= TimeSpan.Zero || DeafAfter <= TimeSpan.Zero || Grace <= TimeSpan.Zero)
         {
             throw new InputException("intervals and timeouts must be positive");
         }

@@ -21,6 +21,7 @@ public sealed class DrillTests(DrillFixture fixture) : IClassFixture<DrillFixtur
         { "kill-first-worker", DrillStage.Repair, 2 },
         { "kill-all-workers", DrillStage.Repair, 3 },
         { "stop-worker", DrillStage.Repair, 4 },
+        { "deafen-worker", DrillStage.Repair, 19 },
         { "end-worker", DrillStage.Sensitivity, 5 },
         { "end-worker", DrillStage.Repair, 6 },
         { "add-workers", DrillStage.Repair, 7 },

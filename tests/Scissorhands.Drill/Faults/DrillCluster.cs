@@ -1,4 +1,6 @@
+using RabbitMQ.Client;
 using Scissorhands.Drill.Cluster;
+using Scissorhands.Messaging.Control;
 using Scissorhands.Testing;
 
 namespace Scissorhands.Drill.Faults;
@@ -84,6 +86,15 @@ public sealed class DrillCluster : IAsyncDisposable
 
     /// <summary>Completes when the run has come upon a fault and will be tried again, or has ended without that.</summary>
     public Task TriedAgainAsync() => Task.WhenAny(_submit.SaysAsync("retry"), Ended);
+
+    /// <summary>Lets nothing reach a worker's queue any more, though it is there and the worker connected.</summary>
+    public async Task DeafenAsync(string id)
+    {
+        await using var connection = await new ConnectionFactory { Uri = Ground.Broker.Address }.CreateConnectionAsync();
+        await using var channel = await connection.CreateChannelAsync();
+        var name = ControlBus.WorkerQueue(id);
+        await channel.QueueUnbindAsync(name, name, "");
+    }
 
     /// <summary>From now on control messages come late, out of order, and some of them twice.</summary>
     public async Task ShuffleAsync() => _shuffler = await ControlShuffler.StartAsync(Ground.Broker.Address, Workers, _seed);

@@ -22,6 +22,7 @@ public static class FaultCatalogue
             await cluster.LostAsync("w1");
             await cluster.Processes.Worker("w1").SignalAsync("CONT");
         }),
+        new("deafen-worker", static cluster => cluster.DeafenAsync("w1")),
         new("end-worker", static cluster => cluster.Processes.Worker("w1").SignalAsync("TERM")),
         new("add-workers", static cluster => Task.WhenAll(cluster.Processes.StartWorkerAsync("w7"), cluster.Processes.StartWorkerAsync("w8"))),
         new("kill-coordinator", static async cluster =>
