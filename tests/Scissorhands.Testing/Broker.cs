@@ -8,7 +8,7 @@ namespace Scissorhands.Testing;
 /// </summary>
 public sealed class Broker : IAsyncDisposable
 {
-    private static readonly TimeSpan StartDeadline = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan StartDeadline = TimeSpan.FromMinutes(3);
     private readonly string _folder = Directory.CreateTempSubdirectory("scissorhands-broker-").FullName;
     private ChildProcess? _mapper;
     private ChildProcess? _server;

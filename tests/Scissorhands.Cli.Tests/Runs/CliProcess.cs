@@ -13,7 +13,7 @@ public sealed record CliResult(int ExitCode, IReadOnlyList<string> Output, IRead
 /// <summary>The real executable as a child process, whose output is read line by line.</summary>
 public sealed class CliProcess : IAsyncDisposable
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
 
     private readonly Process _process;
     private readonly List<string> _output = [];

@@ -8,7 +8,7 @@ namespace Scissorhands.Drill.Cluster;
 public sealed class LocalCluster : IAsyncDisposable
 {
     private const int PortsOfCoordinator = 3;
-    private static readonly TimeSpan StartDeadline = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan StartDeadline = TimeSpan.FromMinutes(3);
     private readonly ClusterOptions _options;
     private readonly string _folder = Directory.CreateTempSubdirectory("scissorhands-cluster-").FullName;
     private readonly int[] _ports;

@@ -9,7 +9,7 @@ namespace Scissorhands.Drill.Faults;
 /// <param name="Seed">Chooses the moment within the stage.</param>
 public sealed record DrillCase(Fault Fault, DrillStage Stage, int Seed)
 {
-    private static readonly TimeSpan StageDeadline = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan StageDeadline = TimeSpan.FromMinutes(3);
     private static readonly TimeSpan RunDeadline = TimeSpan.FromMinutes(4);
     private static readonly string[] Results = ["model.safetensors", "mask.safetensors", "saliency.safetensors", "report.json", "report.html"];
 
