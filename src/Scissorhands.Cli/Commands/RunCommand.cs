@@ -84,6 +84,10 @@ internal static class RunCommand
         {
             throw new RunFailedException($"{e.Message} (disk full or not writable? the last checkpoint is intact; continue with --resume)", e);
         }
+        catch (RunFailedException e) when (e.MayPass)
+        {
+            throw new RunFailedException($"{e.Message} (what was done is kept; continue with --resume)", e);
+        }
     }
 
     private static async Task<int> ExecuteAsync(RunRequest request, RunInputs inputs, LocalRun run, RunFolder folder, IRunProgress progress, Interrupt interrupt, TimeProvider time)

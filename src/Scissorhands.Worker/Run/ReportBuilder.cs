@@ -78,7 +78,7 @@ public static class ReportBuilder
             Repair = Series(plan, steps),
             Stages = [.. state.Seconds.OrderBy(s => s.Key).Select(s => new StageTime(StageNames.Of(s.Key), s.Value, Samples(s.Key, inputs, plan)))],
             Notes = Notes(inputs, steps.Count),
-            Artifacts = [.. published.Files.OrderBy(f => f.Key, StringComparer.Ordinal).Select(f => new ArtifactDigest(f.Key, f.Value, new FileInfo(folder.Combine(f.Key)).Length)), .. Configuration(folder)],
+            Artifacts = [.. published.Files.OrderBy(f => f.Key, StringComparer.Ordinal).Select(f => new ArtifactDigest(f.Key, f.Value, new FileInfo(folder.Result(f.Key)).Length)), .. Configuration(folder)],
         };
     }
 

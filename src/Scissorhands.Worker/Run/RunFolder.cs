@@ -50,6 +50,12 @@ public sealed class RunFolder
     /// <summary>The saliency between selection and publication.</summary>
     public string WorkSaliencyPath => Work("saliency.safetensors");
 
+    /// <summary>
+    /// Results between publication and delivery, under their final names: all of them move into the output folder at once
+    /// or none does, so a disk that fills under the report leaves no scrubbed model without one.
+    /// </summary>
+    public string ResultsPath => Work("results");
+
     /// <summary>The report for machines.</summary>
     public string ReportJsonPath => Combine("report.json");
 
@@ -65,6 +71,43 @@ public sealed class RunFolder
     /// <param name="name">File name.</param>
     /// <returns>Full path.</returns>
     public string Work(string name) => System.IO.Path.Combine(WorkPath, name);
+
+    /// <summary>Where a result lies now: with the results that are not yet delivered, or in the output folder.</summary>
+    /// <param name="name">File name.</param>
+    /// <returns>Full path.</returns>
+    public string Result(string name)
+    {
+        var waiting = System.IO.Path.Combine(ResultsPath, name);
+        return File.Exists(waiting) ? waiting : Combine(name);
+    }
+
+    /// <summary>
+    /// Moves results into the output folder. A delivery that was cut short is taken up where it ended: what is there
+    /// already stays.
+    /// </summary>
+    /// <param name="names">File names, in the order in which they appear.</param>
+    /// <exception cref="FileNotFoundException">A result is in neither folder.</exception>
+    public void Deliver(IEnumerable<string> names)
+    {
+        ArgumentNullException.ThrowIfNull(names);
+        foreach (var name in names)
+        {
+            var waiting = System.IO.Path.Combine(ResultsPath, name);
+            try
+            {
+                File.Move(waiting, Combine(name), overwrite: true);
+            }
+            catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException && File.Exists(Combine(name)))
+            {
+                // Moved before, by this worker or by the one that held the run until it was lost.
+            }
+        }
+
+        if (Directory.Exists(ResultsPath))
+        {
+            Directory.Delete(ResultsPath, recursive: true);
+        }
+    }
 
     /// <summary>A file that lies where a run would write its results; null where there is none.</summary>
     /// <returns>File name, or null.</returns>

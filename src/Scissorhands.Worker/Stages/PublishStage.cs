@@ -4,7 +4,10 @@ using Scissorhands.Core.Models;
 
 namespace Scissorhands.Worker.Stages;
 
-/// <summary>Writes the scrubbed model, the mask and, where asked for, the saliency under their final names.</summary>
+/// <summary>
+/// Writes the scrubbed model, the mask and, where asked for, the saliency beside the output folder's files, where the
+/// report joins them before all are delivered.
+/// </summary>
 public sealed class PublishStage : IStageExecutor
 {
     /// <inheritdoc />
@@ -17,21 +20,17 @@ public sealed class PublishStage : IStageExecutor
         }
 
         var folder = context.Folder;
-        var files = new List<string>();
-        foreach (var name in ModelFiles.Save(context.Replica, context.Inputs.ModelPath, folder.Path, context.Inputs.Architecture))
-        {
-            files.Add(name);
-        }
-
-        Copy(folder.WorkMaskPath, folder.Combine("mask.safetensors"));
+        Directory.CreateDirectory(folder.ResultsPath);
+        List<string> files = [.. ModelFiles.Save(context.Replica, context.Inputs.ModelPath, folder.ResultsPath, context.Inputs.Architecture)];
+        Copy(folder.WorkMaskPath, Path.Combine(folder.ResultsPath, "mask.safetensors"));
         files.Add("mask.safetensors");
         if (context.Inputs.Configuration.Artifacts.Saliency)
         {
-            Copy(folder.WorkSaliencyPath, folder.Combine("saliency.safetensors"));
+            Copy(folder.WorkSaliencyPath, Path.Combine(folder.ResultsPath, "saliency.safetensors"));
             files.Add("saliency.safetensors");
         }
 
-        return StageJson.Write(new PublishOutcome(files.ToDictionary(name => name, name => HashOf(folder.Combine(name)), StringComparer.Ordinal)));
+        return StageJson.Write(new PublishOutcome(files.ToDictionary(name => name, name => HashOf(Path.Combine(folder.ResultsPath, name)), StringComparer.Ordinal)));
     }
 
     private static void Copy(string from, string to)

@@ -45,6 +45,27 @@ public sealed class FailedRunTests(TinyWorld world)
     }
 
     [Fact]
+    public async Task Run_reportCannotBeWritten_deliversNothingAndResumes()
+    {
+        var expected = await world.ExpectedAsync();
+        var output = world.NewPath("no-report");
+        var obstacle = Directory.CreateDirectory(Path.Combine(output, ".scissorhands", "results", "report.html"));
+
+        var result = await CliProcess.RunAsync(world.Arguments(output, 2));
+
+        ExpectFailure(result, "report.html", "--resume");
+        string[] left = [.. Directory.EnumerateFiles(output).Select(Path.GetFileName).Order(StringComparer.Ordinal)!];
+        Assert.Equal(["config.json", "events.jsonl"], left);
+
+        obstacle.Delete();
+        var resumed = await CliProcess.RunAsync([.. world.Arguments(output, 1), "--resume"]);
+
+        Assert.True(resumed.ExitCode == 0, resumed.Describe());
+        Assert.Equal(expected, Answer.In(output));
+        Assert.False(obstacle.Parent!.Exists);
+    }
+
+    [Fact]
     public async Task Run_diskFull_failsAndResumesAfterSpaceIsMade()
     {
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "only root may mount a small file system");

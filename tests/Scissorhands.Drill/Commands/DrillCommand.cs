@@ -15,12 +15,12 @@ internal static class DrillCommand
         var faults = new Option<string[]>("--fault") { Description = $"Only these: {string.Join(", ", FaultCatalogue.All.Select(static f => f.Name))}", AllowMultipleArgumentsPerToken = true };
         var stages = new Option<DrillStage[]>("--stage") { Description = "Only these stages", AllowMultipleArgumentsPerToken = true };
         var command = new Command("drill", "Strike runs on a cluster of processes with every fault in every stage; end with a table, and with exit code 1 where an answer was lost") { seed, repeat, beat, faults, stages };
-        command.SetAction((parsed, _) => RunAsync(
-            parsed.GetValue(seed), parsed.GetValue(repeat), parsed.GetValue(beat), parsed.GetValue(faults) ?? [], parsed.GetValue(stages) ?? []));
+        command.SetAction((parsed, cancellationToken) => RunAsync(
+            parsed.GetValue(seed), parsed.GetValue(repeat), parsed.GetValue(beat), parsed.GetValue(faults) ?? [], parsed.GetValue(stages) ?? [], cancellationToken));
         return command;
     }
 
-    private static async Task<int> RunAsync(int seed, int repeat, double beat, string[] faults, DrillStage[] stages)
+    private static async Task<int> RunAsync(int seed, int repeat, double beat, string[] faults, DrillStage[] stages, CancellationToken cancellationToken)
     {
         if (faults.FirstOrDefault(static name => FaultCatalogue.All.All(fault => fault.Name != name)) is { } unknown)
         {
@@ -42,7 +42,7 @@ internal static class DrillCommand
         {
             foreach (var stage in Enum.GetValues<DrillStage>().Where(s => stages.Length == 0 || stages.Contains(s)))
             {
-                for (var i = 0; i < repeat; i++)
+                for (var i = 0; i < repeat && !cancellationToken.IsCancellationRequested; i++)
                 {
                     var outcome = await new DrillCase(fault, stage, random.Next()).RunAsync(ground);
                     outcomes.Add(outcome);
