@@ -22,15 +22,12 @@ internal static class NodeCodec
     /// <summary>Rounds and encodes a chunk; it begins at a block's first element.</summary>
     /// <param name="encoding">Not <see cref="WireFormat.Fp32"/>, which is sent from where it lies.</param>
     /// <param name="values">The chunk.</param>
-    /// <param name="scratch">As many elements.</param>
     /// <param name="bytes">Receives <see cref="Bytes"/>.</param>
-    internal static void Encode(WireFormat encoding, ReadOnlySpan<float> values, Span<float> scratch, Span<byte> bytes)
+    internal static void Encode(WireFormat encoding, ReadOnlySpan<float> values, Span<byte> bytes)
     {
         if (encoding == WireFormat.Int8)
         {
-            scratch = scratch[..values.Length];
-            BlockInt8.Quantize(values, scratch);
-            BlockInt8.Encode(scratch, bytes);
+            BlockInt8.QuantizeAndEncode(values, bytes);
         }
         else
         {

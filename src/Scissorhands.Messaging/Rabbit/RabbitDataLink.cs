@@ -2,6 +2,7 @@ using RabbitMQ.Client;
 using RabbitMQ.Client.Events;
 using RabbitMQ.Client.Exceptions;
 using Scissorhands.Messaging.Frames;
+using Scissorhands.Messaging.Rabbit.Bodies;
 using Scissorhands.Planning;
 
 namespace Scissorhands.Messaging.Rabbit;
@@ -21,12 +22,17 @@ public sealed class RabbitDataLink : IAsyncDisposable
     private const long MaxEarlyBytes = 32L << 20;
     private const int MaxEarlyFrames = 4096;
 
+    // Frames of the protocol are no larger than this, whatever a broker allows: they pass through buffers of that size.
+    private const int DefaultFrameMax = 128 << 10;
+
     // Runs whose newest generation is remembered: what is older is dropped.
     private const int MaxRuns = 64;
     private readonly IConnection _publishing;
     private readonly IConnection _consuming;
     private readonly IChannel _publisher;
     private readonly IChannel _consumer;
+    private readonly OutgoingBodies? _outgoing;
+    private readonly IncomingBodies? _incoming;
     private readonly SemaphoreSlim _oneAtATime = new(1);
     private readonly TaskCompletionSource<string> _lost = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _sync = new();
@@ -37,8 +43,10 @@ public sealed class RabbitDataLink : IAsyncDisposable
     private RabbitCollectiveGroup? _group;
     private string? _lostReason;
 
-    private RabbitDataLink(IConnection publishing, IConnection consuming, IChannel publisher, IChannel consumer, string queue)
+    private RabbitDataLink(IConnection publishing, IConnection consuming, IChannel publisher, IChannel consumer, string queue, OutgoingBodies? outgoing, IncomingBodies? incoming)
     {
+        _outgoing = outgoing;
+        _incoming = incoming;
         _publishing = publishing;
         _consuming = consuming;
         _publisher = publisher;
@@ -75,18 +83,18 @@ public sealed class RabbitDataLink : IAsyncDisposable
     /// <exception cref="RunFailedException">The broker cannot be reached, or refuses.</exception>
     public static async Task<RabbitDataLink> ConnectAsync(Uri broker, string name, CancellationToken cancellationToken)
     {
-        var factory = new ConnectionFactory
-        {
-            Uri = broker,
-            AutomaticRecoveryEnabled = false,
-            TopologyRecoveryEnabled = false,
-            SocketFactory = BufferedSocketStream.Client,
-        };
+        var factory = new ConnectionFactory { Uri = broker, AutomaticRecoveryEnabled = false, TopologyRecoveryEnabled = false };
+
+        // Encrypted connections carry bodies within the library's own bytes: what crosses the socket cannot be told apart.
+        var outgoing = factory.Ssl.Enabled ? null : new OutgoingBodies();
+        var incoming = factory.Ssl.Enabled ? null : new IncomingBodies();
         IConnection? publishing = null;
         IConnection? consuming = null;
         try
         {
+            factory.SocketFactory = BodySocketStream.Factory(outgoing: outgoing);
             publishing = await factory.CreateConnectionAsync(name + " publish", cancellationToken);
+            factory.SocketFactory = BodySocketStream.Factory(incoming: incoming);
             consuming = await factory.CreateConnectionAsync(name + " consume", cancellationToken);
 
             // No confirms and no acknowledgements: what bounds the bytes under way is the receiver's progress, which comes
@@ -94,7 +102,12 @@ public sealed class RabbitDataLink : IAsyncDisposable
             var publisher = await publishing.CreateChannelAsync(cancellationToken: cancellationToken);
             var consumer = await consuming.CreateChannelAsync(cancellationToken: cancellationToken);
             var queue = await consumer.QueueDeclareAsync("", durable: false, exclusive: true, autoDelete: true, cancellationToken: cancellationToken);
-            var link = new RabbitDataLink(publishing, consuming, publisher, consumer, queue.QueueName);
+            var link = new RabbitDataLink(publishing, consuming, publisher, consumer, queue.QueueName, outgoing, incoming);
+            if (outgoing is not null)
+            {
+                outgoing.FrameMax = publishing.FrameMax == 0 ? DefaultFrameMax : (int)Math.Min(publishing.FrameMax, DefaultFrameMax);
+            }
+
             publishing.ConnectionShutdownAsync += link.OnShutdownAsync;
             consuming.ConnectionShutdownAsync += link.OnShutdownAsync;
             consumer.ChannelShutdownAsync += link.OnShutdownAsync;
@@ -125,6 +138,7 @@ public sealed class RabbitDataLink : IAsyncDisposable
         await DisposeAsync(_publisher);
         await DisposeAsync(_consuming);
         await DisposeAsync(_publishing);
+        _incoming?.Dispose();
         _oneAtATime.Dispose();
     }
 
@@ -197,14 +211,28 @@ public sealed class RabbitDataLink : IAsyncDisposable
             headers.Add(CopiesKey, queues.Skip(1).Cast<object?>().ToList());
         }
 
+        var properties = new BasicProperties { Headers = headers };
+        var body = _outgoing is null ? null : new OutgoingBody(payload);
         await _oneAtATime.WaitAsync(cancellationToken);
         try
         {
-            await _publisher.BasicPublishAsync("", queues[0], mandatory: true, new BasicProperties { Headers = headers }, payload, cancellationToken);
+            if (body is not null)
+            {
+                _outgoing!.Announce(body);
+            }
+
+            // From here on it has to be published: the next one would get its body.
+            await _publisher.BasicPublishAsync("", queues[0], mandatory: true, properties, body is null ? payload : default, CancellationToken.None);
         }
         finally
         {
             _oneAtATime.Release();
+        }
+
+        if (body is not null)
+        {
+            await using var given = cancellationToken.UnsafeRegister(static b => ((OutgoingBody)b!).GiveBack(), body);
+            await body.Sent;
         }
     }
 
@@ -320,7 +348,27 @@ public sealed class RabbitDataLink : IAsyncDisposable
             ReadOnlyMemory<byte> body,
             CancellationToken cancellationToken = default)
         {
-            link.Receive(properties, body);
+            if (link._incoming is null)
+            {
+                link.Receive(properties, body);
+                return Task.CompletedTask;
+            }
+
+            if (!link._incoming.TryTake(out var taken))
+            {
+                link.Lose("a delivery came without its body");
+                return Task.CompletedTask;
+            }
+
+            try
+            {
+                link.Receive(properties, taken);
+            }
+            finally
+            {
+                IncomingBodies.Return(taken);
+            }
+
             return Task.CompletedTask;
         }
 

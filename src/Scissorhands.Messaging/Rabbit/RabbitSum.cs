@@ -28,7 +28,6 @@ internal sealed class RabbitSum : RabbitOperation
     private readonly BitArray[] _taken;
     private readonly bool[] _heard;
     private float[] _scratch = [];
-    private float[] _encoding = [];
     private IReadOnlyList<SubtreeSum> _held = [];
     private Memory<float> _result;
     private int _ownFinished;
@@ -317,18 +316,7 @@ internal sealed class RabbitSum : RabbitOperation
 
         var size = NodeCodec.Bytes(frame.Encoding, values.Length);
         var bytes = ArrayPool<byte>.Shared.Rent(size);
-        if (_encoding.Length == 0)
-        {
-            _encoding = GC.AllocateUninitializedArray<float>(SumOperation.ChunkElements);
-        }
-
-        for (var start = 0; start < values.Length; start += SumOperation.ChunkElements)
-        {
-            var count = Math.Min(SumOperation.ChunkElements, values.Length - start);
-            var piece = bytes.AsSpan(NodeCodec.Bytes(frame.Encoding, start), NodeCodec.Bytes(frame.Encoding, count));
-            NodeCodec.Encode(frame.Encoding, values.Span.Slice(start, count), _encoding, piece);
-        }
-
+        NodeCodec.Encode(frame.Encoding, values.Span, bytes.AsSpan(0, size));
         SendRented(target, frame, bytes, size);
     }
 
@@ -416,7 +404,7 @@ internal sealed class RabbitSum : RabbitOperation
             piece.CopyTo(target.Span[start..]);
             if (encoded is not null)
             {
-                NodeCodec.Encode(ResultEncoding, piece, default, encoded.AsSpan(NodeCodec.Bytes(ResultEncoding, start), NodeCodec.Bytes(ResultEncoding, count)));
+                NodeCodec.Encode(ResultEncoding, piece, encoded.AsSpan(NodeCodec.Bytes(ResultEncoding, start), NodeCodec.Bytes(ResultEncoding, count)));
             }
         }
 

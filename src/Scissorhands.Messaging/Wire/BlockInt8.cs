@@ -115,6 +115,30 @@ public static class BlockInt8
         }
     }
 
+    /// <summary>Quantises and encodes at once.</summary>
+    /// <param name="source">Elements from a block's first one on.</param>
+    /// <param name="destination">Receives <see cref="EncodedBytes"/> bytes.</param>
+    public static void QuantizeAndEncode(ReadOnlySpan<float> source, Span<byte> destination)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(destination.Length, EncodedBytes(source.Length));
+        var at = 0;
+        var start = 0;
+        for (; start <= source.Length - BlockElements; start += BlockElements, at += BlockElements + 1)
+        {
+            QuantizeAndEncodeBlock(source.Slice(start, BlockElements), out destination[at], MemoryMarshal.Cast<byte, sbyte>(destination.Slice(at + 1, BlockElements)));
+        }
+
+        if (start < source.Length)
+        {
+            Span<float> block = stackalloc float[BlockElements];
+            Span<sbyte> codes = stackalloc sbyte[BlockElements];
+            block.Clear();
+            source[start..].CopyTo(block);
+            QuantizeAndEncodeBlock(block, out destination[at], codes);
+            MemoryMarshal.AsBytes(codes[..(source.Length - start)]).CopyTo(destination[(at + 1)..]);
+        }
+    }
+
     /// <summary>Encodes values if <see cref="Decode"/> gives back their bits.</summary>
     /// <param name="source">Elements from a block's first one on.</param>
     /// <param name="destination">Receives <see cref="EncodedBytes"/> bytes; of arbitrary content where that is impossible.</param>
@@ -230,6 +254,35 @@ public static class BlockInt8
             var quantized = Codes(sum, inverse) * scale;
             quantized.StoreUnsafe(ref value, (nuint)i);
             (sum - quantized).StoreUnsafe(ref lost, (nuint)i);
+        }
+    }
+
+    private static void QuantizeAndEncodeBlock(ReadOnlySpan<float> source, out byte exponent, Span<sbyte> codes)
+    {
+        ref var from = ref MemoryMarshal.GetReference(source);
+        ref var to = ref MemoryMarshal.GetReference(codes);
+        var largest = Vector<int>.Zero;
+        for (var i = 0; i < BlockElements; i += Vector<float>.Count)
+        {
+            largest = Vector.Max(largest, MagnitudeBits(Vector.LoadUnsafe(ref from, (nuint)i)));
+        }
+
+        if (!TryScale(largest, out var field))
+        {
+            exponent = Poisoned;
+            codes.Clear();
+            return;
+        }
+
+        exponent = (byte)field;
+        var (_, inverse) = Scale(field);
+        for (var i = 0; i < BlockElements; i += Vector<sbyte>.Count)
+        {
+            var a = Vector.ConvertToInt32Native(Codes(Vector.LoadUnsafe(ref from, (nuint)i), inverse));
+            var b = Vector.ConvertToInt32Native(Codes(Vector.LoadUnsafe(ref from, (nuint)(i + Vector<int>.Count)), inverse));
+            var c = Vector.ConvertToInt32Native(Codes(Vector.LoadUnsafe(ref from, (nuint)(i + (2 * Vector<int>.Count))), inverse));
+            var d = Vector.ConvertToInt32Native(Codes(Vector.LoadUnsafe(ref from, (nuint)(i + (3 * Vector<int>.Count))), inverse));
+            Vector.Narrow(Vector.Narrow(a, b), Vector.Narrow(c, d)).StoreUnsafe(ref to, (nuint)i);
         }
     }
 

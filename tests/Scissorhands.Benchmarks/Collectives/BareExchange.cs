@@ -1,6 +1,6 @@
 using System.Globalization;
 using RabbitMQ.Client;
-using Scissorhands.Messaging.Rabbit;
+using Scissorhands.Messaging.Rabbit.Bodies;
 
 namespace Scissorhands.Benchmarks.Collectives;
 
@@ -29,7 +29,7 @@ internal sealed class BareExchange : AsyncDefaultBasicConsumer, IAsyncDisposable
 
     public static async Task<BareExchange> ConnectAsync(Uri broker, int rank, int ranks)
     {
-        var factory = new ConnectionFactory { Uri = broker, AutomaticRecoveryEnabled = false, TopologyRecoveryEnabled = false, SocketFactory = BufferedSocketStream.Client };
+        var factory = new ConnectionFactory { Uri = broker, AutomaticRecoveryEnabled = false, TopologyRecoveryEnabled = false, SocketFactory = BodySocketStream.Factory() };
         var publishing = await factory.CreateConnectionAsync();
         var consuming = await factory.CreateConnectionAsync();
         var consumer = await consuming.CreateChannelAsync();

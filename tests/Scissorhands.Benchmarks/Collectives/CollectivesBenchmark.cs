@@ -15,12 +15,13 @@ internal static class CollectivesBenchmark
     private const int Passes = 3;
     private static readonly string[] Modes = ["fp32", "plain", "bf16", "int8", "masked", "bare"];
 
-    /// <summary>Runs: [RANKS,...] [BYTES,...] [ROUNDS]. Sizes take K and M.</summary>
+    /// <summary>Runs: [RANKS,...] [BYTES,...] [ROUNDS] [MODES,...]. Sizes take K and M.</summary>
     public static int Run(string[] args)
     {
         var worlds = (args.Length > 0 ? args[0] : "2,4").Split(',').Select(static w => int.Parse(w, CultureInfo.InvariantCulture)).ToArray();
         var sizes = (args.Length > 1 ? args[1] : "1K,44M").Split(',').Select(SizeOf).ToArray();
         var rounds = args.Length > 2 ? int.Parse(args[2], CultureInfo.InvariantCulture) : 20;
+        var chosen = args.Length > 3 ? args[3].Split(',') : Modes;
         var broker = new Broker();
         try
         {
@@ -47,7 +48,7 @@ internal static class CollectivesBenchmark
                         var gloo = Gloo(ranks, (int)(size >> 20), rounds);
                         Report(ranks, "gloo", size, gloo, gloo, 0);
                         Report(ranks, "in process", size, Median(InProcessRanks.Measure(ranks, size, many, WireFormat.Fp32)), gloo, 0);
-                        foreach (var mode in size <= 65_536 ? [.. Modes, "counts"] : Modes)
+                        foreach (var mode in size <= 65_536 ? [.. chosen, "counts"] : chosen)
                         {
                             var (times, peak) = processes.Measure(mode, size, many);
                             Report(ranks, mode, size, Median(times), gloo, peak);
