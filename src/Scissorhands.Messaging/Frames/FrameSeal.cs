@@ -6,15 +6,17 @@ namespace Scissorhands.Messaging.Frames;
 
 /// <summary>
 /// Seals the frames of one generation. With a key, the seal is a 128-bit message authentication code (GMAC, that is AES-GCM
-/// over associated data alone) over header and payload, under a key of the sender's life derived from the generation's
-/// key, with the frame's number as nonce; without one it is a 128-bit hash, which finds what was damaged on the way but not
-/// what was forged. One instance serves one thread.
+/// over associated data alone) over the header and a keyed digest of the payload (<see cref="PayloadDigest"/>), under a key
+/// of the sender's life derived from the generation's key, with the frame's number as nonce; without one it is a 128-bit
+/// hash, which finds what was damaged on the way but not what was forged. One instance serves one thread.
 /// </summary>
 internal sealed class FrameSeal : IDisposable
 {
     internal const int KeyBytes = 32;
     private const int TagBytes = 16;
     private readonly byte[]? _key;
+    private readonly PayloadDigest? _digest;
+    private byte[] _shortened = [];
     private readonly Dictionary<(int Source, ulong Instance), AesGcm> _lives = [];
 
     /// <summary>Prepares.</summary>
@@ -27,6 +29,7 @@ internal sealed class FrameSeal : IDisposable
         }
 
         _key = generationKey.IsEmpty ? null : generationKey.ToArray();
+        _digest = _key is null ? null : new PayloadDigest(_key);
     }
 
     /// <summary>Writes a frame's header and seal.</summary>
@@ -63,6 +66,7 @@ internal sealed class FrameSeal : IDisposable
         if (_key is not null)
         {
             CryptographicOperations.ZeroMemory(_key);
+            _digest!.Clear();
         }
     }
 
@@ -82,7 +86,14 @@ internal sealed class FrameSeal : IDisposable
         var life = LifeOf(header.Source, header.Instance);
         Span<byte> nonce = stackalloc byte[12];
         BinaryPrimitives.WriteUInt64LittleEndian(nonce, header.Counter);
-        life.Encrypt(nonce, default, default, payloadTag, payload);
+        var shortened = PayloadDigest.Bytes(payload.Length);
+        if (_shortened.Length < shortened)
+        {
+            _shortened = new byte[shortened];
+        }
+
+        _digest!.Compute(payload, _shortened);
+        life.Encrypt(nonce, default, default, payloadTag, _shortened.AsSpan(0, shortened));
         nonce[8] = 1;
         life.Encrypt(nonce, default, default, tag, head);
     }
