@@ -1,8 +1,17 @@
 using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
+using Scissorhands.Messaging.Frames;
 using Scissorhands.Messaging.Wire;
 using Scissorhands.Planning.Cut;
 
 namespace Scissorhands.Messaging.Collectives;
+
+/// <summary>A node that a sum is made of: elements as they are, or as they have come over the wire.</summary>
+/// <param name="Node">Which node.</param>
+/// <param name="Values">Its elements; rounded in copies where the format asks for it.</param>
+/// <param name="Encoded">In place of <paramref name="Values"/>, their encoding: rounded by the sender.</param>
+/// <param name="Encoding">Of <paramref name="Encoded"/>.</param>
+internal readonly record struct TreePart(TreeNode Node, ReadOnlyMemory<float> Values, ReadOnlyMemory<byte> Encoded, WireFormat Encoding);
 
 /// <summary>
 /// The additions that take a set of held subtrees to the root of the fixed tree. Evaluated piece by piece over the
@@ -10,14 +19,12 @@ namespace Scissorhands.Messaging.Collectives;
 /// </summary>
 internal sealed class TreeSum
 {
-    private readonly ReadOnlyMemory<float>[] _held;
+    private readonly IReadOnlyList<TreePart> _held;
     private readonly Term _root;
     private readonly WireFormat _format;
-    private readonly int _firstRounded;
 
-    private TreeSum(ReadOnlyMemory<float>[] held, Term root, int depth, WireFormat format, int firstRounded)
+    private TreeSum(IReadOnlyList<TreePart> held, Term root, int depth, WireFormat format)
     {
-        _firstRounded = firstRounded;
         _format = format;
         _held = held;
         _root = root;
@@ -33,10 +40,18 @@ internal sealed class TreeSum
     /// <param name="defect">Index into <paramref name="held"/> of the subtree at fault, or -1 where leaves are missing.</param>
     /// <param name="problem">What is wrong, or null.</param>
     /// <param name="format">What leaves and sums are rounded to. Subtrees held are rounded too, whether they were before or not.</param>
-    /// <param name="firstRounded">From this index on, subtrees held are known to be rounded: their senders have done it.</param>
     /// <returns>The additions, or null where something is wrong.</returns>
-    internal static TreeSum? TryCreate(
-        ReductionTree tree, IReadOnlyList<SubtreeSum> held, out int defect, out string? problem, WireFormat format = WireFormat.Fp32, int firstRounded = int.MaxValue)
+    internal static TreeSum? TryCreate(ReductionTree tree, IReadOnlyList<SubtreeSum> held, out int defect, out string? problem, WireFormat format = WireFormat.Fp32) =>
+        TryCreate(tree, [.. held.Select(static h => new TreePart(h.Node, h.Values, default, WireFormat.Fp32))], out defect, out problem, format);
+
+    /// <summary>Works out the additions.</summary>
+    /// <param name="tree">The tree.</param>
+    /// <param name="held">Subtrees of one length; checked to cover each leaf exactly once.</param>
+    /// <param name="defect">Index into <paramref name="held"/> of the subtree at fault, or -1 where leaves are missing.</param>
+    /// <param name="problem">What is wrong, or null.</param>
+    /// <param name="format">What leaves and sums are rounded to.</param>
+    /// <returns>The additions, or null where something is wrong.</returns>
+    internal static TreeSum? TryCreate(ReductionTree tree, IReadOnlyList<TreePart> held, out int defect, out string? problem, WireFormat format)
     {
         var byStart = new SortedDictionary<int, (int End, int Index)>();
         for (var i = 0; i < held.Count; i++)
@@ -82,7 +97,7 @@ internal sealed class TreeSum
         (defect, problem) = (-1, null);
         var depth = 0;
         var root = Build(tree, tree.Root, byStart, format, 0, ref depth);
-        return new TreeSum([.. held.Select(static h => h.Values)], root, depth, format, firstRounded);
+        return new TreeSum(held, root, depth, format);
     }
 
     /// <summary>The sum's elements of a range.</summary>
@@ -90,7 +105,20 @@ internal sealed class TreeSum
     /// <param name="count">Number of elements.</param>
     /// <param name="scratch">At least <see cref="Depth"/> times <paramref name="count"/> elements.</param>
     /// <returns>The sum: in scratch memory, or in the memory of a subtree that is itself the root.</returns>
-    internal ReadOnlySpan<float> Evaluate(int start, int count, Span<float> scratch) => Evaluate(_root, start, count, scratch);
+    internal ReadOnlySpan<float> Evaluate(int start, int count, Span<float> scratch) => Evaluate(_root, start, count, scratch, scratch[..count]);
+
+    /// <summary>The sum's elements of a range, written where they belong.</summary>
+    /// <param name="start">First element; where a format rounds, a multiple of <see cref="WireArithmetic.AlignmentElements"/>.</param>
+    /// <param name="scratch">At least <see cref="Depth"/> times as many elements as <paramref name="target"/>.</param>
+    /// <param name="target">Receives the sum. May be the memory of the same elements of a subtree held: they are read before.</param>
+    internal void Evaluate(int start, Span<float> scratch, Span<float> target)
+    {
+        var sum = Evaluate(_root, start, target.Length, scratch, target);
+        if (_root.Held >= 0)
+        {
+            sum.CopyTo(target);
+        }
+    }
 
     internal static string Describe(TreeNode node) => $"({node.Level}, {node.Index})";
 
@@ -114,29 +142,48 @@ internal sealed class TreeSum
         return new Term(-1, false, Build(tree, left, byStart, format, slot, ref depth), Build(tree, left.Sibling, byStart, format, slot + 1, ref depth));
     }
 
-    private ReadOnlySpan<float> Evaluate(Term term, int start, int count, Span<float> scratch)
+    private ReadOnlySpan<float> Evaluate(Term term, int start, int count, Span<float> scratch, Span<float> sum)
     {
         if (term.Held >= 0)
         {
-            var held = _held[term.Held].Span.Slice(start, count);
-            if (_format == WireFormat.Fp32 || term.Held >= _firstRounded)
-            {
-                return held;
-            }
-
-            var rounded = scratch[..count];
-            WireArithmetic.Round(_format, term.IsLeaf, held, rounded);
-            return rounded;
+            return Held(term, start, count, scratch);
         }
 
-        // The left part may come back in the first piece of scratch memory, which is also where this sum goes: adding in
+        // The left part may come back in the first piece of scratch memory, which is also where this sum may go: adding in
         // place is allowed, and the right part lies in later pieces.
-        var left = Evaluate(term.Left!, start, count, scratch);
-        var right = Evaluate(term.Right!, start, count, term.Right!.Held >= 0 && _format == WireFormat.Fp32 ? default : scratch[count..]);
-        var sum = scratch[..count];
+        var left = Evaluate(term.Left!, start, count, scratch, scratch[..count]);
+        var rightScratch = NeedsNoScratch(term.Right!) ? default : scratch[count..];
+        var right = Evaluate(term.Right!, start, count, rightScratch, rightScratch.IsEmpty ? default : rightScratch[..count]);
         TensorPrimitives.Add(left, right, sum);
         WireArithmetic.RoundNode(_format, sum);
         return sum;
+    }
+
+    private bool NeedsNoScratch(Term term) => term.Held >= 0 && _format == WireFormat.Fp32;
+
+    private ReadOnlySpan<float> Held(Term term, int start, int count, Span<float> scratch)
+    {
+        var part = _held[term.Held];
+        if (!part.Encoded.IsEmpty)
+        {
+            var encoded = part.Encoded.Span.Slice(NodeCodec.Bytes(part.Encoding, start), NodeCodec.Bytes(part.Encoding, count));
+            if (part.Encoding == WireFormat.Fp32)
+            {
+                return MemoryMarshal.Cast<byte, float>(encoded);
+            }
+
+            NodeCodec.Decode(part.Encoding, encoded, scratch[..count]);
+            return scratch[..count];
+        }
+
+        var held = part.Values.Span.Slice(start, count);
+        if (_format == WireFormat.Fp32)
+        {
+            return held;
+        }
+
+        WireArithmetic.Round(_format, term.IsLeaf, held, scratch[..count]);
+        return scratch[..count];
     }
 
     private sealed record Term(int Held, bool IsLeaf, Term? Left, Term? Right);

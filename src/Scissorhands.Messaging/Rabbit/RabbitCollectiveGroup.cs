@@ -9,6 +9,7 @@ using System.Threading.Channels;
 using RabbitMQ.Client.Exceptions;
 using Scissorhands.Messaging.Collectives;
 using Scissorhands.Messaging.Frames;
+using Scissorhands.Messaging.Rabbit.Bodies;
 using Scissorhands.Messaging.Wire;
 using Scissorhands.Planning.Cut;
 
@@ -36,7 +37,6 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
     private readonly FrameSeal _sealing;
     private readonly FrameSeal _opening;
     private readonly CollectiveOptions _options;
-    private readonly ChunkPool _chunks;
     private readonly TimeProvider _time;
     private readonly ITimer _timer;
     private readonly Channel<Outgoing> _outgoing = Channel.CreateUnbounded<Outgoing>(new UnboundedChannelOptions { SingleReader = true });
@@ -92,8 +92,6 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
         _left = new bool[queues.Count];
         _lives = new (ulong Instance, ulong Next)[queues.Count];
         _lastHeard = [.. Enumerable.Repeat(_time.GetTimestamp(), queues.Count)];
-        var chunk = ChunkPlan.Of(_options, queues.Count, sizeof(float)).Elements;
-        _chunks = new ChunkPool(chunk, Math.Max(4, _options.WindowBytes / (chunk * sizeof(float))));
         _sending = Task.Run(SendAsync);
         link.Attach(this);
         if (link.LostReason is { } lost)
@@ -119,9 +117,6 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
 
     /// <inheritdoc/>
     CollectiveOptions IOperationHost.Options => _options;
-
-    /// <inheritdoc/>
-    ChunkPool IOperationHost.Chunks => _chunks;
 
     /// <inheritdoc/>
     long IOperationHost.Now => _time.GetTimestamp();
@@ -323,13 +318,14 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
     }
 
     /// <summary>A frame of this run and generation has come; calls follow one another.</summary>
-    internal void Receive(in FrameHeader frame, ReadOnlySpan<byte> headerBytes, ReadOnlyMemory<byte> payload)
+    internal void Receive(in FrameHeader frame, ReadOnlySpan<byte> headerBytes, ReceivedBody body)
     {
         if (Volatile.Read(ref _disposed) != 0)
         {
             return;
         }
 
+        var payload = body.Memory;
         if (frame.Source >= Size || frame.Source == Rank || !_opening.IsIntact(frame, headerBytes, payload.Span))
         {
             // Nothing is known of who sent it, and what was meant to come may never come: better a new generation now.
@@ -391,7 +387,7 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
         {
             problem = operation is null || operation.Kind != frame.Operation
                 ? $"a {frame.Kind} frame of a {frame.Operation} for a {operation?.Kind.ToString() ?? "step that it cannot begin"}"
-                : operation.Receive(frame, payload);
+                : operation.Receive(frame, body);
         }
         catch (Exception e)
         {

@@ -180,7 +180,7 @@ public sealed class RabbitDataLink : IAsyncDisposable
             // Still within the lock: nothing that arrives meanwhile may overtake them.
             foreach (var (header, headerBytes, payload) in waiting)
             {
-                group.Receive(header, headerBytes, payload);
+                group.Receive(header, headerBytes, new ReceivedBody(payload.AsMemory()));
             }
 
             if (overflown)
@@ -251,8 +251,9 @@ public sealed class RabbitDataLink : IAsyncDisposable
         }
     }
 
-    private void Receive(IReadOnlyBasicProperties properties, ReadOnlyMemory<byte> payload)
+    private void Receive(IReadOnlyBasicProperties properties, ReceivedBody body)
     {
+        var payload = body.Memory;
         var problem = "it has no header";
         FrameHeader header = default;
         var headerBytes = properties.Headers is { } headers && headers.TryGetValue(HeaderKey, out var value) ? value as byte[] : null;
@@ -299,7 +300,7 @@ public sealed class RabbitDataLink : IAsyncDisposable
                 return;
             }
 
-            _group!.Receive(header, headerBytes, payload);
+            _group!.Receive(header, headerBytes, body);
         }
     }
 
@@ -350,7 +351,7 @@ public sealed class RabbitDataLink : IAsyncDisposable
         {
             if (link._incoming is null)
             {
-                link.Receive(properties, body);
+                link.Receive(properties, new ReceivedBody(body));
                 return Task.CompletedTask;
             }
 
@@ -366,7 +367,7 @@ public sealed class RabbitDataLink : IAsyncDisposable
             }
             finally
             {
-                IncomingBodies.Return(taken);
+                taken.End();
             }
 
             return Task.CompletedTask;

@@ -1,6 +1,7 @@
 using System.Collections;
 using Scissorhands.Messaging.Collectives;
 using Scissorhands.Messaging.Frames;
+using Scissorhands.Messaging.Rabbit.Bodies;
 
 namespace Scissorhands.Messaging.Rabbit;
 
@@ -80,8 +81,9 @@ internal sealed class RabbitGather : RabbitOperation
         return problem;
     }
 
-    internal override string? Receive(in FrameHeader frame, ReadOnlyMemory<byte> payload)
+    internal override string? Receive(in FrameHeader frame, ReceivedBody body)
     {
+        var payload = body.Memory;
         string? problem = null;
         lock (Sync)
         {

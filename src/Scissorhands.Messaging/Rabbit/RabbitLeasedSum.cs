@@ -2,6 +2,7 @@ using System.Collections;
 using System.Runtime.InteropServices;
 using Scissorhands.Messaging.Collectives;
 using Scissorhands.Messaging.Frames;
+using Scissorhands.Messaging.Rabbit.Bodies;
 using Scissorhands.Planning.Cut;
 
 namespace Scissorhands.Messaging.Rabbit;
@@ -152,8 +153,9 @@ internal sealed class RabbitLeasedSum : RabbitOperation, ILeasedSum
         }
     }
 
-    internal override string? Receive(in FrameHeader frame, ReadOnlyMemory<byte> payload)
+    internal override string? Receive(in FrameHeader frame, ReceivedBody body)
     {
+        var payload = body.Memory;
         if (frame.Leaves != _leaves || frame.Length != _length || frame.Node.Level != 0 || frame.Node.Index < 0 || frame.Node.Index >= _leaves)
         {
             return $"leaf {frame.Node.Index} of {frame.Leaves} leaves and {frame.Length} elements, here {_leaves} of {_length}";

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Scissorhands.Messaging.Collectives;
 using Scissorhands.Messaging.Frames;
+using Scissorhands.Messaging.Rabbit.Bodies;
 
 namespace Scissorhands.Messaging.Rabbit;
 
@@ -54,7 +55,7 @@ internal abstract class RabbitOperation : ICollectiveOperation
 
     /// <summary>Takes a frame in.</summary>
     /// <returns>What is wrong with it, or null.</returns>
-    internal abstract string? Receive(in FrameHeader frame, ReadOnlyMemory<byte> payload);
+    internal abstract string? Receive(in FrameHeader frame, ReceivedBody payload);
 
     /// <summary>The ranks without which the operation cannot go on.</summary>
     internal abstract IReadOnlyList<int> Missing();
@@ -194,9 +195,6 @@ internal interface IOperationHost
 
     /// <summary>Settings.</summary>
     CollectiveOptions Options { get; }
-
-    /// <summary>Buffers of a chunk.</summary>
-    ChunkPool Chunks { get; }
 
     /// <summary>A timestamp of the group's clock.</summary>
     long Now { get; }

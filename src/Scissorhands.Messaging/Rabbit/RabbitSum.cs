@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Collections;
 using Scissorhands.Messaging.Collectives;
 using Scissorhands.Messaging.Frames;
+using Scissorhands.Messaging.Rabbit.Bodies;
 using Scissorhands.Messaging.Wire;
 using Scissorhands.Planning.Cut;
 
@@ -15,6 +16,8 @@ namespace Scissorhands.Messaging.Rabbit;
 /// </summary>
 internal sealed class RabbitSum : RabbitOperation
 {
+    // What is added up together stays in the innermost cache.
+    private const int PieceElements = 4096;
     private readonly bool _scatter;
     private readonly int _leaves;
     private readonly int _length;
@@ -113,7 +116,7 @@ internal sealed class RabbitSum : RabbitOperation
 
             for (var chunk = 0; chunk < _chunks.Length && problem is null; chunk++)
             {
-                problem = Chunk(chunk).Done == Host.Size - 1 ? Finish(chunk, null) : null;
+                problem = Chunk(chunk).Done == Host.Size - 1 ? Finish(chunk) : null;
             }
         }
 
@@ -121,7 +124,7 @@ internal sealed class RabbitSum : RabbitOperation
         return problem;
     }
 
-    internal override string? Receive(in FrameHeader frame, ReadOnlyMemory<byte> payload)
+    internal override string? Receive(in FrameHeader frame, ReceivedBody payload)
     {
         if (frame.Leaves != _leaves || frame.Length != _length || frame.Format != _format)
         {
@@ -191,11 +194,11 @@ internal sealed class RabbitSum : RabbitOperation
     {
         foreach (var chunk in _chunks)
         {
-            chunk?.Release(Host.Chunks);
+            chunk?.Release();
         }
     }
 
-    private string? ReceiveContribution(in FrameHeader frame, ReadOnlyMemory<byte> payload)
+    private string? ReceiveContribution(in FrameHeader frame, ReceivedBody payload)
     {
         var owned = _ranges[Host.Rank];
         if (frame.Chunk >= _chunks.Length || _plan.Chunk(owned, frame.Chunk) is var range && (range.Start != frame.First || range.Count != frame.Count))
@@ -234,27 +237,19 @@ internal sealed class RabbitSum : RabbitOperation
                 }
             }
 
-            var last = chunk.Done == Host.Size - 1 && IsStarted;
-            if (!empty && !(last && frame.Encoding == WireFormat.Fp32))
+            if (!empty)
             {
-                var buffer = Host.Chunks.Rent(frame.Count);
-                NodeCodec.Decode(frame.Encoding, payload.Span, buffer.AsSpan(0, frame.Count));
-                chunk.Received.Add((frame.Node, buffer, frame.Count));
-                empty = true;
+                chunk.Received.Add((frame.Node, frame.Encoding, payload.Keep()));
             }
 
-            if (last)
-            {
-                // Floats that came last are added from where they lie.
-                problem = Finish(frame.Chunk, empty ? null : new SubtreeSum(frame.Node, ByteView.FloatsOf(payload)));
-            }
+            problem = chunk.Done == Host.Size - 1 && IsStarted ? Finish(frame.Chunk) : null;
         }
 
         TryEnd();
         return problem;
     }
 
-    private string? ReceiveResult(in FrameHeader frame, ReadOnlyMemory<byte> payload)
+    private string? ReceiveResult(in FrameHeader frame, ReceivedBody payload)
     {
         var range = _ranges[frame.Source];
         if (frame.Chunk >= _taken[frame.Source].Length
@@ -288,7 +283,7 @@ internal sealed class RabbitSum : RabbitOperation
             _foreignLeft--;
             if (!_scatter)
             {
-                NodeCodec.Decode(frame.Encoding, payload.Span, _result.Span.Slice(frame.First, frame.Count));
+                NodeCodec.Decode(frame.Encoding, payload.Memory.Span, _result.Span.Slice(frame.First, frame.Count));
             }
 
             if (_sent[frame.Source] < _taken[frame.Source].Length)
@@ -362,54 +357,48 @@ internal sealed class RabbitSum : RabbitOperation
     }
 
     /// <summary>Adds an owned chunk up and sends it.</summary>
-    private string? Finish(int index, SubtreeSum? last)
+    private string? Finish(int index)
     {
         var chunk = _chunks[index]!;
         var range = _plan.Chunk(_ranges[Host.Rank], index);
-        var parts = new List<SubtreeSum>(_held.Count + chunk.Received.Count + 1);
-        foreach (var subtree in _held)
+        var parts = new List<TreePart>(_held.Count + chunk.Received.Count);
+        foreach (var (node, values) in _held)
         {
-            parts.Add(subtree with { Values = subtree.Values[range.Start..range.End] });
+            parts.Add(new TreePart(node, values[range.Start..range.End], default, WireFormat.Fp32));
         }
 
-        foreach (var (node, buffer, count) in chunk.Received)
+        foreach (var (node, encoding, body) in chunk.Received)
         {
-            parts.Add(new SubtreeSum(node, buffer.AsMemory(0, count)));
+            parts.Add(new TreePart(node, default, body.Memory, encoding));
         }
 
-        if (last is { } direct)
-        {
-            parts.Add(direct);
-        }
-
-        var sum = TreeSum.TryCreate(_tree, parts, out _, out var problem, _format, _held.Count);
+        var sum = TreeSum.TryCreate(_tree, parts, out _, out var problem, _format);
         if (sum is null)
         {
             return problem;
         }
 
         var target = _scatter ? _result[(range.Start - _ranges[Host.Rank].Start)..] : _result[range.Start..];
-        var scratch = sum.Depth * SumOperation.ChunkElements;
+        var scratch = sum.Depth * PieceElements;
         if (_scratch.Length < scratch)
         {
             _scratch = GC.AllocateUninitializedArray<float>(scratch);
         }
 
         var encoded = Host.Size > 1 && !_scatter && ResultEncoding != WireFormat.Fp32 ? ArrayPool<byte>.Shared.Rent(NodeCodec.Bytes(ResultEncoding, range.Count)) : null;
-        for (var start = 0; start < range.Count; start += SumOperation.ChunkElements)
+        for (var start = 0; start < range.Count; start += PieceElements)
         {
-            // By way of scratch memory: the result may be the memory of a held subtree. Encoded while it is in the cache.
-            var count = Math.Min(SumOperation.ChunkElements, range.Count - start);
-            var piece = sum.Evaluate(start, count, _scratch);
-            piece.CopyTo(target.Span[start..]);
+            var piece = target.Span.Slice(start, Math.Min(PieceElements, range.Count - start));
+            sum.Evaluate(start, _scratch, piece);
             if (encoded is not null)
             {
-                NodeCodec.Encode(ResultEncoding, piece, encoded.AsSpan(NodeCodec.Bytes(ResultEncoding, start), NodeCodec.Bytes(ResultEncoding, count)));
+                // While it is in the cache.
+                NodeCodec.Encode(ResultEncoding, piece, encoded.AsSpan(NodeCodec.Bytes(ResultEncoding, start), NodeCodec.Bytes(ResultEncoding, piece.Length)));
             }
         }
 
         chunk.Finished = true;
-        chunk.Release(Host.Chunks);
+        chunk.Release();
         _ownFinished++;
         if (Host.Size > 1)
         {
@@ -442,7 +431,7 @@ internal sealed class RabbitSum : RabbitOperation
             Left[self] = 0;
         }
 
-        internal List<(TreeNode Node, float[] Buffer, int Count)> Received { get; } = [];
+        internal List<(TreeNode Node, WireFormat Encoding, ReceivedBody Body)> Received { get; } = [];
 
         /// <summary>Parts that a rank has yet to send; -1 where nothing has come.</summary>
         internal int[] Left { get; }
@@ -466,11 +455,11 @@ internal sealed class RabbitSum : RabbitOperation
             return true;
         }
 
-        internal void Release(ChunkPool pool)
+        internal void Release()
         {
-            foreach (var (_, buffer, _) in Received)
+            foreach (var (_, _, body) in Received)
             {
-                pool.Return(buffer);
+                body.Release();
             }
 
             Received.Clear();

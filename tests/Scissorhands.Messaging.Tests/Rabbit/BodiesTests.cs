@@ -176,8 +176,8 @@ public sealed class BodiesTests
 
             while (incoming.TryTake(out var body))
             {
-                bodies.Add([.. body]);
-                IncomingBodies.Return(body);
+                bodies.Add(body.Memory.ToArray());
+                body.End();
             }
         }
 

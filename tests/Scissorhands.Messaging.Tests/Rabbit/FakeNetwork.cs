@@ -1,6 +1,7 @@
 using Scissorhands.Messaging.Collectives;
 using Scissorhands.Messaging.Frames;
 using Scissorhands.Messaging.Rabbit;
+using Scissorhands.Messaging.Rabbit.Bodies;
 
 namespace Scissorhands.Messaging.Tests.Rabbit;
 
@@ -47,7 +48,7 @@ internal sealed class FakeNetwork
             }
 
             // What has ended drops what comes late, as a group does.
-            if (operationOf(target, frame) is { Completion.IsCompleted: false } operation && operation.Receive(frame, (byte[])payload.Clone()) is { } problem)
+            if (operationOf(target, frame) is { Completion.IsCompleted: false } operation && operation.Receive(frame, new ReceivedBody(((byte[])payload.Clone()).AsMemory())) is { } problem)
             {
                 return $"rank {target} from {frame.Source}: {problem}";
             }
@@ -63,8 +64,6 @@ internal sealed class FakeNetwork
         public int Size => ranks;
 
         public CollectiveOptions Options => options;
-
-        public ChunkPool Chunks { get; } = new(65_536, 4);
 
         public long Now => 0;
 

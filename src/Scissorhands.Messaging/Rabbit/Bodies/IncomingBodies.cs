@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 
 namespace Scissorhands.Messaging.Rabbit.Bodies;
 
@@ -17,7 +18,7 @@ internal sealed class IncomingBodies : IDisposable
 
     // Less is not worth a call of its own.
     private const int LeastBytes = 32 << 10;
-    private readonly ConcurrentQueue<ArraySegment<byte>> _complete = new();
+    private readonly ConcurrentQueue<ReceivedBody> _complete = new();
     private readonly ArrayBufferWriter<byte> _output = new(4096);
     private byte[] _header = [];
     private int _headerBytes;
@@ -33,8 +34,8 @@ internal sealed class IncomingBodies : IDisposable
     /// <summary>Whether frames of a body have yet to come.</summary>
     internal bool IsWithinBody => _body is not null && _bodyBytes - _filled > LeastBytes;
 
-    /// <summary>The body of the delivery that the library hands over, rented from the shared pool.</summary>
-    internal bool TryTake(out ArraySegment<byte> body) => _complete.TryDequeue(out body);
+    /// <summary>The body of the delivery that the library hands over.</summary>
+    internal bool TryTake([NotNullWhen(true)] out ReceivedBody? body) => _complete.TryDequeue(out body);
 
     /// <summary>So many bytes have come into <see cref="Rest"/>.</summary>
     internal void Advance(int bytes)
@@ -132,16 +133,7 @@ internal sealed class IncomingBodies : IDisposable
     {
         while (_complete.TryDequeue(out var body))
         {
-            Return(body);
-        }
-    }
-
-    /// <summary>Gives a body's memory back.</summary>
-    internal static void Return(ArraySegment<byte> body)
-    {
-        if (body.Count > 0)
-        {
-            ArrayPool<byte>.Shared.Return(body.Array!);
+            body.Release();
         }
     }
 
@@ -177,7 +169,7 @@ internal sealed class IncomingBodies : IDisposable
 
     private void Complete()
     {
-        _complete.Enqueue(new ArraySegment<byte>(_body!, 0, _bodyBytes));
+        _complete.Enqueue(new ReceivedBody(new ArraySegment<byte>(_body!, 0, _bodyBytes)));
         _body = null;
         _output.Write(_header.AsSpan(0, _headerBytes));
     }
