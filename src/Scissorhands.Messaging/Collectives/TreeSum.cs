@@ -105,7 +105,8 @@ internal sealed class TreeSum
     /// <param name="count">Number of elements.</param>
     /// <param name="scratch">At least <see cref="Depth"/> times <paramref name="count"/> elements.</param>
     /// <returns>The sum: in scratch memory, or in the memory of a subtree that is itself the root.</returns>
-    internal ReadOnlySpan<float> Evaluate(int start, int count, Span<float> scratch) => Evaluate(_root, start, count, scratch, scratch[..count]);
+    internal ReadOnlySpan<float> Evaluate(int start, int count, Span<float> scratch) =>
+        Evaluate(_root, start, count, scratch, _root.Held >= 0 ? default : scratch[..count]);
 
     /// <summary>The sum's elements of a range, written where they belong.</summary>
     /// <param name="start">First element; where a format rounds, a multiple of <see cref="WireArithmetic.AlignmentElements"/>.</param>
