@@ -16,6 +16,7 @@ internal sealed class Pool
     private readonly long _born;
     private readonly SortedDictionary<string, Seen> _workers = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Wanted> _needs = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, string> _holders = new(StringComparer.Ordinal);
 
     public Pool(TimeProvider time, LivenessOptions options)
     {
@@ -74,13 +75,13 @@ internal sealed class Pool
     {
         if (!need.Open)
         {
-            _needs.Remove(need.RunId);
+            Want(need.RunId, null);
             return;
         }
 
         // The wait for the former workers' signs of life begins once, not with each reminder.
         var since = _needs.TryGetValue(need.RunId, out var before) && before.Need.Members.Count == 0 ? before.Since : _time.GetTimestamp();
-        _needs[need.RunId] = new Wanted(need, since);
+        Want(need.RunId, new Wanted(need, since));
     }
 
     /// <summary>Forgets workers that have been silent for too long.</summary>
@@ -169,7 +170,7 @@ internal sealed class Pool
         void Give(RunNeed need, IReadOnlyList<Seen> chosen)
         {
             // Held until the run says otherwise; its own word replaces this one.
-            _needs[need.RunId] = new Wanted(need with { Members = [.. chosen.Select(static seen => seen.Beat.WorkerId)] }, _time.GetTimestamp());
+            Want(need.RunId, new Wanted(need with { Members = [.. chosen.Select(static seen => seen.Beat.WorkerId)] }, _time.GetTimestamp()));
             foreach (var seen in chosen)
             {
                 _workers[seen.Beat.WorkerId] = seen with { ElsewhereSince = null };
@@ -184,7 +185,31 @@ internal sealed class Pool
     // A worker of a generation that broke may be the reason: it must have given a sign of life since.
     private static bool Proven(Seen seen, long since, RunNeed need) => seen.At > since || !need.Former.Contains(seen.Beat.WorkerId, StringComparer.Ordinal);
 
-    private string? HolderOf(string workerId) => _needs.Values.FirstOrDefault(wanted => wanted.Need.Members.Contains(workerId, StringComparer.Ordinal))?.Need.RunId;
+    private string? HolderOf(string workerId) => _holders.GetValueOrDefault(workerId);
+
+    // The only place where needs change: whom each worker belongs to is looked up with every sign of life.
+    private void Want(string runId, Wanted? wanted)
+    {
+        if (_needs.TryGetValue(runId, out var before))
+        {
+            foreach (var worker in before.Need.Members.Where(worker => HolderOf(worker) == runId))
+            {
+                _holders.Remove(worker);
+            }
+        }
+
+        if (wanted is null)
+        {
+            _needs.Remove(runId);
+            return;
+        }
+
+        _needs[runId] = wanted;
+        foreach (var worker in wanted.Need.Members)
+        {
+            _holders[worker] = runId;
+        }
+    }
 
     private sealed record Seen(WorkerBeat Beat, long At, long? ElsewhereSince);
 
