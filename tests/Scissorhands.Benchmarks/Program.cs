@@ -1,4 +1,5 @@
 using Scissorhands.Benchmarks.Collectives;
+using Scissorhands.Benchmarks.Coordinator;
 using Scissorhands.Benchmarks.Membership;
 using Scissorhands.Benchmarks.Memory;
 using Scissorhands.Benchmarks.Projection;
@@ -14,6 +15,7 @@ var benchmarks = new SortedDictionary<string, Func<string[], int>>(StringCompare
     ["memory"] = MemoryBenchmark.Run,
     ["projection"] = ProjectionBenchmark.Run,
     ["selection"] = SelectionBenchmark.Run,
+    ["simulation"] = SimulationBenchmark.Run,
     ["steps"] = StepsBenchmark.Run,
     ["workers"] = WorkersBenchmark.Run,
 };

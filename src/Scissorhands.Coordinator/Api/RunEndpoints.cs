@@ -91,7 +91,7 @@ public static class RunEndpoints
     {
         null or "" => throw new InputException($"{key}: missing"),
         _ when !Path.IsPathRooted(path) => throw new InputException($"{key} {path}: must be an absolute path on storage that all workers share"),
-        _ => path,
+        _ => Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)),
     };
 
     private static async Task<IResult> ListAsync(IRunStore store, CancellationToken cancellationToken) =>
