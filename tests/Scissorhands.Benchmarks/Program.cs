@@ -14,6 +14,7 @@ var benchmarks = new SortedDictionary<string, Func<string[], int>>(StringCompare
     ["membership"] = MembershipBenchmark.Run,
     ["memory"] = MemoryBenchmark.Run,
     ["projection"] = ProjectionBenchmark.Run,
+    ["select-large"] = SelectLargeBenchmark.Run,
     ["selection"] = SelectionBenchmark.Run,
     ["simulation"] = SimulationBenchmark.Run,
     ["steps"] = StepsBenchmark.Run,
