@@ -69,7 +69,7 @@ public sealed partial class RunGrain : Grain, IRunGrain
                 }
             }
 
-            return new SubmitOutcome(true, false, known.Status == RunStatus.Queued ? await QueuedAsync(order) : null);
+            return new SubmitOutcome(true, false, known.Status == RunStatus.Queued ? await QueuedAsync() : null);
         }
 
         var fresh = new StoredRun
@@ -89,7 +89,7 @@ public sealed partial class RunGrain : Grain, IRunGrain
             Take(stored);
             LogSubmitted(RunId, order.Pool);
             TellPool();
-            return new SubmitOutcome(true, created, await QueuedAsync(order));
+            return new SubmitOutcome(true, created, await QueuedAsync());
         }
         catch (RunConflictException)
         {
@@ -260,14 +260,9 @@ public sealed partial class RunGrain : Grain, IRunGrain
     }
 
     private async Task<string?> RunAtWorkAsync() =>
-        await _store.OpenRunOfModelAsync(_stored!.ModelKey, RunId, CancellationToken.None) is { Status: RunStatus.Running } other ? other.RunId : null;
+        await _store.RunAtWorkOnAsync(_stored!.ModelKey, CancellationToken.None) is { } other && other.RunId != RunId ? other.RunId : null;
 
-    private async Task<string?> QueuedAsync(RunOrder order) => await _store.OpenRunOfModelAsync(order.Model, RunId, CancellationToken.None) switch
-    {
-        null => null,
-        { Status: RunStatus.Running } other => $"queued: run {other.RunId} works on the same model",
-        var other => $"queued: run {other.RunId} of the same model waits too",
-    };
+    private async Task<string?> QueuedAsync() => await RunAtWorkAsync() is { } other ? $"queued: run {other} works on the same model" : null;
 
     private async Task<SubmitOutcome> FolderTakenAsync(RunOrder order)
     {

@@ -26,11 +26,8 @@ public interface IRunStore
     /// <summary>Ids of queued and running ones, by deadline (those without one last), time of submission and id.</summary>
     Task<IReadOnlyList<string>> OpenRunsAsync(CancellationToken ct);
 
-    /// <summary>The running run of a model; where there is none, the queued one that comes first; null where there is none either.</summary>
-    /// <param name="modelKey">The model.</param>
-    /// <param name="exceptRunId">A run that is not meant.</param>
-    /// <param name="ct">Ends the wait.</param>
-    Task<StoredRun?> OpenRunOfModelAsync(string modelKey, string exceptRunId, CancellationToken ct);
+    /// <summary>The running run of a model, which keeps others of that model from running; null where there is none.</summary>
+    Task<StoredRun?> RunAtWorkOnAsync(string modelKey, CancellationToken ct);
 
     /// <summary>The queued or running run that writes to a folder; null where there is none.</summary>
     Task<StoredRun?> OpenRunWritingToAsync(string outputFolder, CancellationToken ct);

@@ -83,16 +83,12 @@ internal sealed class SqlRunStore(StoreDatabase database) : IRunStore
     }
 
     public Task<IReadOnlyList<string>> OpenRunsAsync(CancellationToken ct) => database.ReadAsync<IReadOnlyList<string>>(
-        async context => await InOrder(Open(context)).Select(r => r.RunId).ToListAsync(ct),
+        async context => await Open(context).OrderBy(r => r.Deadline == null).ThenBy(r => r.Deadline).ThenBy(r => r.SubmittedAt).ThenBy(r => r.RunId)
+            .Select(r => r.RunId).ToListAsync(ct),
         ct);
 
-    public Task<StoredRun?> OpenRunOfModelAsync(string modelKey, string exceptRunId, CancellationToken ct) => database.ReadAsync(
-        async context =>
-        {
-            var others = Open(context).Where(r => r.ModelKey == modelKey && r.RunId != exceptRunId);
-            var row = await others.FirstOrDefaultAsync(r => r.Status == RunStatus.Running, ct) ?? await InOrder(others).FirstOrDefaultAsync(ct);
-            return row?.ToRun();
-        },
+    public Task<StoredRun?> RunAtWorkOnAsync(string modelKey, CancellationToken ct) => database.ReadAsync(
+        async context => (await context.Runs.AsNoTracking().SingleOrDefaultAsync(r => r.ModelKey == modelKey && r.Status == RunStatus.Running, ct))?.ToRun(),
         ct);
 
     public Task<StoredRun?> OpenRunWritingToAsync(string outputFolder, CancellationToken ct) => database.ReadAsync(
@@ -151,11 +147,7 @@ internal sealed class SqlRunStore(StoreDatabase database) : IRunStore
         Reason = run.Reason,
     };
 
-    // Written as the partial indexes say it.
     private static IQueryable<RunRow> Open(StoreContext context) => context.Runs.AsNoTracking().Where(r => r.Status == RunStatus.Queued || r.Status == RunStatus.Running);
-
-    private static IQueryable<RunRow> InOrder(IQueryable<RunRow> runs) =>
-        runs.OrderBy(r => r.Deadline == null).ThenBy(r => r.Deadline).ThenBy(r => r.SubmittedAt).ThenBy(r => r.RunId);
 
     private async Task<T> WriteAsync<T>(string runId, Func<StoreContext, Task<T>> work, CancellationToken ct)
     {

@@ -20,7 +20,6 @@ internal static class StoreSchema
     private const string Exclusions = """
         CREATE UNIQUE INDEX run_at_work ON run (model_key) WHERE status = 'Running';
         CREATE UNIQUE INDEX run_writing ON run (output_folder) WHERE status IN ('Queued', 'Running');
-        CREATE INDEX run_by_model ON run (model_key, status);
         """;
 
     /// <summary>Brings the schema to the newest version, while other processes may be doing the same.</summary>

@@ -44,10 +44,10 @@ internal static class SimulationBenchmark
     private static int Growth(string path)
     {
         // The same work for each worker; then the same workers with more and more work.
-        SimulationOutcome[] overWorkers = [.. ((int[])[100, 200, 400, 700, 1_000, 1_500, 2_000]).Select(static workers => InProcess(workers, workers / 10, 20 * workers, 1))];
+        SimulationOutcome[] overWorkers = [.. ((int[])[100, 200, 400, 700, 1_000, 1_500, 2_000]).Select(static workers => InProcess(workers, workers / 10, 10 * workers, 0.5))];
         SimulationOutcome[] overLeases = [.. ((int[])[2_000, 5_000, 10_000, 20_000, 40_000]).Select(static leases => InProcess(200, 20, leases, 0.2))];
         File.WriteAllText(path, GrowthPlot.Draw(
-            overWorkers, "workers (a run for each ten, 200 leases of 1 s a run)",
+            overWorkers, "workers (a run for each ten, 100 leases of 0.5 s a run)",
             overLeases, "leases (200 workers, 20 runs, 0.2 s a lease)"));
         return overWorkers.Concat(overLeases).All(static o => o.Holds) ? 0 : 1;
     }

@@ -239,7 +239,9 @@ public sealed class ClusterAnswerTests(TinyWorld world, SharedCluster shared) : 
 
         Assert.True(first.ExitCode == 0, first.Describe());
         Assert.Equal(2, second.ExitCode);
-        Assert.Contains($"out {output}: run {first.Output[0].Split(' ')[1]}", Assert.Single(second.Errors), StringComparison.Ordinal);
+        var run = first.Output[0].Split(' ')[1];
+        Assert.Contains($"out {output}: run {run}", Assert.Single(second.Errors), StringComparison.Ordinal);
+        Assert.Equal(0, (await CliProcess.RunAsync(["cancel", run, "--coordinator", Cluster().Address])).ExitCode);
     }
 
     [Fact]

@@ -163,7 +163,7 @@ public abstract class StoreTests : IAsyncLifetime
         var store = Store();
         var (first, _) = await store.CreateAsync(Run("a"), [], Ct);
         var (second, _) = await store.CreateAsync(Run("b") with { Pool = "another" }, [], Ct);
-        Assert.Equal("a", (await store.OpenRunOfModelAsync("model", "b", Ct))?.RunId);
+        Assert.Null(await store.RunAtWorkOnAsync("model", Ct));
         await store.WriteAsync(second with { Status = RunStatus.Running }, [], [], Ct);
 
         var conflict = await Assert.ThrowsAsync<RunConflictException>(() => Store().WriteAsync(first with { Status = RunStatus.Running }, [Event("generation")], [], Ct));
@@ -171,8 +171,8 @@ public abstract class StoreTests : IAsyncLifetime
         Assert.Equal(("a", RunExclusion.Model), (conflict.RunId, conflict.Exclusion));
         Assert.Equal(first, await store.ReadAsync("a", Ct));
         Assert.Empty(await store.EventsAsync("a", 0, 10, Ct));
-        Assert.Equal("b", (await store.OpenRunOfModelAsync("model", "c", Ct))?.RunId);
-        Assert.Null(await store.OpenRunOfModelAsync("another", "c", Ct));
+        Assert.Equal("b", (await store.RunAtWorkOnAsync("model", Ct))?.RunId);
+        Assert.Null(await store.RunAtWorkOnAsync("another", Ct));
     }
 
     [Fact]
