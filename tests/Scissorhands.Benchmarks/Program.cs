@@ -1,4 +1,5 @@
 using Scissorhands.Benchmarks.Collectives;
+using Scissorhands.Benchmarks.Coordinator;
 using Scissorhands.Benchmarks.Membership;
 using Scissorhands.Benchmarks.Memory;
 using Scissorhands.Benchmarks.Projection;
@@ -13,7 +14,9 @@ var benchmarks = new SortedDictionary<string, Func<string[], int>>(StringCompare
     ["membership"] = MembershipBenchmark.Run,
     ["memory"] = MemoryBenchmark.Run,
     ["projection"] = ProjectionBenchmark.Run,
+    ["select-large"] = SelectLargeBenchmark.Run,
     ["selection"] = SelectionBenchmark.Run,
+    ["simulation"] = SimulationBenchmark.Run,
     ["steps"] = StepsBenchmark.Run,
     ["workers"] = WorkersBenchmark.Run,
 };

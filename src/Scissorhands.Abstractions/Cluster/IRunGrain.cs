@@ -46,6 +46,13 @@ public interface IRunGrain : IGrainWithStringKey
     [Alias("form")]
     Task<bool> FormAsync(IReadOnlyList<GangMember> members);
 
+    /// <summary>Its pool cannot give the run any workers now.</summary>
+    /// <param name="reason">What the run waits for.</param>
+    /// <returns>Completes at once.</returns>
+    [Alias("waits")]
+    [OneWay]
+    Task WaitsAsync(string reason);
+
     /// <summary>Workers are gone: their generation is over.</summary>
     /// <param name="workerIds">The workers.</param>
     /// <param name="reason">How that was noticed.</param>
@@ -102,6 +109,7 @@ public sealed record GangMember(string WorkerId, string DataQueue);
 /// <param name="Generation">Its generation.</param>
 /// <param name="Former">Workers of the generation before, which hold its state in memory.</param>
 /// <param name="Unfit">Workers that have said that they cannot do it; null for none.</param>
+/// <param name="BehindRun">The run of another pool that works on the model; null for none. The need is not to be met while there is one.</param>
 [GenerateSerializer]
 [Alias("scissorhands.run-need")]
 public sealed record RunNeed(
@@ -115,7 +123,8 @@ public sealed record RunNeed(
     IReadOnlyList<string> Members,
     long Generation,
     IReadOnlyList<string> Former,
-    IReadOnlyList<string>? Unfit = null);
+    IReadOnlyList<string>? Unfit = null,
+    string? BehindRun = null);
 
 /// <summary>What became of a submission.</summary>
 /// <param name="Accepted">Whether the run is open now or has been done.</param>
@@ -150,7 +159,7 @@ public sealed record RunView
     [Id(4)]
     public IReadOnlyList<string> Members { get; init; } = [];
 
-    /// <summary>Why it failed, or what it waits for.</summary>
+    /// <summary>Why it failed, or why its last generation ended.</summary>
     [Id(5)]
     public string? Reason { get; init; }
 
@@ -181,6 +190,10 @@ public sealed record RunView
     /// <summary>SHA-256 of the published files, once there are any.</summary>
     [Id(12)]
     public IReadOnlyDictionary<string, string> Files { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>What it waits for where it has no workers; null where it does not, or not for long.</summary>
+    [Id(13)]
+    public string? Waits { get; init; }
 }
 
 /// <summary>A worker as it is shown.</summary>

@@ -15,7 +15,7 @@ internal static class RunWatch
     /// <param name="client">The coordinator.</param>
     /// <param name="run">The run.</param>
     /// <param name="json">Whether each line is an object for machines.</param>
-    /// <param name="untilPlanned">Whether to end as soon as workers have accepted the inputs.</param>
+    /// <param name="untilPlanned">Whether to end as soon as workers have accepted the inputs, or the run waits for workers.</param>
     /// <param name="time">The clock.</param>
     /// <param name="cancellationToken">Ends the following, not the run.</param>
     /// <returns>The exit code.</returns>
@@ -23,12 +23,19 @@ internal static class RunWatch
     {
         await client.ViewAsync(run, cancellationToken);
         RunView? view = null;
+        string? waits = null;
         long lastLine = 0;
         await foreach (var (kind, value) in client.WatchAsync(run, time, cancellationToken))
         {
             if (kind == "status")
             {
                 view = value.Deserialize<RunView>(JsonSerializerOptions.Web);
+                if (!json && view?.Waits is { } reason && reason != waits)
+                {
+                    Console.WriteLine($"{view.Status}: {reason}");
+                }
+
+                waits = view?.Waits;
                 if (!json && view is not null && Progress(view) is { } line && (lastLine == 0 || time.GetElapsedTime(lastLine) >= LineInterval))
                 {
                     lastLine = time.GetTimestamp();
@@ -47,6 +54,11 @@ internal static class RunWatch
             }
 
             if (untilPlanned && kind == "event" && value.GetProperty("name").GetString() == "planned")
+            {
+                return ExitCodes.Done;
+            }
+
+            if (untilPlanned && waits is not null)
             {
                 return ExitCodes.Done;
             }

@@ -36,7 +36,7 @@ internal static class ClusterCommands
         var workers = new Option<int>("--workers") { Description = "Most workers that share the run; changes how long it takes, never its result", HelpName = "N", DefaultValueFactory = static _ => 4 };
         var deadline = new Option<string?>("--deadline") { Description = "When the run should be done; earlier ones go first", HelpName = "TIME" };
         var watch = new Option<bool>("--watch") { Description = "Follow the run until it has ended" };
-        var noWait = new Option<bool>("--no-wait") { Description = "Do not wait until workers have checked the inputs" };
+        var noWait = new Option<bool>("--no-wait") { Description = "Do not wait until workers have checked the inputs (nor is it waited for where the run is queued)" };
         var coordinator = Coordinator();
         var json = Json();
         var command = new Command("submit", "Submit a run to a cluster")
@@ -103,7 +103,7 @@ internal static class ClusterCommands
                 return ExitCodes.Done;
             }
 
-            Console.WriteLine($"run {view.RunId}: {view.Status}{(view.Stage is null ? "" : $", {view.Stage}")}{(view.Reason is null ? "" : $" ({view.Reason})")}");
+            Console.WriteLine($"run {view.RunId}: {view.Status}{(view.Stage is null ? "" : $", {view.Stage}")}{(view.Reason is null ? "" : $" ({view.Reason})")}{(view.Waits is null ? "" : $"; {view.Waits}")}");
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"generation {view.Generation}, workers {(view.Members.Count == 0 ? "none" : string.Join(", ", view.Members))}, out {view.Out}"));
             foreach (var rank in view.Progress)
             {

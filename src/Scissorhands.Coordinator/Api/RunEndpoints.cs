@@ -3,6 +3,7 @@ using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -18,6 +19,7 @@ namespace Scissorhands.Coordinator.Api;
 public static class RunEndpoints
 {
     private const int EventsAtOnce = 500;
+    private static readonly JsonSerializerOptions BodyOptions = new(JsonSerializerOptions.Web) { UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow };
     private static readonly TimeSpan WatchInterval = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Maps the endpoints under <c>/v1</c>.</summary>
@@ -35,16 +37,16 @@ public static class RunEndpoints
         return routes;
     }
 
-    private static async Task<IResult> SubmitAsync(RunSubmission submission, IGrainFactory grains)
+    private static async Task<IResult> SubmitAsync(HttpRequest request, IGrainFactory grains, CancellationToken cancellationToken)
     {
         RunOrder order;
         try
         {
-            order = Order(submission);
+            order = Order(await JsonSerializer.DeserializeAsync<RunSubmission>(request.Body, BodyOptions, cancellationToken) ?? throw new InputException("the submission is empty"));
         }
-        catch (InputException e)
+        catch (Exception e) when (e is InputException or JsonException)
         {
-            return Results.BadRequest(new { error = e.Message });
+            return Results.BadRequest(new { error = e is JsonException ? $"the submission: {e.Message}" : e.Message });
         }
 
         // The same submission is the same run, so that a submission may be repeated where its answer was lost.
@@ -91,7 +93,7 @@ public static class RunEndpoints
     {
         null or "" => throw new InputException($"{key}: missing"),
         _ when !Path.IsPathRooted(path) => throw new InputException($"{key} {path}: must be an absolute path on storage that all workers share"),
-        _ => path,
+        _ => Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)),
     };
 
     private static async Task<IResult> ListAsync(IRunStore store, CancellationToken cancellationToken) =>

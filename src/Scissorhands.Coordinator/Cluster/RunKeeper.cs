@@ -22,7 +22,7 @@ internal sealed partial class RunKeeper(IRunStore store, IGrainFactory grains, T
             {
                 foreach (var run in await store.OpenRunsAsync(stoppingToken))
                 {
-                    await grains.GetGrain<IRunGrain>(run.RunId).WakeAsync();
+                    await grains.GetGrain<IRunGrain>(run).WakeAsync();
                 }
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)

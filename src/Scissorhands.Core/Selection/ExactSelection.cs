@@ -22,6 +22,7 @@ public sealed class ExactSelection
 
     private readonly ICountExchange _exchange;
     private int _rounds;
+    private int _passes;
 
     /// <summary>Creates the selection.</summary>
     /// <param name="exchange">Adds counts up over the workers.</param>
@@ -52,7 +53,7 @@ public sealed class ExactSelection
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(options.Fraction);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(options.Fraction, 1m);
         ArgumentOutOfRangeException.ThrowIfNegative(options.SampleSize);
-        _rounds = 0;
+        (_rounds, _passes) = (0, 0);
         var elements = new RankedElements(ranked, saliency.Length);
         var (start, total) = Place(elements.Count);
         if (total is 0 or > int.MaxValue)
@@ -75,7 +76,7 @@ public sealed class ExactSelection
         var quota = options.Ties == TieRule.Index || k == 0 ? n - k - above : 0;
         var (equalBefore, _) = Place(found.LocalEqual);
         var localQuota = Math.Clamp(quota - equalBefore, 0, found.LocalEqual);
-        return new SelectionResult(BitConverter.UInt32BitsToSingle(found.Key), n, above, quota, localQuota, _rounds, held);
+        return new SelectionResult(BitConverter.UInt32BitsToSingle(found.Key), n, above, quota, localQuota, _rounds, held, _passes);
     }
 
     /// <summary>Writes which elements of this rank's range are selected.</summary>
@@ -252,6 +253,7 @@ public sealed class ExactSelection
 
     private Found Radix(ReadOnlySpan<uint> keys, RankedElements elements, Search search)
     {
+        _passes++;
         var bins = new long[SaliencyScan.Bins];
         foreach (var range in elements.Ranges)
         {
@@ -297,9 +299,10 @@ public sealed class ExactSelection
         throw new InvalidOperationException("The counts of the ranks contradict each other: the exchange lost or repeated an addend");
     }
 
-    private static long Bracket<TSink>(ReadOnlySpan<uint> keys, RankedElements elements, uint low, uint end, ref TSink sink, ref uint largest)
+    private long Bracket<TSink>(ReadOnlySpan<uint> keys, RankedElements elements, uint low, uint end, ref TSink sink, ref uint largest)
         where TSink : struct, SaliencyScan.ISink
     {
+        _passes++;
         long below = 0;
         foreach (var range in elements.Ranges)
         {

@@ -43,8 +43,9 @@ public sealed record SelectionOptions(decimal Fraction, TieRule Ties, long Seed)
 /// <param name="LocalTieQuota">How many of those are on this rank; they are its first ones.</param>
 /// <param name="Rounds">Exchanges of counts it took.</param>
 /// <param name="BracketHeld">Whether the sample's bracket held the threshold, so that one pass was enough.</param>
+/// <param name="Passes">Passes over the saliencies it took.</param>
 public readonly record struct SelectionResult(
-    float Threshold, long Considered, long Above, long TieQuota, long LocalTieQuota, int Rounds, bool BracketHeld)
+    float Threshold, long Considered, long Above, long TieQuota, long LocalTieQuota, int Rounds, bool BracketHeld, int Passes)
 {
     /// <summary>Elements selected over all ranks.</summary>
     public long Selected => Above + TieQuota;

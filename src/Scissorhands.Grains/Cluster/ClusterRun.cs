@@ -59,7 +59,8 @@ internal sealed class ClusterRun
     public Decision Reopen()
     {
         var decision = new Decision { Store = true, NeedChanged = true };
-        (Status, Reason) = (State.Generation == 0 ? RunStatus.Queued : RunStatus.Running, null);
+        // Not running: another run may work on its model by now.
+        (Status, Reason) = (RunStatus.Queued, null);
         State = State with { Attempts = 0, BadInput = false };
         decision.Events.Add(Event("reopened"));
         return decision;

@@ -10,16 +10,19 @@ namespace Scissorhands.Grains.Cluster;
 internal sealed class Pool
 {
     private const int MaxSuperseded = 10_000;
+    private readonly string _name;
     private readonly LivenessOptions _options;
     private readonly Dictionary<string, long> _superseded = new(StringComparer.Ordinal);
     private readonly TimeProvider _time;
     private readonly long _born;
     private readonly SortedDictionary<string, Seen> _workers = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Wanted> _needs = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, string> _holders = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, string> _waits = new(StringComparer.Ordinal);
 
-    public Pool(TimeProvider time, LivenessOptions options)
+    public Pool(string name, TimeProvider time, LivenessOptions options)
     {
-        (_time, _options) = (time, options);
+        (_name, _time, _options) = (name, time, options);
         _born = time.GetTimestamp();
     }
 
@@ -74,13 +77,13 @@ internal sealed class Pool
     {
         if (!need.Open)
         {
-            _needs.Remove(need.RunId);
+            Want(need.RunId, null);
             return;
         }
 
         // The wait for the former workers' signs of life begins once, not with each reminder.
         var since = _needs.TryGetValue(need.RunId, out var before) && before.Need.Members.Count == 0 ? before.Since : _time.GetTimestamp();
-        _needs[need.RunId] = new Wanted(need, since);
+        Want(need.RunId, new Wanted(need, since));
     }
 
     /// <summary>Forgets workers that have been silent for too long.</summary>
@@ -110,6 +113,9 @@ internal sealed class Pool
     public IReadOnlyList<(string WorkerId, string RunId)> Missing() => _time.GetElapsedTime(_born) <= _options.LostAfter ? []
         : [.. _needs.Values.SelectMany(static wanted => wanted.Need.Members.Select(worker => (worker, wanted.Need.RunId))).Where(pair => !_workers.ContainsKey(pair.worker))];
 
+    /// <summary>Runs that the last deal gave nothing to and that have waited for a while, with what each waits for.</summary>
+    public IReadOnlyDictionary<string, string> Waits => _waits;
+
     /// <summary>Deals free workers to runs.</summary>
     /// <returns>Runs and all their workers, former ones first.</returns>
     public IReadOnlyList<(string RunId, IReadOnlyList<GangMember> Members)> Deal()
@@ -121,14 +127,32 @@ internal sealed class Pool
 
         var held = _needs.Values.SelectMany(static wanted => wanted.Need.Members).ToHashSet(StringComparer.Ordinal);
         var free = _workers.Values.Where(seen => !seen.Beat.Leaving && seen.Beat.DataQueue.Length > 0 && !held.Contains(seen.Beat.WorkerId)).ToList();
-        var models = _needs.Values.Where(static wanted => wanted.Need.Members.Count > 0).Select(static wanted => wanted.Need.ModelKey).ToHashSet(StringComparer.Ordinal);
+        var models = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (need, _) in _needs.Values.Where(static wanted => wanted.Need.Members.Count > 0))
+        {
+            models.TryAdd(need.ModelKey, need.RunId);
+        }
+
+        _waits.Clear();
         var dealt = new List<(string, IReadOnlyList<GangMember>)>();
         var waits = false;
         foreach (var (need, since) in _needs.Values
             .OrderBy(static w => w.Need.Deadline ?? DateTimeOffset.MaxValue).ThenBy(static w => w.Need.SubmittedAt).ThenBy(static w => w.Need.RunId, StringComparer.Ordinal).ToArray())
         {
-            if (need.Members.Count > 0 || models.Contains(need.ModelKey))
+            if (need.Members.Count > 0)
             {
+                continue;
+            }
+
+            if (models.GetValueOrDefault(need.ModelKey) is { } atWork)
+            {
+                Wait(need, since, $"run {atWork} works on the same model");
+                continue;
+            }
+
+            if (need.BehindRun is { } elsewhere)
+            {
+                Wait(need, since, $"run {elsewhere}, in another pool, works on the same model");
                 continue;
             }
 
@@ -146,11 +170,12 @@ internal sealed class Pool
             {
                 // Those that others hold are waited for; what no worker here can do keeps nobody from anything.
                 waits |= _workers.Values.Any(seen => IsFit(seen, need));
+                Wait(need, since, Lacking(need));
                 continue;
             }
 
             free.RemoveAll(chosen.Contains);
-            models.Add(need.ModelKey);
+            models.Add(need.ModelKey, need.RunId);
             Give(need, chosen);
         }
 
@@ -166,10 +191,18 @@ internal sealed class Pool
 
         return dealt;
 
+        void Wait(RunNeed need, long since, string reason)
+        {
+            if (_time.GetElapsedTime(since) >= _options.SettleTime)
+            {
+                _waits[need.RunId] = reason;
+            }
+        }
+
         void Give(RunNeed need, IReadOnlyList<Seen> chosen)
         {
             // Held until the run says otherwise; its own word replaces this one.
-            _needs[need.RunId] = new Wanted(need with { Members = [.. chosen.Select(static seen => seen.Beat.WorkerId)] }, _time.GetTimestamp());
+            Want(need.RunId, new Wanted(need with { Members = [.. chosen.Select(static seen => seen.Beat.WorkerId)] }, _time.GetTimestamp()));
             foreach (var seen in chosen)
             {
                 _workers[seen.Beat.WorkerId] = seen with { ElsewhereSince = null };
@@ -181,10 +214,48 @@ internal sealed class Pool
 
     private static bool IsFit(Seen seen, RunNeed need) => seen.Beat.Device == need.Device && need.Unfit?.Contains(seen.Beat.WorkerId, StringComparer.Ordinal) != true;
 
+    private string Lacking(RunNeed need)
+    {
+        var alive = _workers.Values.Where(static seen => !seen.Beat.Leaving).ToArray();
+        var sameDevice = alive.Count(seen => seen.Beat.Device == need.Device);
+        var fit = alive.Count(seen => IsFit(seen, need));
+        return (alive.Length, sameDevice, fit) switch
+        {
+            (0, _, _) => $"waits for workers: pool {_name} has none",
+            (_, 0, _) => $"waits for workers: none of the {alive.Length} in pool {_name} computes on {need.Device}",
+            (_, _, 0) => $"waits for workers: none of the {sameDevice} in pool {_name} that compute on {need.Device} can do it",
+            _ => $"waits for workers: the {fit} in pool {_name} that could do it are taken",
+        };
+    }
+
     // A worker of a generation that broke may be the reason: it must have given a sign of life since.
     private static bool Proven(Seen seen, long since, RunNeed need) => seen.At > since || !need.Former.Contains(seen.Beat.WorkerId, StringComparer.Ordinal);
 
-    private string? HolderOf(string workerId) => _needs.Values.FirstOrDefault(wanted => wanted.Need.Members.Contains(workerId, StringComparer.Ordinal))?.Need.RunId;
+    private string? HolderOf(string workerId) => _holders.GetValueOrDefault(workerId);
+
+    // The only place where needs change: whom each worker belongs to is looked up with every sign of life.
+    private void Want(string runId, Wanted? wanted)
+    {
+        if (_needs.TryGetValue(runId, out var before))
+        {
+            foreach (var worker in before.Need.Members.Where(worker => HolderOf(worker) == runId))
+            {
+                _holders.Remove(worker);
+            }
+        }
+
+        if (wanted is null)
+        {
+            _needs.Remove(runId);
+            return;
+        }
+
+        _needs[runId] = wanted;
+        foreach (var worker in wanted.Need.Members)
+        {
+            _holders[worker] = runId;
+        }
+    }
 
     private sealed record Seen(WorkerBeat Beat, long At, long? ElsewhereSince);
 

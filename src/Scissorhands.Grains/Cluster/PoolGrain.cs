@@ -10,6 +10,7 @@ public sealed partial class PoolGrain : Grain, IPoolGrain
     private readonly IWorkerCommandSink _commands;
     private readonly BuildVersion _build;
     private readonly ILogger<PoolGrain> _logger;
+    private readonly Dictionary<string, string> _told = new(StringComparer.Ordinal);
     private readonly Pool _pool;
 
     /// <summary>Creates the grain.</summary>
@@ -24,7 +25,7 @@ public sealed partial class PoolGrain : Grain, IPoolGrain
         _commands = commands;
         _build = build;
         _logger = logger;
-        _pool = new Pool(time, options);
+        _pool = new Pool(this.GetPrimaryKeyString(), time, options);
     }
 
     /// <inheritdoc/>
@@ -68,6 +69,9 @@ public sealed partial class PoolGrain : Grain, IPoolGrain
     public Task NeedAsync(RunNeed need)
     {
         _pool.Need(need);
+
+        // Its host may be another one by now, which does not know what it waits for.
+        _told.Remove(need.RunId);
         return Task.CompletedTask;
     }
 
@@ -76,29 +80,49 @@ public sealed partial class PoolGrain : Grain, IPoolGrain
 
     private async Task ScheduleAsync(CancellationToken cancellationToken)
     {
-        foreach (var (worker, run) in _pool.Lose())
+        // Side by side, for each writes to the store, and what fails for one run must not keep others waiting: what a run was
+        // not told it is told again.
+        var lost = _pool.Lose();
+        foreach (var (worker, run) in lost)
         {
             LogLost(worker, run);
-            if (run is not null)
+        }
+
+        await LoseAsync(lost.Where(static l => l.RunId is not null).Select(static l => (l.WorkerId, l.RunId!)), worker => $"worker {worker} has been silent for {_options.LostAfter.TotalSeconds:0.#} s");
+        await LoseAsync(_pool.Strayed(), static worker => $"worker {worker} works on something else");
+        await LoseAsync(_pool.Missing(), static worker => $"worker {worker} is gone");
+        await Task.WhenAll(_pool.Deal().Select(dealt =>
+        {
+            LogFormed(dealt.RunId, dealt.Members.Count);
+            return TellAsync(dealt.RunId, run => run.FormAsync(dealt.Members));
+        }));
+        foreach (var run in _told.Keys.Where(run => !_pool.Waits.ContainsKey(run)).ToArray())
+        {
+            _told.Remove(run);
+        }
+
+        foreach (var (run, reason) in _pool.Waits)
+        {
+            if (_told.GetValueOrDefault(run) != reason)
             {
-                await Run(run).MembersLostAsync([worker], $"worker {worker} has been silent for {_options.LostAfter.TotalSeconds:0.#} s");
+                _told[run] = reason;
+                Run(run).WaitsAsync(reason).Ignore();
             }
         }
+    }
 
-        foreach (var (worker, run) in _pool.Strayed())
+    private Task LoseAsync(IEnumerable<(string WorkerId, string RunId)> lost, Func<string, string> reason) =>
+        Task.WhenAll(lost.GroupBy(static l => l.RunId, static l => l.WorkerId).Select(workers => TellAsync(workers.Key, run => run.MembersLostAsync([.. workers], reason(string.Join(", ", workers))))));
+
+    private async Task TellAsync(string runId, Func<IRunGrain, Task> tell)
+    {
+        try
         {
-            await Run(run).MembersLostAsync([worker], $"worker {worker} works on something else");
+            await tell(Run(runId));
         }
-
-        foreach (var (worker, run) in _pool.Missing())
+        catch (Exception e)
         {
-            await Run(run).MembersLostAsync([worker], $"worker {worker} is gone");
-        }
-
-        foreach (var (run, members) in _pool.Deal())
-        {
-            LogFormed(run, members.Count);
-            await Run(run).FormAsync(members);
+            LogNotTold(e, runId);
         }
     }
 
@@ -112,6 +136,9 @@ public sealed partial class PoolGrain : Grain, IPoolGrain
 
     [LoggerMessage(LogLevel.Warning, "Worker {WorkerId} of run {RunId} is lost")]
     private partial void LogLost(string workerId, string? runId);
+
+    [LoggerMessage(LogLevel.Warning, "Run {RunId} was not told of a change among its workers; it will be told again")]
+    private partial void LogNotTold(Exception exception, string runId);
 
     [LoggerMessage(LogLevel.Information, "Run {RunId} gets {Workers} workers")]
     private partial void LogFormed(string runId, int workers);

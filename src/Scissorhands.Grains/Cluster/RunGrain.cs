@@ -20,6 +20,8 @@ public sealed partial class RunGrain : Grain, IRunGrain
     private StoredRun? _stored;
     private RunOrder? _order;
     private ClusterRun? _run;
+    private string? _waits;
+    private string? _behind;
 
     /// <summary>Creates the grain.</summary>
     /// <param name="store">The store of truth.</param>
@@ -57,16 +59,17 @@ public sealed partial class RunGrain : Grain, IRunGrain
         {
             if (known.Status is RunStatus.Failed or RunStatus.Canceled)
             {
-                await ApplyAsync(known.Reopen());
+                try
+                {
+                    await ApplyAsync(known.Reopen());
+                }
+                catch (RunConflictException)
+                {
+                    return await FolderTakenAsync(order);
+                }
             }
 
-            return new SubmitOutcome(true, false, null);
-        }
-
-        var open = await _store.OpenRunsAsync(CancellationToken.None);
-        if (open.FirstOrDefault(run => run.OutputFolder == order.Out) is { } other)
-        {
-            return new SubmitOutcome(false, false, $"out {order.Out}: run {other.RunId}, which is {Name(other.Status)}, writes there; name another folder");
+            return new SubmitOutcome(true, false, known.Status == RunStatus.Queued ? await QueuedAsync() : null);
         }
 
         var fresh = new StoredRun
@@ -80,12 +83,18 @@ public sealed partial class RunGrain : Grain, IRunGrain
             Deadline = order.Deadline,
             Order = JsonSerializer.Serialize(order, RunStateJson.Options),
         };
-        var (stored, created) = await _store.CreateAsync(fresh, [new NewEvent(_time.GetUtcNow(), "submitted", null)], CancellationToken.None);
-        Take(stored);
-        LogSubmitted(RunId, order.Pool);
-        TellPool();
-        var queued = open.FirstOrDefault(run => run.ModelKey == order.Model);
-        return new SubmitOutcome(true, created, queued is null ? null : $"queued: run {queued.RunId} works on the same model");
+        try
+        {
+            var (stored, created) = await _store.CreateAsync(fresh, [new NewEvent(_time.GetUtcNow(), "submitted", null)], CancellationToken.None);
+            Take(stored);
+            LogSubmitted(RunId, order.Pool);
+            TellPool();
+            return new SubmitOutcome(true, created, await QueuedAsync());
+        }
+        catch (RunConflictException)
+        {
+            return await FolderTakenAsync(order);
+        }
     }
 
     /// <inheritdoc/>
@@ -125,14 +134,13 @@ public sealed partial class RunGrain : Grain, IRunGrain
     }
 
     /// <inheritdoc/>
-    public Task WakeAsync()
+    public async Task WakeAsync()
     {
         if (_run is { IsOpen: true })
         {
+            _behind = _behind is null ? null : await RunAtWorkAsync();
             TellPool();
         }
-
-        return Task.CompletedTask;
     }
 
     /// <inheritdoc/>
@@ -144,8 +152,22 @@ public sealed partial class RunGrain : Grain, IRunGrain
             return false;
         }
 
+        if (run.Status == RunStatus.Queued && (_behind = await RunAtWorkAsync()) is not null)
+        {
+            TellPool();
+            return false;
+        }
+
+        _waits = null;
         await ApplyAsync(run.Form(members));
         return true;
+    }
+
+    /// <inheritdoc/>
+    public Task WaitsAsync(string reason)
+    {
+        _waits = reason;
+        return Task.CompletedTask;
     }
 
     /// <inheritdoc/>
@@ -177,6 +199,7 @@ public sealed partial class RunGrain : Grain, IRunGrain
         Generation = run.State.Generation,
         Members = run.Members,
         Reason = run.Reason,
+        Waits = run.IsOpen && run.Members.Count == 0 ? _waits : null,
         BadInput = run.State.BadInput,
         Progress = run.Progress,
         SubmittedAt = _stored!.SubmittedAt,
@@ -236,6 +259,17 @@ public sealed partial class RunGrain : Grain, IRunGrain
         }
     }
 
+    private async Task<string?> RunAtWorkAsync() =>
+        await _store.RunAtWorkOnAsync(_stored!.ModelKey, CancellationToken.None) is { } other && other.RunId != RunId ? other.RunId : null;
+
+    private async Task<string?> QueuedAsync() => await RunAtWorkAsync() is { } other ? $"queued: run {other} works on the same model" : null;
+
+    private async Task<SubmitOutcome> FolderTakenAsync(RunOrder order)
+    {
+        var other = await _store.OpenRunWritingToAsync(order.Out, CancellationToken.None);
+        return new SubmitOutcome(false, false, $"out {order.Out}: {(other is null ? "another run" : $"run {other.RunId}, which is {Name(other.Status)},")} writes there; name another folder");
+    }
+
     // One way: the pool calls its runs and must never be waited for by one.
     private void TellPool()
     {
@@ -244,7 +278,7 @@ public sealed partial class RunGrain : Grain, IRunGrain
             return;
         }
 
-        var need = new RunNeed(RunId, run.IsOpen, order.Model, order.Device, order.Workers, stored.Deadline, stored.SubmittedAt, run.Claimed, run.State.Generation, run.State.Members, run.State.Unfit);
+        var need = new RunNeed(RunId, run.IsOpen, order.Model, order.Device, order.Workers, stored.Deadline, stored.SubmittedAt, run.Claimed, run.State.Generation, run.State.Members, run.State.Unfit, run.Status == RunStatus.Queued ? _behind : null);
         GrainFactory.GetGrain<IPoolGrain>(order.Pool).NeedAsync(need).Ignore();
     }
 

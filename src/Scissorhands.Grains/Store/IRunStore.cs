@@ -7,6 +7,7 @@ public interface IRunStore
     /// <param name="run">The run; its version is ignored.</param>
     /// <param name="events">Its first events.</param>
     /// <param name="ct">Ends the wait; what was under way may still have been written.</param>
+    /// <exception cref="RunConflictException">Another open run writes to its folder.</exception>
     Task<(StoredRun Run, bool Created)> CreateAsync(StoredRun run, IReadOnlyList<NewEvent> events, CancellationToken ct);
 
     /// <summary>The run of this id; null where there is none.</summary>
@@ -19,10 +20,17 @@ public interface IRunStore
     /// <param name="ct">Ends the wait; what was under way may still have been written.</param>
     /// <returns>The run with its new version, one higher.</returns>
     /// <exception cref="StaleVersionException">Somebody else has written meanwhile; nothing was written.</exception>
+    /// <exception cref="RunConflictException">Another run works on its model, or writes to its folder.</exception>
     Task<StoredRun> WriteAsync(StoredRun run, IReadOnlyList<NewEvent> events, IReadOnlyList<OutgoingMessage> messages, CancellationToken ct);
 
-    /// <summary>Queued and running ones, by deadline (those without one last), time of submission and id.</summary>
-    Task<IReadOnlyList<StoredRun>> OpenRunsAsync(CancellationToken ct);
+    /// <summary>Ids of queued and running ones, by deadline (those without one last), time of submission and id.</summary>
+    Task<IReadOnlyList<string>> OpenRunsAsync(CancellationToken ct);
+
+    /// <summary>The running run of a model, which keeps others of that model from running; null where there is none.</summary>
+    Task<StoredRun?> RunAtWorkOnAsync(string modelKey, CancellationToken ct);
+
+    /// <summary>The queued or running run that writes to a folder; null where there is none.</summary>
+    Task<StoredRun?> OpenRunWritingToAsync(string outputFolder, CancellationToken ct);
 
     /// <summary>The newest runs, newest first.</summary>
     Task<IReadOnlyList<StoredRun>> ListAsync(int limit, CancellationToken ct);

@@ -12,7 +12,8 @@ internal sealed class SqlRunStore(StoreDatabase database) : IRunStore
     {
         var writeId = NewId();
         var row = ToRow(run);
-        return database.WriteAsync(
+        return WriteAsync(
+            run.RunId,
             async context =>
             {
                 // Waits for whoever is about to create it, without failing the transaction as an insert alone would.
@@ -45,7 +46,8 @@ internal sealed class SqlRunStore(StoreDatabase database) : IRunStore
         var row = ToRow(run);
         var version = run.Version + 1;
         row.Version = version;
-        return database.WriteAsync(
+        return WriteAsync(
+            run.RunId,
             async context =>
             {
                 var updated = await context.Runs.Where(r => r.RunId == run.RunId && r.Version == run.Version).ExecuteUpdateAsync(
@@ -80,13 +82,25 @@ internal sealed class SqlRunStore(StoreDatabase database) : IRunStore
             ct);
     }
 
-    public Task<IReadOnlyList<StoredRun>> OpenRunsAsync(CancellationToken ct) => ListAsync(
-        runs => runs.Where(r => r.Status == RunStatus.Queued || r.Status == RunStatus.Running)
-            .OrderBy(r => r.Deadline == null).ThenBy(r => r.Deadline).ThenBy(r => r.SubmittedAt).ThenBy(r => r.RunId),
+    public Task<IReadOnlyList<string>> OpenRunsAsync(CancellationToken ct) => database.ReadAsync<IReadOnlyList<string>>(
+        async context => await Open(context).OrderBy(r => r.Deadline == null).ThenBy(r => r.Deadline).ThenBy(r => r.SubmittedAt).ThenBy(r => r.RunId)
+            .Select(r => r.RunId).ToListAsync(ct),
         ct);
 
-    public Task<IReadOnlyList<StoredRun>> ListAsync(int limit, CancellationToken ct) => ListAsync(
-        runs => runs.OrderByDescending(r => r.SubmittedAt).ThenByDescending(r => r.RunId).Take(limit),
+    public Task<StoredRun?> RunAtWorkOnAsync(string modelKey, CancellationToken ct) => database.ReadAsync(
+        async context => (await context.Runs.AsNoTracking().SingleOrDefaultAsync(r => r.ModelKey == modelKey && r.Status == RunStatus.Running, ct))?.ToRun(),
+        ct);
+
+    public Task<StoredRun?> OpenRunWritingToAsync(string outputFolder, CancellationToken ct) => database.ReadAsync(
+        async context => (await Open(context).FirstOrDefaultAsync(r => r.OutputFolder == outputFolder, ct))?.ToRun(),
+        ct);
+
+    public Task<IReadOnlyList<StoredRun>> ListAsync(int limit, CancellationToken ct) => database.ReadAsync<IReadOnlyList<StoredRun>>(
+        async context =>
+        {
+            var newest = context.Runs.AsNoTracking().OrderByDescending(r => r.SubmittedAt).ThenByDescending(r => r.RunId).Take(limit);
+            return (await newest.ToListAsync(ct)).ConvertAll(r => r.ToRun());
+        },
         ct);
 
     public Task<IReadOnlyList<StoredEvent>> EventsAsync(string runId, long after, int limit, CancellationToken ct) => database.ReadAsync<IReadOnlyList<StoredEvent>>(
@@ -133,8 +147,17 @@ internal sealed class SqlRunStore(StoreDatabase database) : IRunStore
         Reason = run.Reason,
     };
 
-    private Task<IReadOnlyList<StoredRun>> ListAsync(Func<IQueryable<RunRow>, IQueryable<RunRow>> query, CancellationToken ct) =>
-        database.ReadAsync<IReadOnlyList<StoredRun>>(
-            async context => (await query(context.Runs.AsNoTracking()).ToListAsync(ct)).ConvertAll(r => r.ToRun()),
-            ct);
+    private static IQueryable<RunRow> Open(StoreContext context) => context.Runs.AsNoTracking().Where(r => r.Status == RunStatus.Queued || r.Status == RunStatus.Running);
+
+    private async Task<T> WriteAsync<T>(string runId, Func<StoreContext, Task<T>> work, CancellationToken ct)
+    {
+        try
+        {
+            return await database.WriteAsync(work, ct);
+        }
+        catch (Exception e) when (StoreDatabase.TakenColumn(e) is { } column)
+        {
+            throw new RunConflictException(runId, column == "model_key" ? RunExclusion.Model : RunExclusion.OutputFolder, e);
+        }
+    }
 }

@@ -20,6 +20,7 @@ internal sealed partial class StoreDatabase : IAsyncDisposable
     private const int SqliteLocked = 6;
     private const int SqliteCannotOpen = 14;
     private const int SqliteNotADatabase = 26;
+    private const int SqliteUnique = 2067;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
@@ -94,6 +95,15 @@ internal sealed partial class StoreDatabase : IAsyncDisposable
         }
     }
 
+    /// <summary>The column in which a write met what the schema allows only once; null where that is not why it failed.</summary>
+    public static string? TakenColumn(Exception thrown) => thrown.GetBaseException() switch
+    {
+        SqliteException { SqliteExtendedErrorCode: SqliteUnique } e => OneOf(e.Message),
+        PostgresException { SqlState: PostgresErrorCodes.UniqueViolation, ConstraintName: "run_at_work" } => "model_key",
+        PostgresException { SqlState: PostgresErrorCodes.UniqueViolation, ConstraintName: "run_writing" } => "output_folder",
+        _ => null,
+    };
+
     public async ValueTask DisposeAsync()
     {
         if (_postgres is not null)
@@ -109,6 +119,8 @@ internal sealed partial class StoreDatabase : IAsyncDisposable
 
         _oneAtATime.Dispose();
     }
+
+    private static string? OneOf(string message) => ((string[])["model_key", "output_folder"]).FirstOrDefault(column => message.Contains("run." + column, StringComparison.Ordinal));
 
     private static bool IsTransient(Exception thrown)
     {

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Numerics.Tensors;
 using System.Text.Json;
 using Scissorhands.Core.Selection;
-using Scissorhands.Planning.Randomness;
 
 namespace Scissorhands.Benchmarks.Selection;
 
@@ -18,7 +17,8 @@ internal static class SelectionBenchmark
     {
         var count = args.Length > 0 ? int.Parse(args[0], CultureInfo.InvariantCulture) : 100_000_000;
         var rounds = args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 11;
-        var saliency = HeavyTailed(count);
+        var saliency = new float[count];
+        MadeUpSaliency.Fill(saliency, 0);
         var mask = new byte[count];
         var selection = new ExactSelection(new SingleRankExchange());
         var options = new SelectionOptions(0.03m, TieRule.Index, 1);
@@ -60,23 +60,5 @@ internal static class SelectionBenchmark
             answersEqual = equal,
         }));
         return held && equal && float.IsFinite(sum) ? 0 : 1;
-    }
-
-    // Log-normal-like over some eight decades, as measured saliencies are.
-    private static float[] HeavyTailed(int count)
-    {
-        var values = new float[count];
-        var stream = RandomStream.Create(7, "benchmark");
-        for (var i = 0; i < count; i += 2)
-        {
-            var (x0, x1, x2, x3) = stream.Block((ulong)i);
-            values[i] = MathF.Exp(((x0 >> 8) + (float)(x1 >> 8) - (1 << 24)) * (9f / (1 << 24)));
-            if (i + 1 < count)
-            {
-                values[i + 1] = MathF.Exp(((x2 >> 8) + (float)(x3 >> 8) - (1 << 24)) * (9f / (1 << 24)));
-            }
-        }
-
-        return values;
     }
 }

@@ -151,6 +151,97 @@ public sealed class ClusterAnswerTests(TinyWorld world, SharedCluster shared) : 
 
         Assert.Equal(2, result.ExitCode);
         Assert.Contains("forget.txt", Assert.Single(result.Errors), StringComparison.Ordinal);
+        Assert.Contains("no-such-sample", result.Errors[0], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Submit_refusedInput_leavesNothingBehindAndGoesOnOnceItIsThere()
+    {
+        var cluster = Cluster();
+        var (forget, output) = (world.NewPath("later.txt"), world.NewPath("later"));
+        string[] arguments = ["submit", "--model", world.ModelPath, "--data", world.TrainPath, "--test-data", world.TestPath, "--forget", forget, "--out", output, "--coordinator", cluster.Address, "--watch", .. world.Settings()];
+        var refused = await CliProcess.RunAsync(arguments);
+        Assert.Equal(2, refused.ExitCode);
+        Assert.Contains(forget, Assert.Single(refused.Errors), StringComparison.Ordinal);
+        Assert.False(File.Exists(Path.Combine(output, "model.safetensors")) || File.Exists(Path.Combine(output, "report.json")));
+        var run = refused.Output[0].Split(' ')[1];
+        var status = await CliProcess.RunAsync(["status", run, "--coordinator", cluster.Address]);
+        Assert.StartsWith($"run {run}: failed (", status.Output[0], StringComparison.Ordinal);
+        Assert.Contains(forget, status.Output[0], StringComparison.Ordinal);
+
+        File.Copy(world.ForgetPath, forget);
+        var accepted = await CliProcess.RunAsync(arguments);
+
+        Assert.True(accepted.ExitCode == 0, accepted.Describe() + cluster.Describe());
+        Assert.Equal(refused.Output[0], accepted.Output[0]);
+        Assert.Equal(await world.ExpectedAsync(), Answer.In(output));
+    }
+
+    [Fact]
+    public async Task Submit_unknownConfigurationKey_isRefusedByNameAndNothingIsKept()
+    {
+        var cluster = Cluster();
+        var output = world.NewPath("key");
+        var result = await CliProcess.RunAsync(
+            ["submit", .. world.Files.Inputs(), "--out", output, "--coordinator", cluster.Address, "--set", "repair.epoch=3"]);
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains("repair.epoch", Assert.Single(result.Errors), StringComparison.Ordinal);
+
+        foreach (var (body, named) in ((string, string)[])[
+            ("""{"model":"/m","data":"/d","forget":"/f","out":"/o","configuration":{"repair":{"epoch":3}}}""", "repair.epoch"),
+            ("""{"model":"/m","data":"/d","forget":"/f","out":"/o","workrs":3}""", "workrs"),
+            ("""{"model":"/m","data":"/d","forget":"/f","out":"/o","workers":0}""", "workers 0"),
+            ("""{"model":"/m","data":"relative","forget":"/f","out":"/o"}""", "data relative"),
+            ("""{"model":"/m","data":"/d","out":"/o"}""", "forget"),
+            ("no JSON at all", "submission"),
+            ("", "submission")])
+        {
+            using var http = new HttpClient();
+            using var content = new StringContent(body, System.Text.Encoding.UTF8, "application/json");
+            using var response = await http.PostAsync(new Uri(cluster.Address + "/v1/runs"), content, TestContext.Current.CancellationToken);
+            var answer = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+            Assert.Equal(System.Net.HttpStatusCode.BadRequest, response.StatusCode);
+            Assert.Contains(named, System.Text.Json.JsonDocument.Parse(answer).RootElement.GetProperty("error").GetString(), StringComparison.Ordinal);
+        }
+
+        var all = await CliProcess.RunAsync(["status", "--coordinator", cluster.Address]);
+        Assert.DoesNotContain(all.Output, line => line.EndsWith(output, StringComparison.Ordinal) || line.EndsWith(" /o", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Submit_poolWithoutWorkers_saysSoAndGoesOnWhenThereIsOne()
+    {
+        var cluster = Cluster();
+        var output = world.NewPath("deserted");
+        string[] arguments = ["submit", .. world.Files.Inputs(), "--out", output, "--pool", "deserted", "--coordinator", cluster.Address, .. world.Settings()];
+        var waiting = await CliProcess.RunAsync(arguments);
+        Assert.True(waiting.ExitCode == 0, waiting.Describe() + cluster.Describe());
+        Assert.Equal("queued: waits for workers: pool deserted has none", waiting.Output[^1]);
+        var run = waiting.Output[0].Split(' ')[1];
+        var status = await CliProcess.RunAsync(["status", run, "--coordinator", cluster.Address]);
+        Assert.Equal($"run {run}: queued; waits for workers: pool deserted has none", status.Output[0]);
+
+        await cluster.StartWorkerAsync("settler", "--pool", "deserted");
+        var result = await CliProcess.RunAsync(["watch", run, "--coordinator", cluster.Address]);
+
+        Assert.True(result.ExitCode == 0, result.Describe() + cluster.Describe());
+        Assert.Equal(await world.ExpectedAsync(), Answer.In(output));
+    }
+
+    [Fact]
+    public async Task Submit_folderOfARunThatWaits_isRefusedWithTheOthersName()
+    {
+        var cluster = Cluster();
+        var output = world.NewPath("shared");
+        string[] Arguments(string forget) => ["submit", "--model", world.ModelPath, "--data", world.TrainPath, "--forget", forget, "--out", output, "--pool", "nobody", "--no-wait", "--coordinator", cluster.Address, .. world.Settings()];
+        var first = await CliProcess.RunAsync(Arguments(world.ForgetPath));
+        var second = await CliProcess.RunAsync(Arguments(world.ForgetList(1)));
+
+        Assert.True(first.ExitCode == 0, first.Describe());
+        Assert.Equal(2, second.ExitCode);
+        var run = first.Output[0].Split(' ')[1];
+        Assert.Contains($"out {output}: run {run}", Assert.Single(second.Errors), StringComparison.Ordinal);
+        Assert.Equal(0, (await CliProcess.RunAsync(["cancel", run, "--coordinator", Cluster().Address])).ExitCode);
     }
 
     [Fact]

@@ -47,7 +47,7 @@ public sealed record DrillCase(Fault Fault, DrillStage Stage, int Seed)
         if (cluster.ExitCode == 0)
         {
             return Answer.In(cluster.Output) == ground.Expected
-                ? new DrillOutcome(this, DrillVerdict.SameAnswer, struck, pause, "")
+                ? new DrillOutcome(this, DrillVerdict.SameAnswer, struck, pause, cluster.Describe())
                 : new DrillOutcome(this, DrillVerdict.Failed, struck, pause, $"another answer\n{cluster.Describe()}");
         }
 

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using Scissorhands.Abstractions.Runs;
 using Scissorhands.Grains.Runs;
 
@@ -8,7 +9,7 @@ public sealed class LocalCoordinatorTests
     [Fact]
     public async Task Report_checkpoint_countsTheTimeSoFar()
     {
-        var time = new ManualTime();
+        var time = new FakeTimeProvider();
         var store = new Store();
         var first = Open(new RunState { RunId = "run", PlanHash = "hash", Blocks = 1, WindowBlocks = 1, Stage = RunStage.Repair }, store, time);
         time.Advance(TimeSpan.FromHours(5));
@@ -27,7 +28,7 @@ public sealed class LocalCoordinatorTests
     [Fact]
     public async Task Report_published_notesWhen()
     {
-        var time = new ManualTime();
+        var time = new FakeTimeProvider();
         var store = new Store();
         var coordinator = Open(new RunState { RunId = "run", PlanHash = "hash", Blocks = 1, WindowBlocks = 1, Stage = RunStage.Publish }, store, time);
         time.Advance(TimeSpan.FromSeconds(2));
@@ -53,18 +54,5 @@ public sealed class LocalCoordinatorTests
         public RunState? Read() => Last;
 
         public void Write(RunState state) => Last = state;
-    }
-
-    private sealed class ManualTime : TimeProvider
-    {
-        private DateTimeOffset _now = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
-
-        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
-
-        public void Advance(TimeSpan by) => _now += by;
-
-        public override DateTimeOffset GetUtcNow() => _now;
-
-        public override long GetTimestamp() => _now.UtcTicks;
     }
 }

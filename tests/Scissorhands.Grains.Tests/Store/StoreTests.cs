@@ -138,8 +138,41 @@ public abstract class StoreTests : IAsyncLifetime
         await store.CreateAsync(Run("due") with { SubmittedAt = Start.AddMinutes(9), Deadline = Start.AddDays(2), Status = RunStatus.Running }, [], Ct);
         await store.CreateAsync(Run("due first") with { SubmittedAt = Start.AddMinutes(8), Deadline = Start.AddDays(1) }, [], Ct);
         await store.CreateAsync(Run("over") with { Status = RunStatus.Completed }, [], Ct);
-        Assert.Equal(["due first", "due", "C", "b", "late"], (await store.OpenRunsAsync(Ct)).Select(r => r.RunId));
+        Assert.Equal(["due first", "due", "C", "b", "late"], await store.OpenRunsAsync(Ct));
         Assert.Equal(["due", "due first", "late", "b"], (await store.ListAsync(4, Ct)).Select(r => r.RunId));
+    }
+
+    [Fact]
+    public async Task Create_FolderThatAnOpenRunWritesTo_ConflictsUntilItHasEnded()
+    {
+        var store = Store();
+        var (first, _) = await store.CreateAsync(Run("a") with { OutputFolder = "out" }, [], Ct);
+        var conflict = await Assert.ThrowsAsync<RunConflictException>(() => Store().CreateAsync(Run("b") with { OutputFolder = "out" }, [], Ct));
+        Assert.Equal(("b", RunExclusion.OutputFolder), (conflict.RunId, conflict.Exclusion));
+        Assert.Equal("a", (await store.OpenRunWritingToAsync("out", Ct))?.RunId);
+        Assert.Null(await store.ReadAsync("b", Ct));
+
+        await store.WriteAsync(first with { Status = RunStatus.Failed }, [], [], Ct);
+        Assert.Null(await store.OpenRunWritingToAsync("out", Ct));
+        Assert.True((await store.CreateAsync(Run("b") with { OutputFolder = "out" }, [], Ct)).Created);
+    }
+
+    [Fact]
+    public async Task Write_ModelThatARunWorksOn_ConflictsAndWritesNothing()
+    {
+        var store = Store();
+        var (first, _) = await store.CreateAsync(Run("a"), [], Ct);
+        var (second, _) = await store.CreateAsync(Run("b") with { Pool = "another" }, [], Ct);
+        Assert.Null(await store.RunAtWorkOnAsync("model", Ct));
+        await store.WriteAsync(second with { Status = RunStatus.Running }, [], [], Ct);
+
+        var conflict = await Assert.ThrowsAsync<RunConflictException>(() => Store().WriteAsync(first with { Status = RunStatus.Running }, [Event("generation")], [], Ct));
+
+        Assert.Equal(("a", RunExclusion.Model), (conflict.RunId, conflict.Exclusion));
+        Assert.Equal(first, await store.ReadAsync("a", Ct));
+        Assert.Empty(await store.EventsAsync("a", 0, 10, Ct));
+        Assert.Equal("b", (await store.RunAtWorkOnAsync("model", Ct))?.RunId);
+        Assert.Null(await store.RunAtWorkOnAsync("another", Ct));
     }
 
     [Fact]
@@ -193,7 +226,7 @@ public abstract class StoreTests : IAsyncLifetime
         RunId = id,
         Pool = "pool",
         ModelKey = "model",
-        OutputFolder = "out",
+        OutputFolder = "out of " + id,
         SubmittedAt = Start,
         Order = "{}",
     };
