@@ -53,7 +53,7 @@ internal sealed class RunSession : IDisposable
         try
         {
             Load(cancellationToken);
-            if (MemoryNeed.Refusal(assignment.WorkerId, _memoryBytes, _configuration, _plan!.Parameters) is { } refusal)
+            if (MemoryNeed.Refusal(assignment.WorkerId, _memoryBytes, _configuration, _plan!.Parameters, assignment.DataQueues.Count) is { } refusal)
             {
                 Tell(line, new WorkerUnfit(assignment.RunId, assignment.Generation, assignment.Rank, refusal), cancellationToken);
                 throw new CollectiveException(refusal);
