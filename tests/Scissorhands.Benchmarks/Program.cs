@@ -12,6 +12,7 @@ var benchmarks = new SortedDictionary<string, Func<string[], int>>(StringCompare
     ["collectives"] = CollectivesBenchmark.Run,
     ["membership"] = MembershipBenchmark.Run,
     ["memory"] = MemoryBenchmark.Run,
+    ["memory-rank"] = SharedStepMemory.Rank,
     ["projection"] = ProjectionBenchmark.Run,
     ["selection"] = SelectionBenchmark.Run,
     ["steps"] = StepsBenchmark.Run,

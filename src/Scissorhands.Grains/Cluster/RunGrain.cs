@@ -244,7 +244,7 @@ public sealed partial class RunGrain : Grain, IRunGrain
             return;
         }
 
-        var need = new RunNeed(RunId, run.IsOpen, order.Model, order.Device, order.Workers, stored.Deadline, stored.SubmittedAt, run.Claimed, run.State.Generation, run.State.Members, run.State.Unfit);
+        var need = new RunNeed(RunId, run.IsOpen, order.Model, order.Device, order.Workers, stored.Deadline, stored.SubmittedAt, run.Claimed, run.State.Generation, run.State.Members, run.State.LeastWorkers);
         GrainFactory.GetGrain<IPoolGrain>(order.Pool).NeedAsync(need).Ignore();
     }
 

@@ -43,6 +43,15 @@ internal static class MemoryNeed
         return string.Create(CultureInfo.InvariantCulture, $"worker {workerId} has {Mebibytes(available)} MiB of memory, the run needs at least {Mebibytes(need)} MiB: {vectors} and 64 MiB of buffers; {remedy}, or fewer projection.memories, helps");
     }
 
+    /// <summary>How many workers must share a run so that one can hold its part.</summary>
+    /// <param name="available">What it has, in bytes.</param>
+    /// <param name="configuration">The run's configuration.</param>
+    /// <param name="parameters">Parameters of the model.</param>
+    /// <param name="most">Workers that the run may have at most.</param>
+    /// <returns>Their least number; 0 where it can in no case.</returns>
+    public static int LeastWorkers(long available, RunConfiguration configuration, int parameters, int most) =>
+        Enumerable.Range(1, Math.Min(most, RangeOwnership.Blocks(parameters))).FirstOrDefault(workers => Bytes(configuration, parameters, workers) <= available);
+
     /// <summary>Weights, gradient, and the partial sums of the slices that one worker may hold.</summary>
     private static int Whole(RunConfiguration configuration) => 2 + BitOperations.Log2((uint)configuration.Repair.Slices);
 
@@ -51,7 +60,9 @@ internal static class MemoryNeed
 
     /// <summary>The largest range of a worker; of all parameters, since the mask is not known yet.</summary>
     private static int KeptElements(RunConfiguration configuration, int parameters, int workers) =>
-        configuration.Repair.ShardState ? RangeOwnership.All(parameters, workers).Max(static range => range.Count) : parameters;
+        configuration.Repair.ShardState
+            ? (int)Math.Min(parameters, ((long)RangeOwnership.Blocks(parameters) + workers - 1) / workers * RangeOwnership.BlockElements)
+            : parameters;
 
     private static long Mebibytes(long bytes) => (bytes + (1 << 20) - 1) >> 20;
 }

@@ -8,18 +8,20 @@ using Scissorhands.Worker.Stages;
 namespace Scissorhands.Benchmarks.World;
 
 /// <summary>
-/// Runs the product's own stages on the calling thread, as the only worker, and notes when each step or batch was reported
-/// done. Must be used on a compute thread.
+/// Runs the product's own stages on the calling thread, as the only worker unless a group is given, and notes when each step
+/// or batch was reported done. Must be used on a compute thread.
 /// </summary>
 internal sealed class StageBench : ICoordinatorLink
 {
     private readonly RunInputs _inputs;
     private readonly List<(WorkerReport Report, long At)> _reports = [];
     private readonly Action<WorkerReport>? _observe;
+    private readonly ICollectiveGroup? _group;
     private int _leased;
 
-    public StageBench(RunInputs inputs, Action<WorkerReport>? observe = null)
+    public StageBench(RunInputs inputs, Action<WorkerReport>? observe = null, ICollectiveGroup? group = null)
     {
+        _group = group;
         _inputs = inputs;
         _observe = observe;
     }
@@ -34,10 +36,14 @@ internal sealed class StageBench : ICoordinatorLink
         var model = new ModelState(replica, _inputs.Configuration.Seed) { Mask = MaskOf(replica) };
         var folder = new RunFolder(Path.Combine(Path.GetDirectoryName(_inputs.ModelPath)!, "run"));
         folder.Create();
-        var group = InProcessGroup.Create("benchmark", 1, 1)[0];
-        var assignment = new StageAssignment("benchmark", 1, which, 0, 1, 0, null);
+        var group = _group ?? InProcessGroup.Create("benchmark", 1, 1)[0];
+        var assignment = new StageAssignment("benchmark", 1, which, group.Rank, group.Size, 0, null);
         stage.Execute(new StageContext(assignment, group, _inputs, folder, this, model, CancellationToken.None, CancellationToken.None));
-        group.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        if (_group is null)
+        {
+            group.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        }
+
         var wanted = _reports.Where(r => r.Report is T).ToArray();
         return [.. wanted.Zip(wanted.Skip(1), (before, after) => ((T)after.Report, Stopwatch.GetElapsedTime(before.At, after.At).TotalSeconds))];
     }

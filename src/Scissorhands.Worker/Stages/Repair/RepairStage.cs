@@ -28,6 +28,9 @@ public sealed class RepairStage : IStageExecutor
         var schedule = context.Inputs.Schedule;
         var done = new RepairHandOver(context, state, exchange.Residuals).TryTakeUp() ?? persistence.Restore();
         context.Model.MarkUnknown();
+
+        // Of a byte a parameter, and of no use to steps; whoever needs it again reads the file.
+        context.Model.Mask = null;
         while (done < schedule.TotalSteps)
         {
             var epoch = done / schedule.StepsPerEpoch;
