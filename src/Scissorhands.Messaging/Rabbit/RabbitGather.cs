@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections;
 using Scissorhands.Messaging.Collectives;
 using Scissorhands.Messaging.Frames;
@@ -29,7 +30,7 @@ internal sealed class RabbitGather : RabbitOperation
     private readonly ChunkPlan _plan;
     private readonly Source[] _sources;
     private readonly int[] _takenByPeer;
-    private readonly List<(FrameHeader Frame, byte[] Payload)> _early = [];
+    private readonly List<(FrameHeader Frame, byte[] Rented, int Count)> _early = [];
     private GatherTask? _task;
     private int _chunks;
     private int _sent;
@@ -67,12 +68,12 @@ internal sealed class RabbitGather : RabbitOperation
 
             _chunks = task.Expected[Host.Rank] != GatherTask.Nothing && Host.Size > 1 ? ChunksOf(task.Give.Length) : 0;
             SendMore();
-            foreach (var (frame, payload) in _early)
+            foreach (var (frame, rented, count) in _early)
             {
-                problem ??= Take(frame, payload);
+                problem ??= Take(frame, rented.AsSpan(0, count));
             }
 
-            _early.Clear();
+            ReturnEarly();
             problem ??= EndWhereAllHasCome();
         }
 
@@ -111,7 +112,10 @@ internal sealed class RabbitGather : RabbitOperation
             }
             else if (_early.Count <= Host.Size * (_plan.Window + 1))
             {
-                _early.Add((frame, payload.ToArray()));
+                // Rented: as garbage, pieces of this size would stay until the next full collection.
+                var rented = ArrayPool<byte>.Shared.Rent(payload.Length);
+                payload.CopyTo(rented);
+                _early.Add((frame, rented, payload.Length));
             }
             else
             {
@@ -142,7 +146,17 @@ internal sealed class RabbitGather : RabbitOperation
         }
     }
 
-    protected override void Release() => _early.Clear();
+    protected override void Release() => ReturnEarly();
+
+    private void ReturnEarly()
+    {
+        foreach (var (_, rented, _) in _early)
+        {
+            ArrayPool<byte>.Shared.Return(rented);
+        }
+
+        _early.Clear();
+    }
 
     private int ChunksOf(int bytes) => Math.Max(1, _plan.Count(bytes));
 

@@ -1,6 +1,6 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using Scissorhands.Abstractions.Runs;
-using Scissorhands.Core.Replica;
 using Scissorhands.Messaging.Collectives;
 using Scissorhands.Worker.Run;
 using Scissorhands.Worker.Stages;
@@ -33,7 +33,8 @@ internal sealed class StageBench : ICoordinatorLink
         _reports.Clear();
         _leased = 0;
         using var replica = ReplicaFactory.Create(_inputs);
-        var model = new ModelState(replica, _inputs.Configuration.Seed) { Mask = MaskOf(replica) };
+        var model = new ModelState(replica, _inputs.Configuration.Seed);
+        SetMask(model);
         var folder = new RunFolder(Path.Combine(Path.GetDirectoryName(_inputs.ModelPath)!, "run"));
         folder.Create();
         var group = _group ?? InProcessGroup.Create("benchmark", 1, 1)[0];
@@ -60,10 +61,12 @@ internal sealed class StageBench : ICoordinatorLink
         return ValueTask.CompletedTask;
     }
 
-    private static byte[] MaskOf(ModelReplica replica)
+    // Not where the stage runs: unoptimised code would hold on to the mask there until the stage ends.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void SetMask(ModelState model)
     {
-        var mask = new byte[replica.Parameters.Count];
+        var mask = new byte[model.Replica.Parameters.Count];
         mask.AsSpan(mask.Length / 2, mask.Length / 33).Fill(1);
-        return mask;
+        model.Mask = mask;
     }
 }
