@@ -13,6 +13,7 @@ var benchmarks = new SortedDictionary<string, Func<string[], int>>(StringCompare
     ["collectives"] = CollectivesBenchmark.Run,
     ["membership"] = MembershipBenchmark.Run,
     ["memory"] = MemoryBenchmark.Run,
+    ["memory-rank"] = SharedStepMemory.Rank,
     ["projection"] = ProjectionBenchmark.Run,
     ["select-large"] = SelectLargeBenchmark.Run,
     ["selection"] = SelectionBenchmark.Run,

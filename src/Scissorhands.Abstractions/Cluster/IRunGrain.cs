@@ -108,7 +108,7 @@ public sealed record GangMember(string WorkerId, string DataQueue);
 /// <param name="Members">Workers of its generation; empty where it needs a new one.</param>
 /// <param name="Generation">Its generation.</param>
 /// <param name="Former">Workers of the generation before, which hold its state in memory.</param>
-/// <param name="Unfit">Workers that have said that they cannot do it; null for none.</param>
+/// <param name="LeastWorkers">For workers that have said that they cannot do it: of how many a generation must be so that they can, <see cref="int.MaxValue"/> for never; null for none.</param>
 /// <param name="BehindRun">The run of another pool that works on the model; null for none. The need is not to be met while there is one.</param>
 [GenerateSerializer]
 [Alias("scissorhands.run-need")]
@@ -123,7 +123,7 @@ public sealed record RunNeed(
     IReadOnlyList<string> Members,
     long Generation,
     IReadOnlyList<string> Former,
-    IReadOnlyList<string>? Unfit = null,
+    IReadOnlyDictionary<string, int>? LeastWorkers = null,
     string? BehindRun = null);
 
 /// <summary>What became of a submission.</summary>

@@ -108,14 +108,15 @@ public enum FailureCause
 public sealed record WorkerFailed(string RunId, long Generation, int Rank, RunStage Stage, string Reason, FailureCause Cause)
     : WorkerReport(RunId, Generation, Rank);
 
-/// <summary>The worker cannot do this run, but another one might: it has too little memory, for instance.</summary>
+/// <summary>The worker cannot do this run in this generation, but another one might: it has too little memory, for instance.</summary>
 /// <param name="RunId">The run.</param>
 /// <param name="Generation">The generation.</param>
 /// <param name="Rank">The worker.</param>
 /// <param name="Reason">One line with the numbers.</param>
+/// <param name="LeastWorkers">Workers of a generation in which it could, because each then holds less; 0 where it could in none.</param>
 [GenerateSerializer]
 [Alias("scissorhands.worker-unfit")]
-public sealed record WorkerUnfit(string RunId, long Generation, int Rank, string Reason)
+public sealed record WorkerUnfit(string RunId, long Generation, int Rank, string Reason, int LeastWorkers = 0)
     : WorkerReport(RunId, Generation, Rank);
 
 /// <summary>The worker could not go on because of another one, or of the broker; it keeps what it has for the next generation.</summary>

@@ -77,23 +77,55 @@ public static class BlockedDot
     /// <param name="memories">The memory gradients, of the same length.</param>
     /// <param name="segments">Flat ranges that count, disjoint and ascending.</param>
     /// <returns>m_j . g for every memory j.</returns>
-    public static double[] Dots(ReadOnlySpan<float> gradient, IReadOnlyList<float[]> memories, IReadOnlyList<IndexRange> segments)
+    public static double[] Dots(ReadOnlySpan<float> gradient, IReadOnlyList<float[]> memories, IReadOnlyList<IndexRange> segments) =>
+        Combine(BlockValues(gradient, memories, segments, 0), memories.Count);
+
+    /// <summary>Adds the values of all blocks up.</summary>
+    /// <param name="values">What <see cref="BlockValues"/> gives for all parts of the vector, one part after the other.</param>
+    /// <param name="memories">Number of memories.</param>
+    /// <returns>One dot product a memory.</returns>
+    public static double[] Combine(ReadOnlySpan<double> values, int memories)
+    {
+        var dots = new double[memories];
+        var column = new double[memories == 0 ? 0 : values.Length / memories];
+        for (var j = 0; j < memories; j++)
+        {
+            for (var block = 0; block < column.Length; block++)
+            {
+                column[block] = values[(block * memories) + j];
+            }
+
+            dots[j] = Tree(column);
+        }
+
+        return dots;
+    }
+
+    /// <summary>The dot products of each block of a part of the vector.</summary>
+    /// <param name="gradient">The part of g.</param>
+    /// <param name="memories">The same part of each memory gradient.</param>
+    /// <param name="segments">Flat ranges that count, disjoint and ascending.</param>
+    /// <param name="flatStart">Flat index of the part's first element; that of a block.</param>
+    /// <returns>Block by block, one value a memory.</returns>
+    public static double[] BlockValues(ReadOnlySpan<float> gradient, IReadOnlyList<float[]> memories, IReadOnlyList<IndexRange> segments, int flatStart)
     {
         ArgumentNullException.ThrowIfNull(memories);
         ArgumentNullException.ThrowIfNull(segments);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(flatStart % RangeOwnership.BlockElements, 0);
         foreach (var memory in memories)
         {
             ArgumentOutOfRangeException.ThrowIfNotEqual(memory.Length, gradient.Length);
         }
 
         var blocks = RangeOwnership.Blocks(gradient.Length);
-        var values = new double[memories.Count, Math.Max(1, blocks)];
+        var values = new double[memories.Count * blocks];
         var lanes = new double[memories.Count * Lanes];
         var next = 0;
         for (var block = 0; block < blocks; block++)
         {
             Array.Clear(lanes);
-            var (blockStart, blockEnd) = Bounds(block);
+            var (blockStart, wholeEnd) = Bounds(block + (flatStart / RangeOwnership.BlockElements));
+            var blockEnd = Math.Min(wholeEnd, (long)flatStart + gradient.Length);
             while (next < segments.Count && segments[next].End <= blockStart)
             {
                 next++;
@@ -106,10 +138,10 @@ public static class BlockedDot
                 {
                     // Chunks end at multiples of their size, so that only a segment's ends are not whole groups of lanes.
                     var stop = (int)Math.Min(end, (((long)start / ChunkElements) + 1) * ChunkElements);
-                    var chunk = gradient[start..stop];
+                    var chunk = gradient[(start - flatStart)..(stop - flatStart)];
                     for (var j = 0; j < memories.Count; j++)
                     {
-                        Accumulate(chunk, memories[j].AsSpan(start, stop - start), start, lanes.AsSpan(j * Lanes, Lanes));
+                        Accumulate(chunk, memories[j].AsSpan(start - flatStart, stop - start), start, lanes.AsSpan(j * Lanes, Lanes));
                     }
 
                     start = stop;
@@ -118,30 +150,32 @@ public static class BlockedDot
 
             for (var j = 0; j < memories.Count; j++)
             {
-                values[j, block] = Combine(lanes.AsSpan(j * Lanes, Lanes));
+                values[(block * memories.Count) + j] = Combine(lanes.AsSpan(j * Lanes, Lanes));
             }
         }
 
-        var dots = new double[memories.Count];
-        for (var j = 0; j < dots.Length; j++)
-        {
-            dots[j] = Tree(MemoryMarshal.CreateReadOnlySpan(ref values[j, 0], blocks));
-        }
-
-        return dots;
+        return values;
     }
 
     /// <summary>The Gram matrix of the memories.</summary>
     /// <param name="memories">The memory gradients, of equal length.</param>
     /// <param name="segments">Flat ranges that count, disjoint and ascending.</param>
     /// <returns>The symmetric t x t matrix of dot products.</returns>
-    public static double[,] Gram(IReadOnlyList<float[]> memories, IReadOnlyList<IndexRange> segments)
+    public static double[,] Gram(IReadOnlyList<float[]> memories, IReadOnlyList<IndexRange> segments) =>
+        Gram(memories, (vector, others) => Dots(vector, others, segments));
+
+    /// <summary>The Gram matrix of the memories.</summary>
+    /// <param name="memories">The memory gradients, of equal length.</param>
+    /// <param name="dots">The dot products of a vector with others.</param>
+    /// <returns>The symmetric t x t matrix of dot products.</returns>
+    public static double[,] Gram(IReadOnlyList<float[]> memories, Func<float[], IReadOnlyList<float[]>, double[]> dots)
     {
         ArgumentNullException.ThrowIfNull(memories);
+        ArgumentNullException.ThrowIfNull(dots);
         var gram = new double[memories.Count, memories.Count];
         for (var i = 0; i < memories.Count; i++)
         {
-            var row = Dots(memories[i], [.. memories.Skip(i)], segments);
+            var row = dots(memories[i], [.. memories.Skip(i)]);
             for (var j = 0; j < row.Length; j++)
             {
                 gram[i, i + j] = row[j];

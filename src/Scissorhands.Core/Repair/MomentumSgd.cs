@@ -1,6 +1,7 @@
 using Scissorhands.Core.Native;
 using Scissorhands.Core.Replica;
 using Scissorhands.Core.TensorMemory;
+using Scissorhands.Planning.Cut;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -14,6 +15,7 @@ public sealed class MomentumSgd : IDisposable
 {
     private readonly ModelReplica _replica;
     private readonly MovingSet _moving;
+    private readonly IndexRange _part;
     private readonly Scalar _momentum;
     private readonly Scalar? _weightDecay;
     private readonly HostVector? _host;
@@ -24,16 +26,18 @@ public sealed class MomentumSgd : IDisposable
     /// <param name="moving">What moves.</param>
     /// <param name="momentum">Factor m.</param>
     /// <param name="weightDecay">Factor wd.</param>
-    public MomentumSgd(ModelReplica replica, MovingSet moving, double momentum, double weightDecay)
+    /// <param name="part">The part of the moving set whose momentum is held and whose weights move; null for all of it.</param>
+    public MomentumSgd(ModelReplica replica, MovingSet moving, double momentum, double weightDecay, IndexRange? part = null)
     {
         ArgumentNullException.ThrowIfNull(replica);
         ArgumentNullException.ThrowIfNull(moving);
         _replica = replica;
         _moving = moving;
+        _part = part ?? new IndexRange(0, moving.Count);
         _momentum = momentum.ToScalar();
         _weightDecay = weightDecay == 0 ? null : weightDecay.ToScalar();
-        _host = replica.Device.type == DeviceType.CPU ? new HostVector(moving.Count) : null;
-        _velocity = _host?.Tensor ?? torch.zeros(moving.Count, ScalarType.Float32, replica.Device).DetachFromDisposeScope();
+        _host = replica.Device.type == DeviceType.CPU ? new HostVector(_part.Count) : null;
+        _velocity = _host?.Tensor ?? torch.zeros(_part.Count, ScalarType.Float32, replica.Device).DetachFromDisposeScope();
     }
 
     /// <summary>Applies one step.</summary>
@@ -44,9 +48,10 @@ public sealed class MomentumSgd : IDisposable
         ArgumentNullException.ThrowIfNull(gradient);
         using var noGrad = torch.no_grad();
         using var scope = torch.NewDisposeScope();
-        var weights = _moving.IsAll ? _replica.Weights : _replica.Weights.index_select(0, _moving.IndexTensor!);
+        using var indices = _moving.IndexTensor?.narrow(0, _part.Start, _part.Count);
+        var weights = indices is null ? _replica.Weights.narrow(0, _part.Start, _part.Count) : _replica.Weights.index_select(0, indices);
         using var rate = (-learningRate).ToScalar();
-        var g = gradient.Tensor.narrow(0, 0, _moving.Count);
+        var g = gradient.Tensor.narrow(0, _part.Start, _part.Count);
         if (_replica.Device.type != DeviceType.CPU)
         {
             g = g.to(_replica.Device);
@@ -59,14 +64,14 @@ public sealed class MomentumSgd : IDisposable
 
         _velocity.mul_(_momentum).add_(g, alpha: HeldScalars.One);
         weights.add_(_velocity, alpha: rate);
-        if (!_moving.IsAll)
+        if (indices is not null)
         {
-            _replica.Weights.index_copy_(0, _moving.IndexTensor!, weights);
+            _replica.Weights.index_copy_(0, indices, weights);
         }
     }
 
     /// <summary>The momentum, for a checkpoint.</summary>
-    /// <returns>One value a moving element, valid until the next step; on the CPU the momentum's own memory.</returns>
+    /// <returns>One value an element of the part, valid until the next step; on the CPU the momentum's own memory.</returns>
     public ReadOnlyMemory<float> Capture()
     {
         if (_host is not null)
@@ -74,7 +79,7 @@ public sealed class MomentumSgd : IDisposable
             return _host.Memory;
         }
 
-        var values = new float[_moving.Count];
+        var values = new float[_part.Count];
         TensorBytes.CopyTo(_velocity, values);
         return values;
     }
@@ -90,7 +95,7 @@ public sealed class MomentumSgd : IDisposable
             return;
         }
 
-        var values = new float[_moving.Count];
+        var values = new float[_part.Count];
         read(values);
         TensorBytes.CopyFrom(values, _velocity);
     }

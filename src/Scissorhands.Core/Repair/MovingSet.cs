@@ -86,6 +86,23 @@ public sealed class MovingSet : IDisposable
         }
     }
 
+    /// <summary>Puts moving elements back to where <see cref="Gather"/> took them from.</summary>
+    /// <param name="moving">At least <see cref="Count"/> elements.</param>
+    /// <param name="flat">n elements; the others stay.</param>
+    public void Scatter(ReadOnlySpan<float> moving, Span<float> flat)
+    {
+        if (_indices is null)
+        {
+            moving[..Count].CopyTo(flat);
+            return;
+        }
+
+        for (var i = 0; i < _indices.Length; i++)
+        {
+            flat[_indices[i]] = moving[i];
+        }
+    }
+
     /// <inheritdoc />
     public void Dispose() => _indexTensor?.Dispose();
 

@@ -12,30 +12,54 @@ public sealed class ProjectedGradient : IDisposable
 {
     private readonly ProjectionConfiguration _options;
     private readonly IReadOnlyList<IndexRange> _segments;
-    private readonly int _length;
     private readonly List<float[]> _memories = [];
     private readonly Stack<float[]> _free = [];
+    private IReadOnlyList<IndexRange> _partSegments = [];
+    private IndexRange _part;
+    private IBlockExchange? _exchange;
     private double[,]? _gram;
 
     /// <summary>Prepares the projection.</summary>
     /// <param name="options">Margin and ridge.</param>
     /// <param name="segments">Ranges of the moving vector the projection sees.</param>
-    /// <param name="length">Elements of the moving vector.</param>
-    public ProjectedGradient(ProjectionConfiguration options, IReadOnlyList<IndexRange> segments, int length)
+    /// <param name="part">The part of the moving vector that is held here; all of it unless others hold the rest.</param>
+    public ProjectedGradient(ProjectionConfiguration options, IReadOnlyList<IndexRange> segments, IndexRange part)
     {
+        ArgumentNullException.ThrowIfNull(segments);
         _options = options;
         _segments = segments;
-        _length = length;
+        Hold(part, null);
     }
 
-    /// <summary>The memory gradients, each over the moving vector.</summary>
+    /// <summary>The memory gradients, each over the part.</summary>
     public IReadOnlyList<float[]> Memories => _memories;
 
-    /// <summary>Adds a memory gradient, in the place of one of the epoch before where there was one.</summary>
-    /// <returns>Over the moving vector, with arbitrary content: to be filled before the next projection.</returns>
-    public Span<float> Add()
+    /// <summary>Takes over a part, and who holds the rest. The memories stay where the part does; all holders go on together.</summary>
+    /// <param name="part">The part of the moving vector, beginning with a block.</param>
+    /// <param name="exchange">The others; null where there are none.</param>
+    public void Hold(IndexRange part, IBlockExchange? exchange)
     {
-        var memory = _free.TryPop(out var free) ? free : GC.AllocateUninitializedArray<float>(_length);
+        if (part != _part)
+        {
+            Clear();
+            _free.Clear();
+        }
+
+        _part = part;
+        _exchange = exchange;
+        _partSegments = [.. _segments
+            .Select(s => new IndexRange(Math.Max(s.Start, part.Start) - part.Start, Math.Min(s.End, part.End) - part.Start))
+            .Where(static s => s.Start < s.End)];
+
+        // It is found by all holders together, and one of them may be new.
+        _gram = null;
+    }
+
+    /// <summary>Adds a memory gradient, in the place of one of the epoch before where there was one.</summary>
+    /// <returns>Over the part, with arbitrary content: to be filled before the next projection.</returns>
+    public Memory<float> Add()
+    {
+        var memory = _free.TryPop(out var free) ? free : GC.AllocateUninitializedArray<float>(_part.Count);
         _memories.Add(memory);
         _gram = null;
         return memory;
@@ -53,8 +77,8 @@ public sealed class ProjectedGradient : IDisposable
         _gram = null;
     }
 
-    /// <summary>Projects a gradient in place where it conflicts with a memory: g += G'v.</summary>
-    /// <param name="gradient">Over the moving vector.</param>
+    /// <summary>Projects a gradient in place where it conflicts with a memory: g += G'v. All who hold a part come to it.</summary>
+    /// <param name="gradient">The part of it.</param>
     /// <returns>Whether it conflicted and was changed.</returns>
     public bool Project(Span<float> gradient)
     {
@@ -63,17 +87,25 @@ public sealed class ProjectedGradient : IDisposable
             return false;
         }
 
-        _gram ??= BlockedDot.Gram(_memories, _segments);
-        var dots = BlockedDot.Dots(gradient, _memories, _segments);
+        _gram ??= Gram();
+        var dots = Dots(gradient, _memories);
         if (!dots.Any(d => d < 0))
         {
             return false;
         }
 
         var multipliers = GradientProjection.Solve(_gram, dots, _options.Margin, _options.Eps);
-        GradientProjection.Apply(gradient, _memories, multipliers, _segments);
+        GradientProjection.Apply(gradient, _memories, multipliers, _partSegments);
         return true;
     }
+
+    private double[] Dots(ReadOnlySpan<float> gradient, IReadOnlyList<float[]> memories)
+    {
+        var values = BlockedDot.BlockValues(gradient, memories, _segments, _part.Start);
+        return BlockedDot.Combine(_exchange?.Gather(values, memories.Count) ?? values, memories.Count);
+    }
+
+    private double[,] Gram() => BlockedDot.Gram(_memories, (vector, others) => Dots(vector, others));
 
     /// <inheritdoc />
     public void Dispose()

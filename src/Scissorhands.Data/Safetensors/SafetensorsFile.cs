@@ -87,7 +87,19 @@ public sealed class SafetensorsFile : IDisposable
             throw new InputException($"{Path}: tensor '{entry.Name}' has {entry.Length} bytes where {destination.Length} are needed");
         }
 
-        var position = _dataStart + entry.Start;
+        ReadInto(entry, 0, destination);
+    }
+
+    /// <summary>Reads some of a tensor's bytes. Thread-safe.</summary>
+    /// <param name="entry">The tensor.</param>
+    /// <param name="first">The first byte, counted from the tensor's start.</param>
+    /// <param name="destination">Receives so many bytes, at most up to the tensor's end.</param>
+    public void ReadInto(SafetensorsEntry entry, long first, Span<byte> destination)
+    {
+        ArgumentNullException.ThrowIfNull(entry);
+        ArgumentOutOfRangeException.ThrowIfNegative(first);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(first, entry.Length - destination.Length);
+        var position = _dataStart + entry.Start + first;
         while (destination.Length > 0)
         {
             var read = RandomAccess.Read(_stream.SafeFileHandle, destination, position);

@@ -287,7 +287,10 @@ internal sealed class ClusterRun
                 End(failed.Reason, decision);
                 return;
             case WorkerUnfit unfit:
-                State = State with { Unfit = [.. State.Unfit.Append(call.WorkerId).Distinct(StringComparer.Ordinal)] };
+                State = State with
+                {
+                    LeastWorkers = new Dictionary<string, int>(State.LeastWorkers, StringComparer.Ordinal) { [call.WorkerId] = unfit.LeastWorkers == 0 ? int.MaxValue : unfit.LeastWorkers },
+                };
                 Answer(gang, call, "", decision);
                 End(unfit.Reason, decision);
                 return;

@@ -24,8 +24,8 @@ public sealed record ClusterRunState
     /// <summary>Failures for reasons that may pass, since the last durable progress.</summary>
     public int Attempts { get; init; }
 
-    /// <summary>Workers that cannot do the run.</summary>
-    public IReadOnlyList<string> Unfit { get; init; } = [];
+    /// <summary>For workers that cannot do the run alone: of how many a generation must be so that they can; <see cref="int.MaxValue"/> for never.</summary>
+    public IReadOnlyDictionary<string, int> LeastWorkers { get; init; } = new Dictionary<string, int>();
 
     /// <summary>Whether the input is why the run failed.</summary>
     public bool BadInput { get; init; }

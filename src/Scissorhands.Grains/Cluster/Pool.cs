@@ -165,11 +165,11 @@ internal sealed class Pool
                 continue;
             }
 
-            Seen[] chosen = [.. eligible.OrderBy(seen => need.Former.Contains(seen.Beat.WorkerId, StringComparer.Ordinal) ? 0 : 1).Take(need.Workers)];
+            var chosen = Together([.. eligible.OrderBy(seen => need.Former.Contains(seen.Beat.WorkerId, StringComparer.Ordinal) ? 0 : 1)], 0, need);
             if (chosen.Length == 0)
             {
-                // Those that others hold are waited for; what no worker here can do keeps nobody from anything.
-                waits |= _workers.Values.Any(seen => IsFit(seen, need));
+                // Those that others hold are waited for; what no workers here can do keeps nobody from anything.
+                waits |= Together([.. _workers.Values.Where(seen => IsFit(seen, need))], 0, need).Length > 0;
                 Wait(need, since, Lacking(need));
                 continue;
             }
@@ -181,7 +181,7 @@ internal sealed class Pool
 
         foreach (var (need, _) in _needs.Values.Where(_ => !waits).ToArray())
         {
-            var more = free.Where(seen => IsFit(seen, need)).Take(need.Workers - need.Members.Count).ToArray();
+            var more = Together([.. free.Where(seen => IsFit(seen, need))], need.Members.Count, need);
             if (need.Members.Count > 0 && more.Length > 0 && !dealt.Exists(d => d.Item1 == need.RunId))
             {
                 free.RemoveAll(more.Contains);
@@ -212,18 +212,37 @@ internal sealed class Pool
         }
     }
 
-    private static bool IsFit(Seen seen, RunNeed need) => seen.Beat.Device == need.Device && need.Unfit?.Contains(seen.Beat.WorkerId, StringComparer.Ordinal) != true;
+    private static bool IsFit(Seen seen, RunNeed need) => seen.Beat.Device == need.Device && LeastWorkers(seen, need) <= need.Workers;
+
+    private static int LeastWorkers(Seen seen, RunNeed need) => need.LeastWorkers?.GetValueOrDefault(seen.Beat.WorkerId, 1) ?? 1;
+
+    /// <summary>The most that can work together, with those at work, of workers that can only in generations of some size.</summary>
+    private static Seen[] Together(Seen[] candidates, int atWork, RunNeed need)
+    {
+        for (var size = Math.Min(need.Workers, atWork + candidates.Length); size > atWork; size--)
+        {
+            Seen[] able = [.. candidates.Where(seen => LeastWorkers(seen, need) <= size).Take(size - atWork)];
+            if (able.Length == size - atWork)
+            {
+                return able;
+            }
+        }
+
+        return [];
+    }
 
     private string Lacking(RunNeed need)
     {
         var alive = _workers.Values.Where(static seen => !seen.Beat.Leaving).ToArray();
         var sameDevice = alive.Count(seen => seen.Beat.Device == need.Device);
-        var fit = alive.Count(seen => IsFit(seen, need));
+        Seen[] able = [.. alive.Where(seen => IsFit(seen, need))];
+        var fit = able.Length;
         return (alive.Length, sameDevice, fit) switch
         {
             (0, _, _) => $"waits for workers: pool {_name} has none",
             (_, 0, _) => $"waits for workers: none of the {alive.Length} in pool {_name} computes on {need.Device}",
             (_, _, 0) => $"waits for workers: none of the {sameDevice} in pool {_name} that compute on {need.Device} can do it",
+            _ when Together(able, 0, need).Length == 0 => $"waits for workers: the {fit} in pool {_name} that could do it among others are too few",
             _ => $"waits for workers: the {fit} in pool {_name} that could do it are taken",
         };
     }

@@ -278,7 +278,7 @@ public sealed partial class RunGrain : Grain, IRunGrain
             return;
         }
 
-        var need = new RunNeed(RunId, run.IsOpen, order.Model, order.Device, order.Workers, stored.Deadline, stored.SubmittedAt, run.Claimed, run.State.Generation, run.State.Members, run.State.Unfit, run.Status == RunStatus.Queued ? _behind : null);
+        var need = new RunNeed(RunId, run.IsOpen, order.Model, order.Device, order.Workers, stored.Deadline, stored.SubmittedAt, run.Claimed, run.State.Generation, run.State.Members, run.State.LeastWorkers, run.Status == RunStatus.Queued ? _behind : null);
         GrainFactory.GetGrain<IPoolGrain>(order.Pool).NeedAsync(need).Ignore();
     }
 

@@ -50,7 +50,7 @@ public interface ICollectiveGroup : IAsyncDisposable
     /// <param name="leaves">Leaves of the tree.</param>
     /// <param name="held">The subtrees this rank holds.</param>
     /// <param name="length">Elements of the whole vector.</param>
-    /// <param name="ownedResult">Receives this rank's range.</param>
+    /// <param name="ownedResult">Receives this rank's range; may be that range of the memory of a held subtree.</param>
     /// <param name="format">What the nodes of the tree are rounded to; the same on all ranks.</param>
     /// <returns>The running operation.</returns>
     ICollectiveOperation ReduceScatter(OperationKey key, int leaves, IReadOnlyList<SubtreeSum> held, int length, Memory<float> ownedResult, WireFormat format = WireFormat.Fp32);

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections;
 using Scissorhands.Messaging.Collectives;
 using Scissorhands.Messaging.Frames;
@@ -30,7 +31,7 @@ internal sealed class RabbitGather : RabbitOperation
     private readonly ChunkPlan _plan;
     private readonly Source[] _sources;
     private readonly int[] _takenByPeer;
-    private readonly List<(FrameHeader Frame, byte[] Payload)> _early = [];
+    private readonly List<(FrameHeader Frame, byte[] Rented, int Count)> _early = [];
     private GatherTask? _task;
     private int _chunks;
     private int _sent;
@@ -68,12 +69,12 @@ internal sealed class RabbitGather : RabbitOperation
 
             _chunks = task.Expected[Host.Rank] != GatherTask.Nothing && Host.Size > 1 ? ChunksOf(task.Give.Length) : 0;
             SendMore();
-            foreach (var (frame, payload) in _early)
+            foreach (var (frame, rented, count) in _early)
             {
-                problem ??= Take(frame, payload);
+                problem ??= Take(frame, rented.AsSpan(0, count));
             }
 
-            _early.Clear();
+            ReturnEarly();
             problem ??= EndWhereAllHasCome();
         }
 
@@ -113,7 +114,10 @@ internal sealed class RabbitGather : RabbitOperation
             }
             else if (_early.Count <= Host.Size * (_plan.Window + 1))
             {
-                _early.Add((frame, payload.ToArray()));
+                // Rented: as garbage, pieces of this size would stay until the next full collection.
+                var rented = ArrayPool<byte>.Shared.Rent(payload.Length);
+                payload.CopyTo(rented);
+                _early.Add((frame, rented, payload.Length));
             }
             else
             {
@@ -144,7 +148,17 @@ internal sealed class RabbitGather : RabbitOperation
         }
     }
 
-    protected override void Release() => _early.Clear();
+    protected override void Release() => ReturnEarly();
+
+    private void ReturnEarly()
+    {
+        foreach (var (_, rented, _) in _early)
+        {
+            ArrayPool<byte>.Shared.Return(rented);
+        }
+
+        _early.Clear();
+    }
 
     private int ChunksOf(int bytes) => Math.Max(1, _plan.Count(bytes));
 

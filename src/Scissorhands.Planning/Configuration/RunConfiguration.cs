@@ -138,6 +138,13 @@ public sealed record RepairConfiguration
 
     /// <summary><c>all</c> parameters move, or only the <c>masked</c> entries (and only they travel). Default: all.</summary>
     public string Trainable { get; init; } = "all";
+
+    /// <summary>
+    /// Each worker keeps momentum and memory gradients of the range it owns only, moves that range of the weights and gives it
+    /// to the others: the same bits with less memory, for more traffic and a lost worker that costs the steps since the last
+    /// checkpoint. Default: false.
+    /// </summary>
+    public bool ShardState { get; init; }
 }
 
 /// <summary>How repair gradients are projected.</summary>

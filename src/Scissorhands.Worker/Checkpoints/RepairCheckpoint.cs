@@ -15,15 +15,20 @@ namespace Scissorhands.Worker.Checkpoints;
 /// <param name="Weights">The weights [n].</param>
 /// <param name="Buffers">The float buffers.</param>
 /// <param name="Integers">The int64 buffers.</param>
-/// <param name="Momentum">The momentum over the moving set.</param>
-/// <param name="Memories">The memory gradients of the epoch of step <paramref name="Steps"/>; none at an epoch's start.</param>
+/// <param name="Moving">Elements of the moving set, over which the vectors below go.</param>
+/// <param name="Momentum">Writes the float32 bytes of the momentum.</param>
+/// <param name="Memories">
+/// Write the memory gradients of the epoch of step <paramref name="Steps"/>; none at an epoch's start. Like the momentum's,
+/// each is called once and in order: what it writes may come from other workers.
+/// </param>
 public sealed partial record RepairCheckpoint(
     int Steps,
     ReadOnlyMemory<float> Weights,
     ReadOnlyMemory<float> Buffers,
     long[] Integers,
-    ReadOnlyMemory<float> Momentum,
-    IReadOnlyList<float[]> Memories)
+    int Moving,
+    SafetensorsContent Momentum,
+    IReadOnlyList<SafetensorsContent> Memories)
 {
     private const string Pattern = "repair-*.safetensors";
 
@@ -50,10 +55,10 @@ public sealed partial record RepairCheckpoint(
             CheckpointTensors.Floats("weights", Weights),
             CheckpointTensors.Floats("buffers", Buffers),
             CheckpointTensors.Integers("integers", Integers),
-            CheckpointTensors.Floats("momentum", Momentum),
+            Vector("momentum", Momentum),
         };
-        tensors.AddRange(Memories.Select((memory, i) => CheckpointTensors.Floats($"memory.{i}", memory)));
-        tensors.AddRange(Residuals.Select((content, leaf) => new SafetensorsInput($"residual.{leaf}", SafetensorsDType.F32, [Momentum.Length], content)));
+        tensors.AddRange(Memories.Select((content, i) => Vector($"memory.{i}", content)));
+        tensors.AddRange(Residuals.Select((content, leaf) => Vector($"residual.{leaf}", content)));
         var name = NameOf(Steps);
         SafetensorsWriter.Write(folder.Work(name), tensors, new Dictionary<string, string>
         {
@@ -89,6 +94,8 @@ public sealed partial record RepairCheckpoint(
             }
         }
     }
+
+    private SafetensorsInput Vector(string name, SafetensorsContent content) => new(name, SafetensorsDType.F32, [Moving], content);
 
     [GeneratedRegex("^repair-([0-9]{8})[.]safetensors$")]
     private static partial Regex NamePattern();

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using Scissorhands.Core.Replica;
 using Scissorhands.Data.Safetensors;
 using Scissorhands.Planning;
+using Scissorhands.Planning.Cut;
 using Scissorhands.Worker.Run;
 
 namespace Scissorhands.Worker.Checkpoints;
@@ -68,13 +69,18 @@ public sealed class RepairCheckpointReader : IDisposable
     }
 
     /// <summary>Reads the momentum.</summary>
-    /// <param name="destination">One element a moving parameter.</param>
-    public void ReadMomentum(Span<float> destination) => ReadInto("momentum", destination);
+    /// <param name="part">Which of its elements.</param>
+    /// <param name="moving">Elements it must have.</param>
+    /// <param name="destination">One element an element of the part.</param>
+    public void ReadMomentum(IndexRange part, int moving, Span<float> destination) => ReadInto("momentum", part, moving, destination);
 
     /// <summary>Reads a memory gradient.</summary>
     /// <param name="index">Its index, below <see cref="Memories"/>.</param>
-    /// <param name="destination">One element a moving parameter.</param>
-    public void ReadMemory(int index, Span<float> destination) => ReadInto(string.Create(CultureInfo.InvariantCulture, $"memory.{index}"), destination);
+    /// <param name="part">Which of its elements.</param>
+    /// <param name="moving">Elements it must have.</param>
+    /// <param name="destination">One element an element of the part.</param>
+    public void ReadMemory(int index, IndexRange part, int moving, Span<float> destination) =>
+        ReadInto(string.Create(CultureInfo.InvariantCulture, $"memory.{index}"), part, moving, destination);
 
     /// <summary>Reads what quantisation has lost of a leaf's gradients.</summary>
     /// <param name="leaf">The leaf, below <see cref="Residuals"/>.</param>
@@ -89,15 +95,18 @@ public sealed class RepairCheckpointReader : IDisposable
             ? number
             : throw new InputException($"{file.Path}: '{key}' is missing from the checkpoint or not a number");
 
-    private void ReadInto(string name, Span<float> destination)
+    private void ReadInto(string name, Span<float> destination) => ReadInto(name, new IndexRange(0, destination.Length), destination.Length, destination);
+
+    private void ReadInto(string name, IndexRange part, int length, Span<float> destination)
     {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(destination.Length, part.Count);
         var entry = _file.Find(name);
-        var bytes = MemoryMarshal.AsBytes(destination);
-        if (entry.DType != SafetensorsDType.F32 || entry.Length != bytes.Length)
+        var needed = (long)length * sizeof(float);
+        if (entry.DType != SafetensorsDType.F32 || entry.Length != needed)
         {
-            throw new InputException($"{_file.Path}: tensor '{name}' has {entry.Length} bytes where the model needs {bytes.Length}");
+            throw new InputException($"{_file.Path}: tensor '{name}' has {entry.Length} bytes where the model needs {needed}");
         }
 
-        _file.ReadInto(entry, bytes);
+        _file.ReadInto(entry, (long)part.Start * sizeof(float), MemoryMarshal.AsBytes(destination));
     }
 }

@@ -53,9 +53,10 @@ internal sealed class RunSession : IDisposable
         try
         {
             Load(cancellationToken);
-            if (MemoryNeed.Refusal(assignment.WorkerId, _memoryBytes, _configuration, _plan!.Parameters) is { } refusal)
+            if (MemoryNeed.Refusal(assignment.WorkerId, _memoryBytes, _configuration, _plan!.Parameters, assignment.DataQueues.Count) is { } refusal)
             {
-                Tell(line, new WorkerUnfit(assignment.RunId, assignment.Generation, assignment.Rank, refusal), cancellationToken);
+                var least = MemoryNeed.LeastWorkers(_memoryBytes, _configuration, _plan.Parameters, _order.Workers);
+                Tell(line, new WorkerUnfit(assignment.RunId, assignment.Generation, assignment.Rank, refusal, least), cancellationToken);
                 throw new CollectiveException(refusal);
             }
 

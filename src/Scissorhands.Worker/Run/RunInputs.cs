@@ -118,8 +118,14 @@ public sealed class RunInputs : IDisposable
             TestDigest = Test?.Digest ?? "",
             ForgetDigest = RunPlan.DigestOf(Forget.Select(Train.Id)),
             ForgottenDigest = Forgotten.Count == 0 ? "" : RunPlan.DigestOf(Forgotten.Select(Train.Id)),
-            // Where files are cached and how often progress is made durable changes no result: both may differ on resumption.
-            ConfigurationHash = ConfigurationJson.Hash(Configuration with { Data = Configuration.Data with { Cache = "" }, Checkpoint = new() }),
+            // Where files are cached, how often progress is made durable and who keeps what of the repair's state changes no
+            // result: all three may differ on resumption.
+            ConfigurationHash = ConfigurationJson.Hash(Configuration with
+            {
+                Data = Configuration.Data with { Cache = "" },
+                Checkpoint = new(),
+                Repair = Configuration.Repair with { ShardState = false },
+            }),
             Parameters = parameters,
             ForgetCount = Forget.Count,
             RetainCount = Retain.Count,

@@ -141,7 +141,7 @@ public sealed class RunWorker : IDisposable
     private void Prepare(StageContext context)
     {
         var (stage, model) = (context.Assignment.Stage, context.Model);
-        if (stage is >= RunStage.EvaluateTrimmed and < RunStage.Report && model.Mask is null)
+        if (stage is RunStage.EvaluateTrimmed or RunStage.Repair && model.Mask is null)
         {
             model.Mask = ParameterFiles.ReadMask(_folder.WorkMaskPath, context.Replica.Parameters);
         }

@@ -34,7 +34,7 @@ public sealed class ModelState : IDisposable
     /// <summary>What the weights are now.</summary>
     public ModelMoment Moment { get; private set; }
 
-    /// <summary>The mask once it is known: n bytes, 1 = trimmed.</summary>
+    /// <summary>The mask from when it is known to the repair's first step: n bytes, 1 = trimmed.</summary>
     public byte[]? Mask { get; set; }
 
     /// <summary>This worker's range of the summed magnitudes, between sensitivity and selection.</summary>

@@ -8,9 +8,9 @@ internal sealed class RankProcesses : IDisposable
 {
     private readonly Process[] _processes;
 
-    internal RankProcesses(Uri broker, int ranks)
+    internal RankProcesses(Uri broker, int ranks, string command = "collective-rank", params string[] more)
     {
-        _processes = [.. Enumerable.Range(0, ranks).Select(rank => Start(broker, rank, ranks))];
+        _processes = [.. Enumerable.Range(0, ranks).Select(rank => Start(command, broker, rank, ranks, more))];
         var queues = string.Join(' ', _processes.Select(static p => Read(p, "queue")));
         foreach (var process in _processes)
         {
@@ -33,6 +33,9 @@ internal sealed class RankProcesses : IDisposable
             lines.Max(static l => int.Parse(l[1], CultureInfo.InvariantCulture)));
     }
 
+    /// <summary>Waits for a line of each rank that begins with a word; returns the rest of it, by rank.</summary>
+    internal string[] ReadAll(string word) => [.. _processes.Select(p => Read(p, word))];
+
     public void Dispose()
     {
         foreach (var process in _processes)
@@ -47,9 +50,9 @@ internal sealed class RankProcesses : IDisposable
         }
     }
 
-    private static Process Start(Uri broker, int rank, int ranks)
+    private static Process Start(string command, Uri broker, int rank, int ranks, string[] more)
     {
-        var start = new ProcessStartInfo(Environment.ProcessPath!, ["collective-rank", broker.ToString(), rank.ToString(CultureInfo.InvariantCulture), ranks.ToString(CultureInfo.InvariantCulture)])
+        var start = new ProcessStartInfo(Environment.ProcessPath!, [command, broker.ToString(), rank.ToString(CultureInfo.InvariantCulture), ranks.ToString(CultureInfo.InvariantCulture), .. more])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,

@@ -13,7 +13,8 @@ namespace Scissorhands.Benchmarks.Memory;
 
 /// <summary>
 /// Peak resident memory of a stage less that of bare training steps on a slice of the same size, in vectors of one float32
-/// a parameter: <c>memory [architecture]</c>, <c>resnet18</c> (11 million parameters) where not given. Every figure is the
+/// a parameter: <c>memory [architecture]</c>, <c>resnet18</c> (11 million parameters) where not given; <c>memory workers</c>
+/// measures workers that share steps (<see cref="SharedStepMemory"/>). Every figure is the
 /// peak of a process of its own. The product's own replica holds weights and gradient as the bare module does.
 /// </summary>
 internal static class MemoryBenchmark
@@ -25,6 +26,14 @@ internal static class MemoryBenchmark
     public static int Run(string[] args)
     {
         var architecture = args.Length > 0 ? args[0] : "resnet18";
+        switch (architecture)
+        {
+            case "workers":
+                return SharedStepMemory.Run([.. args.Skip(1).Select(a => int.Parse(a, CultureInfo.InvariantCulture))]);
+            case "bare-large":
+                return SharedStepMemory.MeasureBare(args[1]);
+        }
+
         if (args.Length > 1)
         {
             return Measure(architecture, args[1], [.. args.Skip(2).Select(a => int.Parse(a, CultureInfo.InvariantCulture))]);
@@ -114,7 +123,7 @@ internal static class MemoryBenchmark
         return model.Module.parameters().Sum(p => p.numel());
     }
 
-    private static long PeakBytes()
+    internal static long PeakBytes()
     {
         var line = File.ReadLines("/proc/self/status").First(l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
         return 1024 * long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture);
@@ -131,5 +140,5 @@ internal static class MemoryBenchmark
             : throw new InvalidOperationException($"The measurement {what} failed");
     }
 
-    private sealed record Peak(long Bytes, long Vector);
+    internal sealed record Peak(long Bytes, long Vector);
 }

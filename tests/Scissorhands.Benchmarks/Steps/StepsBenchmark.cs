@@ -5,6 +5,7 @@ using Scissorhands.Abstractions.Runs;
 using Scissorhands.Benchmarks.World;
 using Scissorhands.Core.Repair;
 using Scissorhands.Planning.Configuration;
+using Scissorhands.Planning.Cut;
 using Scissorhands.Worker.Run;
 using Scissorhands.Worker.Stages;
 using Scissorhands.Worker.Stages.Repair;
@@ -95,11 +96,11 @@ internal static class StepsBenchmark
     {
         using var replica = ReplicaFactory.Create(inputs);
         var n = replica.Parameters.Count;
-        using var projection = new ProjectedGradient(inputs.Configuration.Projection, Core.Trim.TrimScope.Projected(inputs.Configuration.Projection, replica.Parameters), n);
+        using var projection = new ProjectedGradient(inputs.Configuration.Projection, Core.Trim.TrimScope.Projected(inputs.Configuration.Projection, replica.Parameters), new IndexRange(0, n));
         var random = new Random(1);
         for (var i = 0; i < memories; i++)
         {
-            foreach (ref var value in projection.Add())
+            foreach (ref var value in projection.Add().Span)
             {
                 value = random.NextSingle() - 0.5f;
             }

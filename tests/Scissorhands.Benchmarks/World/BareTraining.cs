@@ -24,6 +24,9 @@ internal sealed class BareTraining : IDisposable
         model.Module.train();
     }
 
+    /// <summary>Parameters of the model.</summary>
+    public long Parameters => _model.Module.parameters().Sum(static p => p.numel());
+
     /// <summary>A step on one batch, or on a retain and a forget batch of the same size.</summary>
     public void Step(bool joint)
     {

@@ -19,8 +19,10 @@ internal sealed class MadeUpWorld : IDisposable
     private const int Size = 32;
     private const int Classes = 10;
 
-    private MadeUpWorld(string architecture)
+    private MadeUpWorld(string architecture, string? modelPath = null)
     {
+        ModelPath = modelPath ?? Path.Combine(Folder, "model.safetensors");
+        IsGiven = modelPath is not null;
         Spec = ArchitectureSpec.Parse(string.Create(CultureInfo.InvariantCulture, $"{architecture};classes={Classes};stem=cifar"));
     }
 
@@ -30,7 +32,9 @@ internal sealed class MadeUpWorld : IDisposable
 
     public string ShardPath => Path.Combine(Folder, "train.tar");
 
-    public string ModelPath => Path.Combine(Folder, "model.safetensors");
+    public string ModelPath { get; }
+
+    private bool IsGiven { get; }
 
     /// <summary>Writes the files. Ends libtorch's set-up of the process, as every program of the product does first.</summary>
     public static MadeUpWorld Create(string architecture, int samples)
@@ -47,9 +51,23 @@ internal sealed class MadeUpWorld : IDisposable
         return world;
     }
 
+    /// <summary>Images for a model that lies ready.</summary>
+    public static MadeUpWorld CreateFor(string modelPath, int samples)
+    {
+        NumericProfile.Apply(new RunConfiguration());
+        var world = new MadeUpWorld("resnet18", modelPath);
+        world.WriteShard(samples);
+        return world;
+    }
+
     /// <summary>The model once more, with the same initial weights.</summary>
     public LoadedModel NewModel()
     {
+        if (IsGiven)
+        {
+            return ModelFiles.Load(ModelPath);
+        }
+
         var model = BuiltInModels.CreateLoaded(Spec, "benchmark");
         ReproducibleInitialization.Apply(model.Module, 1);
         return model;

@@ -1,6 +1,6 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using Scissorhands.Abstractions.Runs;
-using Scissorhands.Core.Replica;
 using Scissorhands.Messaging.Collectives;
 using Scissorhands.Worker.Run;
 using Scissorhands.Worker.Stages;
@@ -8,18 +8,20 @@ using Scissorhands.Worker.Stages;
 namespace Scissorhands.Benchmarks.World;
 
 /// <summary>
-/// Runs the product's own stages on the calling thread, as the only worker, and notes when each step or batch was reported
-/// done. Must be used on a compute thread.
+/// Runs the product's own stages on the calling thread, as the only worker unless a group is given, and notes when each step
+/// or batch was reported done. Must be used on a compute thread.
 /// </summary>
 internal sealed class StageBench : ICoordinatorLink
 {
     private readonly RunInputs _inputs;
     private readonly List<(WorkerReport Report, long At)> _reports = [];
     private readonly Action<WorkerReport>? _observe;
+    private readonly ICollectiveGroup? _group;
     private int _leased;
 
-    public StageBench(RunInputs inputs, Action<WorkerReport>? observe = null)
+    public StageBench(RunInputs inputs, Action<WorkerReport>? observe = null, ICollectiveGroup? group = null)
     {
+        _group = group;
         _inputs = inputs;
         _observe = observe;
     }
@@ -31,13 +33,18 @@ internal sealed class StageBench : ICoordinatorLink
         _reports.Clear();
         _leased = 0;
         using var replica = ReplicaFactory.Create(_inputs);
-        var model = new ModelState(replica, _inputs.Configuration.Seed) { Mask = MaskOf(replica) };
+        var model = new ModelState(replica, _inputs.Configuration.Seed);
+        SetMask(model);
         var folder = new RunFolder(Path.Combine(Path.GetDirectoryName(_inputs.ModelPath)!, "run"));
         folder.Create();
-        var group = InProcessGroup.Create("benchmark", 1, 1)[0];
-        var assignment = new StageAssignment("benchmark", 1, which, 0, 1, 0, null);
+        var group = _group ?? InProcessGroup.Create("benchmark", 1, 1)[0];
+        var assignment = new StageAssignment("benchmark", 1, which, group.Rank, group.Size, 0, null);
         stage.Execute(new StageContext(assignment, group, _inputs, folder, this, model, CancellationToken.None, CancellationToken.None));
-        group.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        if (_group is null)
+        {
+            group.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        }
+
         var wanted = _reports.Where(r => r.Report is T).ToArray();
         return [.. wanted.Zip(wanted.Skip(1), (before, after) => ((T)after.Report, Stopwatch.GetElapsedTime(before.At, after.At).TotalSeconds))];
     }
@@ -54,10 +61,12 @@ internal sealed class StageBench : ICoordinatorLink
         return ValueTask.CompletedTask;
     }
 
-    private static byte[] MaskOf(ModelReplica replica)
+    // Not where the stage runs: unoptimised code would hold on to the mask there until the stage ends.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void SetMask(ModelState model)
     {
-        var mask = new byte[replica.Parameters.Count];
+        var mask = new byte[model.Replica.Parameters.Count];
         mask.AsSpan(mask.Length / 2, mask.Length / 33).Fill(1);
-        return mask;
+        model.Mask = mask;
     }
 }

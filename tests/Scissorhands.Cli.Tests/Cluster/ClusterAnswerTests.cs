@@ -36,18 +36,58 @@ public sealed class SharedCluster : IAsyncLifetime
     }
 }
 
-/// <summary>A cluster comes to the answer of one process, and refuses what cannot be run.</summary>
-public sealed class ClusterAnswerTests(TinyWorld world, SharedCluster shared) : IClassFixture<SharedCluster>
+/// <summary>A network of ten blocks of parameters, so that each of eight workers owns a range.</summary>
+public sealed class WideWorld : IAsyncLifetime
 {
+    public TinyWorld World { get; } = new("resnet20;classes=3;stem=cifar;width=24;dropout=0.2");
+
+    public ValueTask InitializeAsync() => World.InitializeAsync();
+
+    public ValueTask DisposeAsync() => World.DisposeAsync();
+}
+
+/// <summary>A cluster comes to the answer of one process, and refuses what cannot be run.</summary>
+public sealed class ClusterAnswerTests(TinyWorld world, WideWorld wide, SharedCluster shared) : IClassFixture<SharedCluster>, IClassFixture<WideWorld>
+{
+    /// <summary>Each number of workers with and without sharded state, each of these in every format.</summary>
     [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    [InlineData(3)]
-    [InlineData(4)]
-    [InlineData(8)]
+    [InlineData(1, false, "f32")]
+    [InlineData(1, true, "bf16")]
+    [InlineData(2, false, "bf16")]
+    [InlineData(2, true, "int8")]
+    [InlineData(3, false, "int8")]
+    [InlineData(3, true, "f32")]
+    [InlineData(4, false, "f32")]
+    [InlineData(4, true, "bf16")]
+    [InlineData(8, false, "bf16")]
+    [InlineData(8, true, "int8")]
+    public async Task Submit_anyNumberOfWorkersThatKeepAllOrAPart_sameBytesAsInOneProcess(int workers, bool shardState, string format)
+    {
+        var cluster = Cluster();
+        var output = wide.World.NewPath("cluster");
+        var expected = await wide.World.ExpectedAsync(settings: $"wire.format={format}");
+        await using var process = Submit(wide.World, "default", output, workers, Sharded(shardState, format));
+        var result = await process.FinishAsync();
+
+        Assert.True(result.ExitCode == 0, result.Describe() + cluster.Describe());
+        Assert.Equal(expected, Answer.In(output));
+    }
+
+    [Theory]
+    [InlineData(1, true, "int8")]
+    [InlineData(4, false, "int8")]
+    [InlineData(4, true, "f32")]
+    public async Task Run_oneProcessThatKeepsAllOrAPart_sameBytes(int workers, bool shardState, string format)
+    {
+        var expected = await wide.World.ExpectedAsync(settings: $"wire.format={format}");
+
+        var (answer, _) = await wide.World.RunAsync(workers, settings: Sharded(shardState, format));
+
+        Assert.Equal(expected, answer);
+    }
+
+    [Theory]
     [InlineData(8, "repair.slices=8")]
-    [InlineData(4, "wire.format=bf16")]
-    [InlineData(3, "wire.format=int8")]
     [InlineData(3, "repair.trainable=masked")]
     [InlineData(4, "sensitivity.blockBatches=1")]
     [InlineData(2, "numerics=default")]
@@ -100,13 +140,29 @@ public sealed class ClusterAnswerTests(TinyWorld world, SharedCluster shared) : 
         var cluster = Cluster();
         await cluster.StartWorkerAsync("a-small-one", "--pool", "odd", "--memory", "64");
         var output = world.NewPath("small");
-        await using var process = Submit("odd", output, 2);
+        await using var process = Submit(world, "odd", output, 2);
         Assert.True(await process.ReachAsync(static line => line.Contains("worker a-small-one has 64 MiB of memory, the run needs at least 65 MiB", StringComparison.Ordinal)), cluster.Describe());
         await cluster.StartWorkerAsync("a-large-one", "--pool", "odd");
         var result = await process.FinishAsync();
 
         Assert.True(result.ExitCode == 0, result.Describe() + cluster.Describe());
         Assert.Equal(await world.ExpectedAsync(), Answer.In(output));
+    }
+
+    /// <summary>Neither can hold the run alone, each can hold its part of the state beside the model.</summary>
+    [Fact]
+    public async Task Worker_withMemoryForAPart_waitsForAnotherToShareTheStateWith()
+    {
+        var cluster = Cluster();
+        await cluster.StartWorkerAsync("half-1", "--pool", "halves", "--memory", "78");
+        var output = wide.World.NewPath("halves");
+        await using var process = Submit(wide.World, "halves", output, 2, "repair.shardState=true");
+        Assert.True(await process.ReachAsync(static line => line.Contains("worker half-1 has 78 MiB of memory, the run needs at least 81 MiB", StringComparison.Ordinal)), cluster.Describe());
+        await cluster.StartWorkerAsync("half-2", "--pool", "halves", "--memory", "78");
+        var result = await process.FinishAsync();
+
+        Assert.True(result.ExitCode == 0, result.Describe() + cluster.Describe());
+        Assert.Equal(await wide.World.ExpectedAsync(settings: "wire.format=f32"), Answer.In(output));
     }
 
     [Fact]
@@ -260,18 +316,20 @@ public sealed class ClusterAnswerTests(TinyWorld world, SharedCluster shared) : 
         Assert.Contains("http://127.0.0.1:1", Assert.Single(away.Errors), StringComparison.Ordinal);
     }
 
-    private CliProcess Submit(string output, int workers, params string[] settings) => Submit("default", output, workers, settings);
+    private static string[] Sharded(bool shardState, string format) => [$"repair.shardState={(shardState ? "true" : "false")}", $"wire.format={format}"];
 
-    private CliProcess Submit(string pool, string output, int workers, params string[] settings) => CliProcess.Start(
+    private CliProcess Submit(string output, int workers, params string[] settings) => Submit(world, "default", output, workers, settings);
+
+    private CliProcess Submit(TinyWorld files, string pool, string output, int workers, params string[] settings) => CliProcess.Start(
         [
             "submit",
-            .. world.Files.Inputs(),
+            .. files.Files.Inputs(),
             "--out", output,
             "--workers", workers.ToString(CultureInfo.InvariantCulture),
             "--pool", pool,
             "--coordinator", Cluster().Address,
             "--watch",
-            .. world.Settings(settings),
+            .. files.Settings(settings),
         ]);
 
     private LocalCluster Cluster()

@@ -17,7 +17,12 @@ public sealed class TinyWorld : IAsyncLifetime
 
     private readonly ConcurrentDictionary<string, Lazy<Task<(Answer Answer, CliResult Result)>>> _runs = new(StringComparer.Ordinal);
 
-    public TinyFiles Files { get; } = new(Directory.CreateTempSubdirectory("scissorhands-cli-").FullName);
+    public TinyWorld() => Files = new(NewFolder());
+
+    /// <summary>The same with another network.</summary>
+    internal TinyWorld(string architecture) => Files = new(NewFolder(), architecture);
+
+    public TinyFiles Files { get; }
 
     public string Folder => Files.Folder;
 
@@ -36,6 +41,8 @@ public sealed class TinyWorld : IAsyncLifetime
         Directory.Delete(Folder, recursive: true);
         return ValueTask.CompletedTask;
     }
+
+    private static string NewFolder() => Directory.CreateTempSubdirectory("scissorhands-cli-").FullName;
 
     /// <summary>A path in the world's folder where nothing lies yet.</summary>
     public string NewPath(string name) => Files.NewPath(name);

@@ -9,6 +9,7 @@ using Scissorhands.Core.Tests.Selection;
 using Scissorhands.Core.Trim;
 using Scissorhands.Data.Safetensors;
 using Scissorhands.Planning.Configuration;
+using Scissorhands.Planning.Cut;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -78,10 +79,10 @@ public sealed class GoldenMethodTests
         using var moving = MovingSet.All(replica.Parameters.Count);
         using var sgd = new MomentumSgd(replica, moving, 0.9, 5e-4);
         var options = new ProjectionConfiguration { Memories = 3, Scope = Scope };
-        using var projection = new ProjectedGradient(options, TrimScope.Projected(options, replica.Parameters), replica.Parameters.Count);
+        using var projection = new ProjectedGradient(options, TrimScope.Projected(options, replica.Parameters), new IndexRange(0, replica.Parameters.Count));
         for (var i = 0; i < 3; i++)
         {
-            TakeMemory(golden, replica, i).CopyTo(projection.Add());
+            TakeMemory(golden, replica, i).CopyTo(projection.Add().Span);
         }
 
         var slice = new SliceGradient(replica, new ClassificationTask());

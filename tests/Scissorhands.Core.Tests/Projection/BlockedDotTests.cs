@@ -54,6 +54,32 @@ public sealed class BlockedDotTests
     }
 
     [Fact]
+    public void BlockValues_parts_of_any_dealing_combine_to_the_dots_of_the_whole()
+    {
+        var gen =
+            from length in Gen.OneOf(Gen.Int[1, 40], Gen.Int[Block - 9, Block + 9], Gen.Int[2 * Block, (5 * Block) + 100])
+            from cuts in Gen.Int[0, length].Array[0, 8]
+            from memories in Gen.Int[0, 3]
+            from ranks in Gen.Int[1, 7]
+            from seed in Gen.Int
+            select (length, cuts, memories, ranks, seed);
+        gen.Sample(
+            c =>
+            {
+                var segments = Segments(c.length, c.cuts);
+                var gradient = Vector(c.length, c.seed);
+                var memories = Enumerable.Range(1, c.memories).Select(j => Vector(c.length, c.seed + j)).ToArray();
+                double[] values =
+                [
+                    .. RangeOwnership.All(c.length, c.ranks).SelectMany(part => BlockedDot.BlockValues(
+                        gradient.AsSpan(part.Start, part.Count), [.. memories.Select(m => m[part.Start..part.End])], segments, part.Start)),
+                ];
+                Assert.Equal(memories.Select(m => ByDefinition(gradient, m, segments)), BlockedDot.Combine(values, c.memories));
+            },
+            iter: 150);
+    }
+
+    [Fact]
     public void Tree_any_count_follows_the_reduction_tree()
     {
         Gen.Double[-1, 1].Array[1, 70].Sample(values =>

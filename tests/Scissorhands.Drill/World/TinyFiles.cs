@@ -17,10 +17,17 @@ public sealed class TinyFiles
     public const int Size = 8;
     public const int ForgetSamples = 33;
 
+    private readonly string _architecture;
     private int _paths;
 
     /// <summary>Names the files; <see cref="WriteAsync"/> makes them.</summary>
-    public TinyFiles(string folder) => Folder = folder;
+    /// <param name="folder">Where they lie.</param>
+    /// <param name="architecture">The network.</param>
+    public TinyFiles(string folder, string architecture = "resnet20;classes=3;stem=cifar;width=4;dropout=0.2")
+    {
+        Folder = folder;
+        _architecture = architecture;
+    }
 
     public string Folder { get; }
 
@@ -51,7 +58,7 @@ public sealed class TinyFiles
         await ComputeThread.Run("tiny-model", () =>
         {
             NumericProfile.ConfigureThread(1);
-            var spec = ArchitectureSpec.Parse("resnet20;classes=3;stem=cifar;width=4;dropout=0.2");
+            var spec = ArchitectureSpec.Parse(_architecture);
             var model = BuiltInModels.CreateLoaded(spec, ModelPath);
             ReproducibleInitialization.Apply(model.Module, 5);
             using var replica = new ModelReplica(model, torch.CPU, 5);

@@ -157,7 +157,7 @@ public sealed class ClusterRunTests
         var decision = run.Handle(Report("a", 0, new WorkerUnfit("run", 1, 0, "needs 9 GiB")));
 
         Assert.True(decision.Store && decision.NeedChanged);
-        Assert.Equal(["a"], run.State.Unfit);
+        Assert.Equal(int.MaxValue, run.State.LeastWorkers["a"]);
         Assert.Equal("needs 9 GiB", run.Reason);
         Assert.Empty(run.Members);
     }

@@ -61,8 +61,9 @@ public sealed class PoolTests
         _pool.Need(Need("second", submitted: 2, model: "m"));
         _pool.Need(Need("elsewhere", submitted: 2) with { BehindRun = "far" });
         _pool.Need(Need("cuda", submitted: 3) with { Device = "cuda" });
-        _pool.Need(Need("large", submitted: 3) with { Unfit = ["a", "small"] });
-        _pool.Need(Need("other", submitted: 4) with { Unfit = ["small"] });
+        _pool.Need(Need("large", submitted: 3) with { LeastWorkers = Never("a", "small") });
+        _pool.Need(Need("other", submitted: 4) with { LeastWorkers = Never("small") });
+        _pool.Need(Need("together", submitted: 5, workers: 4) with { LeastWorkers = new Dictionary<string, int> { ["a"] = 3, ["small"] = 3 } });
         Assert.Equal(["first"], _pool.Deal().Select(static d => d.RunId));
         Assert.Empty(_pool.Waits);
 
@@ -77,6 +78,7 @@ public sealed class PoolTests
                 ["cuda"] = "waits for workers: none of the 2 in pool pool computes on cuda",
                 ["large"] = "waits for workers: none of the 2 in pool pool that compute on cpu can do it",
                 ["other"] = "waits for workers: the 1 in pool pool that could do it are taken",
+                ["together"] = "waits for workers: the 2 in pool pool that could do it among others are too few",
             },
             _pool.Waits);
         _pool.Need(Need("first", model: "m") with { Open = false });
@@ -157,7 +159,7 @@ public sealed class PoolTests
         _pool.Beat(Beat("gpu") with { Device = "cuda" });
         _pool.Beat(Beat("leaving") with { Leaving = true });
         _pool.Beat(Beat("deaf") with { DataQueue = "" });
-        _pool.Need(Need("run") with { Unfit = ["unfit"] });
+        _pool.Need(Need("run") with { LeastWorkers = Never("unfit") });
 
         Assert.Empty(_pool.Deal());
         Alive("fit");
@@ -244,6 +246,48 @@ public sealed class PoolTests
         Assert.Equal([("a", "run")], _pool.Missing());
     }
 
+    /// <summary>A worker that has said that it can hold its part only among several is given a run with enough others, or none.</summary>
+    [Theory]
+    [InlineData("w0:1 w1:1 w2:1", 2, "w0 w1")]
+    [InlineData("w0:2", 4, "")]
+    [InlineData("w0:2 w1:1", 4, "w0 w1")]
+    [InlineData("w0:3 w1:1 w2:3", 4, "w0 w1 w2")]
+    [InlineData("w0:3 w1:1 w2:3", 2, "w1")]
+    [InlineData("w0:4 w1:2 w2:2", 4, "w1 w2")]
+    [InlineData("w0:never w1:1", 4, "w1")]
+    [InlineData("w0:never w1:2", 4, "")]
+    public void Deal_WorkersThatCanOnlyTogether_AreDealtTogether(string workers, int most, string expected)
+    {
+        var least = workers.Split(' ').Select(static w => w.Split(':')).ToDictionary(static w => w[0], static w => w[1] == "never" ? int.MaxValue : int.Parse(w[1], null));
+        _pool.Need(Need("run", workers: most) with { LeastWorkers = least });
+        _time.Advance(TimeSpan.FromMilliseconds(1));
+        foreach (var worker in least.Keys)
+        {
+            _pool.Beat(Beat(worker));
+        }
+
+        Assert.Equal(expected, Dealt());
+    }
+
+    /// <summary>A run grows by those that can at its new size.</summary>
+    [Theory]
+    [InlineData("w2:3", 4, "")]
+    [InlineData("w2:3 w3:1", 4, "w0 w2 w3")]
+    [InlineData("w2:1 w3:4", 4, "w0 w2")]
+    public void Deal_RunAtWork_GrowsByThoseThatCan(string workers, int most, string expected)
+    {
+        var least = workers.Split(' ').Select(static w => w.Split(':')).ToDictionary(static w => w[0], static w => int.Parse(w[1], null));
+        _pool.Beat(Beat("w0"));
+        _pool.Need(Need("run", workers: most) with { LeastWorkers = least, Members = ["w0"], Generation = 1 });
+        _time.Advance(TimeSpan.FromMilliseconds(1));
+        foreach (var worker in least.Keys)
+        {
+            _pool.Beat(Beat(worker));
+        }
+
+        Assert.Equal(expected, Dealt());
+    }
+
     private void Alive(params string[] workers)
     {
         foreach (var worker in workers)
@@ -251,6 +295,10 @@ public sealed class PoolTests
             _pool.Beat(Beat(worker));
         }
     }
+
+    private static Dictionary<string, int> Never(params string[] workers) => workers.ToDictionary(static w => w, static _ => int.MaxValue);
+
+    private string Dealt() => string.Join(' ', _pool.Deal().SelectMany(static d => Members(d.Members)).Order(StringComparer.Ordinal));
 
     private static WorkerBeat Beat(string worker, string life = "first") => new(worker, worker + life, "build", "pool", "cpu", 1, life, false, null, 0);
 

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using CsCheck;
 using Scissorhands.Messaging.Collectives;
 using Scissorhands.Messaging.Tests.Wire;
@@ -101,6 +102,11 @@ public sealed class WireFormatSumTests
                     var result = new float[owned.Count];
                     groups[rank].ReduceScatter(Key, leaves.Length, held[rank], length, result, format).Wait(TestContext.Current.CancellationToken);
                     TreeSamples.AssertBits(expected.AsSpan(owned.Start, owned.Count), result);
+
+                    // Where there is something held, its own range may receive the result.
+                    var inPlace = held[rank].Count > 0 ? MemoryMarshal.AsMemory(held[rank][0].Values)[owned.Start..owned.End] : result;
+                    groups[rank].ReduceScatter(Key with { Step = Key.Step + 1 }, leaves.Length, held[rank], length, inPlace, format).Wait(TestContext.Current.CancellationToken);
+                    TreeSamples.AssertBits(expected.AsSpan(owned.Start, owned.Count), inPlace.Span);
                 });
             },
             iter: 40);

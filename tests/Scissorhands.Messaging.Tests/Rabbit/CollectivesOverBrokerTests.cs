@@ -36,6 +36,18 @@ public sealed class CollectivesOverBrokerTests(BrokerFixture fixture) : IClassFi
                     var part = new float[owned.Count];
                     groups.Ranks[rank].ReduceScatter(key with { Purpose = "scatter" }, leafCount, held[rank], length, part, format).Wait(TestContext.Current.CancellationToken);
                     TreeSamples.AssertBits(expected.AsSpan(owned.Start, owned.Count), part);
+                    SubtreeSum[] own = [.. held[rank].Select(static h => h with { Values = h.Values.ToArray() })];
+                    if (own.Length > 0)
+                    {
+                        var inside = System.Runtime.InteropServices.MemoryMarshal.AsMemory(own[0].Values)[owned.Start..owned.End];
+                        groups.Ranks[rank].ReduceScatter(key with { Purpose = "scatter-in-place" }, leafCount, own, length, inside, format).Wait(TestContext.Current.CancellationToken);
+                        TreeSamples.AssertBits(expected.AsSpan(owned.Start, owned.Count), inside.Span);
+                    }
+                    else
+                    {
+                        groups.Ranks[rank].ReduceScatter(key with { Purpose = "scatter-in-place" }, leafCount, own, length, part, format).Wait(TestContext.Current.CancellationToken);
+                    }
+
                     var result = inPlace && held[rank].Count > 0 ? System.Runtime.InteropServices.MemoryMarshal.AsMemory(held[rank][0].Values) : new float[length];
                     groups.Ranks[rank].AllReduce(key, leafCount, held[rank], result, format).Wait(TestContext.Current.CancellationToken);
                     TreeSamples.AssertBits(expected, result.Span);

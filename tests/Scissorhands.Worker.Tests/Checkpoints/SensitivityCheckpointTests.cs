@@ -50,7 +50,7 @@ public sealed class SensitivityCheckpointTests : IDisposable
         foreach (var blocks in new[] { 3, 6, 9 })
         {
             SensitivityCheckpoint.Write(_folder, SensitivityCheckpoint.NameOf(blocks, 1), 0, 10, [new SubtreeSum(new TreeNode(0, 0), new float[10])]);
-            new RepairCheckpoint(blocks, new float[1], new float[1], [], new float[1], []).Write(_folder, "plan");
+            new RepairCheckpoint(blocks, new float[1], new float[1], [], 1, Content([0]), []).Write(_folder, "plan");
         }
 
         SensitivityCheckpoint.DeleteOlder(_folder, 6);
@@ -65,28 +65,34 @@ public sealed class SensitivityCheckpointTests : IDisposable
     public void RepairCheckpoint_WrittenAndRead_IsEqualAndRefusesAnotherPlan()
     {
         float[] momentum = [7, 8, 9];
+        float[] memory = [10, 11, 12];
         float[][] residuals = [[13, 14, 15], [16, 17, 18]];
-        var written = new RepairCheckpoint(7, new float[] { 1, 2, 3 }, new float[] { 4 }, [5, 6], momentum, [[10, 11, 12]])
+        var written = new RepairCheckpoint(7, new float[] { 1, 2, 3 }, new float[] { 4 }, [5, 6], 3, Content(momentum), [Content(memory)])
         {
-            Residuals = [.. residuals.Select(r => (SafetensorsContent)(destination => destination.Write(MemoryMarshal.AsBytes(r.AsSpan()))))],
+            Residuals = [.. residuals.Select(Content)],
         };
         var name = written.Write(_folder, "plan-a");
         using var read = RepairCheckpointReader.Open(_folder, name, "plan-a");
         Assert.Equal((7, 1, 2), (read.Steps, read.Memories, read.Residuals));
         var values = new float[3];
-        read.ReadMomentum(values);
+        read.ReadMomentum(new IndexRange(0, 3), 3, values);
         Assert.Equal(momentum, values);
-        read.ReadMemory(0, values);
-        Assert.Equal(written.Memories[0], values);
+        read.ReadMemory(0, new IndexRange(0, 3), 3, values);
+        Assert.Equal(memory, values);
+        read.ReadMomentum(new IndexRange(1, 2), 3, values.AsSpan(0, 1));
+        read.ReadMemory(0, new IndexRange(1, 3), 3, values.AsSpan(1, 2));
+        Assert.Equal([8, 11, 12], values);
         for (var leaf = 0; leaf < residuals.Length; leaf++)
         {
             read.ReadResidual(leaf, values);
             Assert.Equal(residuals[leaf], values);
         }
 
-        Assert.Contains("'momentum'", Assert.Throws<Planning.InputException>(() => read.ReadMomentum(new float[4])).Message, StringComparison.Ordinal);
+        Assert.Contains("'momentum'", Assert.Throws<Planning.InputException>(() => read.ReadMomentum(new IndexRange(0, 2), 4, new float[2])).Message, StringComparison.Ordinal);
         Assert.Contains("another plan", Assert.Throws<Planning.InputException>(() => RepairCheckpointReader.Open(_folder, name, "plan-b")).Message, StringComparison.Ordinal);
     }
+
+    private static SafetensorsContent Content(float[] values) => destination => destination.Write(MemoryMarshal.AsBytes(values.AsSpan()));
 
     private static float[] Values(IndexRange range, int node) => [.. Enumerable.Range(range.Start, range.Count).Select(i => (i * 2f) + node)];
 }

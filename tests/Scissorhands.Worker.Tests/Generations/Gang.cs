@@ -9,19 +9,21 @@ namespace Scissorhands.Worker.Tests.Generations;
 /// <summary>The workers of a run, over its generations.</summary>
 internal sealed class Gang : IDisposable
 {
-    private readonly RunInputs _inputs;
     private readonly RunFolder _folder;
     private readonly CancellationToken _cancellationToken = TestContext.Current.CancellationToken;
     private List<Member> _members = [];
 
     public Gang(RunInputs inputs, RunFolder folder)
     {
-        _inputs = inputs;
+        Inputs = inputs;
         _folder = folder;
         Coordinator = new ScriptedCoordinator(inputs.SensitivityBlocks.Count);
     }
 
     public ScriptedCoordinator Coordinator { get; }
+
+    /// <summary>What new workers work on.</summary>
+    public RunInputs Inputs { get; set; }
 
     public bool IsCompleted => Coordinator.Stage == RunStage.Completed;
 
@@ -33,7 +35,7 @@ internal sealed class Gang : IDisposable
     public Exception?[] Generation(int size, IReadOnlyList<int>? survivors = null, (int Rank, Break At)? breaks = null)
     {
         var before = _members;
-        _members = [.. Enumerable.Range(0, size).Select(rank => survivors is not null && rank < survivors.Count ? before[survivors[rank]] : new Member(_inputs, _folder))];
+        _members = [.. Enumerable.Range(0, size).Select(rank => survivors is not null && rank < survivors.Count ? before[survivors[rank]] : new Member(Inputs, _folder))];
         foreach (var lost in before.Except(_members))
         {
             lost.Dispose();
@@ -59,6 +61,9 @@ internal sealed class Gang : IDisposable
     /// <summary>Does something to a worker's replica, on its thread.</summary>
     public void Do(int rank, Action<RunWorker> action) => _members[rank].Do(action).Wait(_cancellationToken);
 
+    /// <summary>A worker, to be looked at by code that runs on its thread.</summary>
+    public RunWorker Worker(int rank) => _members[rank].Worker;
+
     /// <summary>The steps that a generation did, in order.</summary>
     public int[] StepsOf(long generation) => [.. Coordinator.Reports.OfType<StepDone>().Where(s => s.Generation == generation).Select(s => s.Step)];
 
@@ -81,12 +86,11 @@ internal sealed class Gang : IDisposable
     private sealed class Member : IDisposable
     {
         private readonly BlockingCollection<Action> _work = [];
-        private readonly RunWorker _worker;
         private readonly Task _thread;
 
         public Member(RunInputs inputs, RunFolder folder)
         {
-            _worker = new RunWorker(inputs, folder, "plan");
+            Worker = new RunWorker(inputs, folder, "plan");
             _thread = ComputeThread.Run("worker", () =>
             {
                 foreach (var action in _work.GetConsumingEnumerable())
@@ -94,9 +98,11 @@ internal sealed class Gang : IDisposable
                     action();
                 }
 
-                _worker.Dispose();
+                Worker.Dispose();
             });
         }
+
+        public RunWorker Worker { get; }
 
         public Task Do(Action<RunWorker> action)
         {
@@ -105,7 +111,7 @@ internal sealed class Gang : IDisposable
             {
                 try
                 {
-                    action(_worker);
+                    action(Worker);
                     done.SetResult();
                 }
                 catch (Exception e)

@@ -22,32 +22,8 @@ public sealed class GenerationTests(World world)
     [InlineData("int8", "masked", 5, 8)]
     [InlineData("f32", "all", 3, 9)]
     [InlineData("int8", "all", 3, 10)]
-    public void Run_GenerationsBrokenAtRandom_GivesTheSameAnswer(string format, string trainable, int checkpointEvery, int seed)
-    {
-        var expected = Expected(format, trainable);
-        var random = new Random(seed);
-        for (var run = 0; run < 2; run++)
-        {
-            using var inputs = world.Inputs(format, trainable, checkpointEvery);
-            using var gang = new Gang(inputs, world.NewFolder());
-            var size = 0;
-            var history = new List<string>();
-            for (var generation = 0; generation < 8 && !gang.IsCompleted; generation++)
-            {
-                var order = Enumerable.Range(0, size).ToArray();
-                random.Shuffle(order);
-                var survivors = order[..random.Next(size + 1)];
-                size = Math.Max(random.Next(1, 5), generation == 0 ? 2 : survivors.Length);
-                var (rank, operation, after) = (random.Next(size), random.Next(60), random.Next(2) == 0);
-                history.Add($"{size} workers, survivors [{string.Join(", ", survivors)}], rank {rank} lost {(after ? "after" : "before")} {operation}");
-                var last = generation == 7;
-                var ends = gang.Generation(size, survivors, last ? null : (rank, new Break((index, _) => index == operation, after)));
-                Assert.All(ends, end => Assert.True(end is null or CollectiveException, $"{string.Join("; ", history)}: {end}"));
-            }
-
-            Assert.True(expected == gang.Answer(), string.Join("; ", history));
-        }
-    }
+    public void Run_GenerationsBrokenAtRandom_GivesTheSameAnswer(string format, string trainable, int checkpointEvery, int seed) =>
+        RandomGenerations.Run(() => world.Inputs(format, trainable, checkpointEvery), world, Expected(format, trainable), new Random(seed));
 
     [Theory]
     [InlineData("f32", false)]

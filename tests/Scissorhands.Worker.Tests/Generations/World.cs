@@ -26,13 +26,18 @@ public sealed class World : IAsyncLifetime
         await ComputeThread.Run("model", () =>
         {
             NumericProfile.ConfigureThread(1);
-            var path = Path.Combine(Folder, "model.safetensors");
-            var spec = ArchitectureSpec.Parse("resnet20;classes=3;stem=cifar;width=2;dropout=0.2");
+            Write(ModelPath(wide: false), "resnet20;classes=3;stem=cifar;width=2;dropout=0.2");
+            Write(ModelPath(wide: true), "resnet20;classes=3;stem=cifar;width=24;dropout=0.2");
+        });
+
+        static void Write(string path, string architecture)
+        {
+            var spec = ArchitectureSpec.Parse(architecture);
             var model = BuiltInModels.CreateLoaded(spec, path);
             ReproducibleInitialization.Apply(model.Module, 5);
             using var replica = new ModelReplica(model, torch.CPU, 5);
             ModelFiles.WriteStateDict(path, replica.State(), spec);
-        });
+        }
     }
 
     public ValueTask DisposeAsync()
@@ -42,20 +47,14 @@ public sealed class World : IAsyncLifetime
     }
 
     /// <summary>Twelve steps in three epochs, of which the last of each has a batch too small for all slices.</summary>
-    internal RunInputs Inputs(string format = "f32", string trainable = "all", int checkpointEvery = 1000)
+    internal RunInputs Inputs(string format = "f32", string trainable = "all", int checkpointEvery = 1000, bool shardState = false) =>
+        Inputs(Configuration(format, trainable, checkpointEvery, shardState), wide: false);
+
+    /// <summary>The same with a model of ten blocks, so that eight workers own a range each, and with as many weights trimmed.</summary>
+    internal RunInputs WideInputs(bool shardState, string format = "f32", string trainable = "all", int checkpointEvery = 1000, Func<RunConfiguration, RunConfiguration>? change = null)
     {
-        var configuration = new RunConfiguration
-        {
-            Sensitivity = new() { BatchSize = 4, BlockBatches = 1 },
-            Trim = new() { Fraction = 0.1m },
-            Repair = new() { Epochs = 3, BatchSize = 16, Slices = 4, Lr = 0.05, Lambda = 0.2, Trainable = trainable },
-            Projection = new() { Memories = 2 },
-            Evaluation = new() { BatchSize = 32, Mia = false },
-            Augmentation = new() { Flip = true },
-            Checkpoint = new() { EverySteps = checkpointEvery },
-            Wire = new() { Format = format },
-        };
-        return new RunInputs(configuration, Path.Combine(Folder, "model.safetensors"), new MadeUpSamples(Samples, Classes), null, [.. Enumerable.Range(0, 33).Select(i => i * 29 % Samples)], []);
+        var configuration = Configuration(format, trainable, checkpointEvery, shardState) with { Trim = new() { Fraction = 0.9m }, Artifacts = new() { Saliency = true } };
+        return Inputs(change is null ? configuration : change(configuration), wide: true);
     }
 
     internal RunFolder NewFolder()
@@ -64,4 +63,21 @@ public sealed class World : IAsyncLifetime
         folder.Create();
         return folder;
     }
+
+    private static RunConfiguration Configuration(string format, string trainable, int checkpointEvery, bool shardState) => new()
+    {
+        Sensitivity = new() { BatchSize = 4, BlockBatches = 1 },
+        Trim = new() { Fraction = 0.1m },
+        Repair = new() { Epochs = 3, BatchSize = 16, Slices = 4, Lr = 0.05, Lambda = 0.2, Trainable = trainable, ShardState = shardState },
+        Projection = new() { Memories = 2 },
+        Evaluation = new() { BatchSize = 32, Mia = false },
+        Augmentation = new() { Flip = true },
+        Checkpoint = new() { EverySteps = checkpointEvery },
+        Wire = new() { Format = format },
+    };
+
+    private RunInputs Inputs(RunConfiguration configuration, bool wide) =>
+        new(configuration, ModelPath(wide), new MadeUpSamples(Samples, Classes), null, [.. Enumerable.Range(0, 33).Select(i => i * 29 % Samples)], []);
+
+    private string ModelPath(bool wide) => Path.Combine(Folder, wide ? "wide.safetensors" : "model.safetensors");
 }

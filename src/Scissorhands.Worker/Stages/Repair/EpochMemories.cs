@@ -51,13 +51,13 @@ internal sealed class EpochMemories
         using var stream = _context.Inputs.Plain.Open(cuts.SelectMany(cut => cut.HeldBy(group.Rank, group.Size)).Select(held => new BatchRequest(held.Slice.Forget.ToArray(), null)));
         foreach (var cut in cuts)
         {
-            var sum = Sum(cut, epoch, stream);
-            var memory = projection.Add();
-            sum.Span.CopyTo(memory);
+            var sum = projection.Add();
+            Sum(cut, epoch, stream, sum);
             if (_context.Inputs.Configuration.Projection.Accumulate && projection.Memories.Count > 1)
             {
                 // The public code never clears the gradient between memory batches.
                 var previous = projection.Memories[^2];
+                var memory = sum.Span;
                 for (var i = 0; i < memory.Length; i++)
                 {
                     memory[i] += previous[i];
@@ -66,14 +66,14 @@ internal sealed class EpochMemories
         }
     }
 
-    private Memory<float> Sum(RepairStepCut cut, int epoch, IBatchStream stream)
+    private void Sum(RepairStepCut cut, int epoch, IBatchStream stream, Memory<float> sum)
     {
         var replica = _context.Replica;
         var group = _context.Group;
         var gradient = replica.HostGradient.Memory[..replica.Parameters.Count];
 
         // Over the moving entries only, since no others are projected: what does not move need not travel.
-        var sum = _vectors.Exchange.Memory[.._vectors.Moving.Count];
+        var leafGradient = _vectors.Exchange.Memory[.._vectors.Moving.Count];
         var held = cut.HeldBy(group.Rank, group.Size);
         _vectors.Fold.Begin(cut.Slices.Count, held.Count);
         foreach (var (leaf, _) in held)
@@ -82,13 +82,16 @@ internal sealed class EpochMemories
             _gradient.Compute(batch, cut.ForgetCount);
             if (!_vectors.Moving.IsAll)
             {
-                _vectors.Moving.Gather(gradient.Span, sum.Span);
+                _vectors.Moving.Gather(gradient.Span, leafGradient.Span);
             }
 
-            _vectors.Fold.Add(leaf, sum);
+            _vectors.Fold.Add(leaf, leafGradient);
         }
 
-        group.AllReduce(new OperationKey("memory", ((long)epoch << 16) + cut.Index), cut.Slices.Count, _vectors.Fold.Roots, sum).Wait(_context.CancellationToken);
-        return sum;
+        var key = new OperationKey("memory", ((long)epoch << 16) + cut.Index);
+        var operation = _vectors.IsSharded
+            ? group.ReduceScatter(key, cut.Slices.Count, _vectors.Fold.Roots, _vectors.Moving.Count, sum)
+            : group.AllReduce(key, cut.Slices.Count, _vectors.Fold.Roots, sum);
+        operation.Wait(_context.CancellationToken);
     }
 }

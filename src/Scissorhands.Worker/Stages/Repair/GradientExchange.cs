@@ -6,7 +6,8 @@ using Scissorhands.Planning.Cut;
 namespace Scissorhands.Worker.Stages.Repair;
 
 /// <summary>
-/// Adds up a step's leaves over all workers. The gradient is rounded to the run's wire format; the changes of the buffers
+/// Adds up a step's leaves over all workers: for everyone, or, where the state is sharded, for the owner of each range. The
+/// gradient is rounded to the run's wire format; the changes of the buffers
 /// and the step's totals, which follow it in the vector, stay float32: they are few, they are no gradient whose errors later
 /// steps could make up for, and the flag to stop must arrive whole.
 /// </summary>
@@ -15,6 +16,7 @@ internal sealed class GradientExchange : IDisposable
     private readonly StageContext _context;
     private readonly RepairVectors _vectors;
     private readonly WireFormat _format;
+    private readonly bool _whole;
     private readonly LeafFold _tail;
     private int _leaves;
     private int _index;
@@ -34,6 +36,9 @@ internal sealed class GradientExchange : IDisposable
             "int8" => WireFormat.Int8,
             var other => throw new InputException($"configuration key 'wire.format' is {other}, which this program does not know"),
         };
+
+        // In one piece where all of it is added up alike and goes to all.
+        _whole = _format == WireFormat.Fp32 && !_vectors.IsSharded;
         _tail = new LeafFold(_vectors.Exchange.Length - _vectors.Moving.Count);
         Residuals = state.Residuals is { } store ? new LeafResiduals(context.Group, store, context.CancellationToken) : null;
     }
@@ -58,7 +63,7 @@ internal sealed class GradientExchange : IDisposable
     public void Add(int leaf)
     {
         var all = _vectors.Exchange.Memory;
-        if (_format == WireFormat.Fp32)
+        if (_whole)
         {
             _vectors.Fold.Add(leaf, all);
             return;
@@ -74,19 +79,25 @@ internal sealed class GradientExchange : IDisposable
         _tail.Add(leaf, all[_vectors.Moving.Count..]);
     }
 
-    /// <summary>Puts the sum of all workers' leaves into the exchanged vector.</summary>
+    /// <summary>
+    /// Puts the sum of all workers' leaves into the exchanged vector; where the state is sharded, of the gradient only the
+    /// part that is held here.
+    /// </summary>
     public void Sum()
     {
         var group = _context.Group;
         var all = _vectors.Exchange.Memory;
         var key = new OperationKey("gradient", _index);
-        if (_format == WireFormat.Fp32)
+        if (_whole)
         {
             group.AllReduce(key, _leaves, _vectors.Fold.Roots, all).Wait(_context.CancellationToken);
             return;
         }
 
-        var gradient = group.AllReduce(key, _leaves, _vectors.Fold.Roots, all[.._vectors.Moving.Count], _format);
+        var part = _vectors.Part;
+        var gradient = _vectors.IsSharded
+            ? group.ReduceScatter(key, _leaves, _vectors.Fold.Roots, _vectors.Moving.Count, all[part.Start..part.End], _format)
+            : group.AllReduce(key, _leaves, _vectors.Fold.Roots, all[.._vectors.Moving.Count], _format);
         var tail = group.AllReduce(key with { Purpose = "gradient-tail" }, _leaves, _tail.Roots, all[_vectors.Moving.Count..]);
         gradient.Wait(_context.CancellationToken);
         tail.Wait(_context.CancellationToken);

@@ -10,13 +10,13 @@ namespace Scissorhands.Worker.Stages.Repair;
 
 /// <summary>
 /// Lets a new generation go on from what its workers hold in memory. They tell each other how far they are; those that
-/// are behind, or have just joined, are given the state by the lowest rank that is furthest. All ranks see the same heads
-/// and come to the same decision.
+/// are behind, or have just joined, are given the state by the lowest rank that is furthest. Sharded state is dealt anew,
+/// where every part of it is still held by somebody. All ranks see the same heads and come to the same decision.
 /// </summary>
 internal sealed class RepairHandOver
 {
     private const int HashBytes = 32;
-    private const int FixedBytes = (3 * sizeof(int)) + HashBytes;
+    private const int FixedBytes = (5 * sizeof(int)) + HashBytes;
 
     private readonly StageContext _context;
     private readonly RepairState _state;
@@ -63,6 +63,11 @@ internal sealed class RepairHandOver
             }
         }
 
+        if (Givers(heads, highest) is not { } givers)
+        {
+            return null;
+        }
+
         if (_residuals is not null)
         {
             // Each is in the memory of one worker only; without one of them the next step would be another.
@@ -76,12 +81,37 @@ internal sealed class RepairHandOver
             _residuals.TakeUp(count, holders, heads[group.Rank].Applied == highest);
         }
 
-        if (heads.Any(head => head.Applied < highest))
+        var parts = _state.Vectors.Parts(group.Size);
+        if (heads.Where((head, rank) => head.Applied < highest || head.Part != parts[rank]).Any())
         {
-            Copy(root, heads[root], heads[group.Rank].Applied < highest);
+            Move(heads, root, givers);
+        }
+        else
+        {
+            _state.Vectors.Hold(_context);
         }
 
         return highest;
+    }
+
+    /// <summary>Who gives which part of momentum and memories to the others.</summary>
+    /// <returns>By rank, together the whole; null where a part is lost with its owner.</returns>
+    private IndexRange[]? Givers(Head[] heads, int highest)
+    {
+        var givers = new IndexRange[heads.Length];
+        for (var next = 0; next < _state.Vectors.Moving.Count;)
+        {
+            var giver = Array.FindIndex(heads, head => head.Applied == highest && head.Part.Start <= next && head.Part.End > next);
+            if (giver < 0)
+            {
+                return null;
+            }
+
+            givers[giver] = new IndexRange(next, heads[giver].Part.End);
+            next = heads[giver].Part.End;
+        }
+
+        return givers;
     }
 
     private Head[] Exchange()
@@ -95,9 +125,11 @@ internal sealed class RepairHandOver
         BinaryPrimitives.WriteInt32LittleEndian(mine, _state.Applied);
         BinaryPrimitives.WriteInt32LittleEndian(mine[sizeof(int)..], _state.Vectors.Projection.Memories.Count);
         BinaryPrimitives.WriteInt32LittleEndian(mine[(2 * sizeof(int))..], _state.Residuals?.Count ?? 0);
+        BinaryPrimitives.WriteInt32LittleEndian(mine[(3 * sizeof(int))..], _state.Vectors.Part.Start);
+        BinaryPrimitives.WriteInt32LittleEndian(mine[(4 * sizeof(int))..], _state.Vectors.Part.End);
         if (_state.Applied != RepairState.Nothing && group.Size > 1)
         {
-            _state.Hash().CopyTo(mine[(3 * sizeof(int))..]);
+            _state.Hash().CopyTo(mine[(5 * sizeof(int))..]);
         }
 
         for (var leaf = 0; leaf < leaves; leaf++)
@@ -114,60 +146,95 @@ internal sealed class RepairHandOver
         return [.. Enumerable.Range(0, group.Size).Select(r => Head.Read(all.AsSpan(r * length, length)))];
     }
 
-    private void Copy(int root, Head head, bool receives)
+    private void Move(Head[] heads, int root, IndexRange[] givers)
     {
-        var replica = _context.Replica;
+        var group = _context.Group;
         var vectors = _state.Vectors;
-        if (receives)
+        var (applied, before) = (heads[root].Applied, heads[group.Rank].Part);
+        var isBehind = heads[group.Rank].Applied < applied;
+        var changes = isBehind || before != vectors.Parts(group.Size)[group.Rank];
+        if (changes)
         {
             // Until all of it has come, neither the old state nor the new one is here.
             _state.Lose();
-            _context.Model.MarkUnknown();
-            vectors.Projection.Clear();
         }
 
+        if (heads.Any(head => head.Applied < applied))
+        {
+            CopyModel(root, isBehind);
+        }
+
+        // Between two steps the gradient's memory is free.
+        var whole = vectors.Exchange.Memory[..vectors.Moving.Count];
+        float[][] memories = isBehind ? [] : [.. vectors.Projection.Memories];
+        Gather("momentum", isBehind ? default : vectors.Optimizer.Capture());
+        vectors.Hold(_context);
+        if (changes)
+        {
+            vectors.Projection.Clear();
+            vectors.Optimizer.Restore(momentum => whole.Span[vectors.Part.Start..vectors.Part.End].CopyTo(momentum));
+        }
+
+        for (var i = 0; i < heads[root].Memories; i++)
+        {
+            Gather($"memory-{i}", isBehind ? default : memories[i]);
+            if (changes)
+            {
+                whole[vectors.Part.Start..vectors.Part.End].CopyTo(vectors.Projection.Add());
+            }
+        }
+
+        if (changes)
+        {
+            _state.Set(applied);
+        }
+
+        if (isBehind && !_state.Hash().AsSpan().SequenceEqual(heads[root].Hash))
+        {
+            _state.Lose();
+            throw new RunFailedException($"repair: what worker {group.Rank} has received from worker {root} is not its state after step {applied}; this is a defect or faulty hardware");
+        }
+
+        void Gather(string what, ReadOnlyMemory<float> held)
+        {
+            var given = givers[group.Rank];
+            if (given.Count > 0)
+            {
+                held[(given.Start - before.Start)..(given.End - before.Start)].CopyTo(whole[given.Start..]);
+            }
+
+            group.AllGather(new OperationKey("repair-" + what, 0), givers, whole).Wait(_context.CancellationToken);
+        }
+    }
+
+    private void CopyModel(int root, bool receives)
+    {
+        var replica = _context.Replica;
         var isRoot = root == _context.Group.Rank;
+        if (receives)
+        {
+            _context.Model.MarkUnknown();
+        }
+
         replica.WeightsToHost();
-        Pass("weights", 0, replica.HostWeights.Span);
+        Pass("weights", replica.HostWeights.Span);
         var buffers = replica.CaptureBuffers();
-        Pass("buffers", 0, buffers.Floats);
-        Pass("integers", 0, buffers.Integers.AsSpan());
+        Pass("buffers", buffers.Floats.AsSpan());
+        Pass("integers", buffers.Integers.AsSpan());
         if (receives)
         {
             replica.WeightsToDevice();
             replica.RestoreBuffers(buffers);
-            vectors.Optimizer.Restore(momentum => Pass("momentum", 0, momentum));
-        }
-        else
-        {
-            Pass("momentum", 0, MemoryMarshal.AsMemory(vectors.Optimizer.Capture()).Span);
         }
 
-        for (var i = 0; i < head.Memories; i++)
-        {
-            Pass("memories", i, receives ? vectors.Projection.Add() : vectors.Projection.Memories[i]);
-        }
-
-        if (!receives)
-        {
-            return;
-        }
-
-        _state.Set(head.Applied);
-        if (!_state.Hash().AsSpan().SequenceEqual(head.Hash))
-        {
-            _state.Lose();
-            throw new RunFailedException($"repair: what worker {_context.Group.Rank} has received from worker {root} is not its state after step {head.Applied}; this is a defect or faulty hardware");
-        }
-
-        void Pass<T>(string what, long round, Span<T> vector)
+        void Pass<T>(string what, Span<T> vector)
             where T : unmanaged
         {
             var bytes = MemoryMarshal.AsBytes(vector);
             var length = bytes.Length;
             for (var i = 0; i < PieceBroadcast.Count(length); i++)
             {
-                var piece = _pieces.Pass("repair-" + what, round, i, root, length, isRoot ? bytes : default);
+                var piece = _pieces.Pass("repair-" + what, 0, i, root, length, isRoot ? bytes : default);
                 if (receives)
                 {
                     piece.CopyTo(bytes);
@@ -178,13 +245,14 @@ internal sealed class RepairHandOver
     }
 
     /// <summary>How far a worker is.</summary>
-    private sealed record Head(int Applied, int Memories, int Residuals, byte[] Hash, byte[] Leaves)
+    private sealed record Head(int Applied, int Memories, int Residuals, IndexRange Part, byte[] Hash, byte[] Leaves)
     {
         public static Head Read(ReadOnlySpan<byte> bytes) => new(
             BinaryPrimitives.ReadInt32LittleEndian(bytes),
             BinaryPrimitives.ReadInt32LittleEndian(bytes[sizeof(int)..]),
             BinaryPrimitives.ReadInt32LittleEndian(bytes[(2 * sizeof(int))..]),
-            bytes.Slice(3 * sizeof(int), HashBytes).ToArray(),
+            new IndexRange(BinaryPrimitives.ReadInt32LittleEndian(bytes[(3 * sizeof(int))..]), BinaryPrimitives.ReadInt32LittleEndian(bytes[(4 * sizeof(int))..])),
+            bytes.Slice(5 * sizeof(int), HashBytes).ToArray(),
             bytes[FixedBytes..].ToArray());
     }
 }

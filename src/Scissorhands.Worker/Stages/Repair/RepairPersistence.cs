@@ -1,9 +1,9 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using Scissorhands.Abstractions.Runs;
-using Scissorhands.Core.TensorMemory;
 using Scissorhands.Data.Safetensors;
 using Scissorhands.Messaging.Collectives;
 using Scissorhands.Planning;
-using Scissorhands.Planning.Cut;
 using Scissorhands.Worker.Checkpoints;
 
 namespace Scissorhands.Worker.Stages.Repair;
@@ -11,8 +11,6 @@ namespace Scissorhands.Worker.Stages.Repair;
 /// <summary>Makes the repair's progress durable, and takes it up again.</summary>
 internal sealed class RepairPersistence
 {
-    private const int HashBytes = 32;
-
     private readonly StageContext _context;
     private readonly RepairState _state;
     private readonly RepairVectors _vectors;
@@ -42,6 +40,7 @@ internal sealed class RepairPersistence
     public int Restore()
     {
         _state.Lose();
+        _vectors.Hold(_context);
         _vectors.Projection.Clear();
         if (_context.Assignment.Checkpoint is not { } name)
         {
@@ -55,10 +54,11 @@ internal sealed class RepairPersistence
         using var checkpoint = RepairCheckpointReader.Open(_context.Folder, name, _planHash);
         _context.Model.MarkUnknown();
         checkpoint.RestoreModel(_context.Replica);
-        _vectors.Optimizer.Restore(checkpoint.ReadMomentum);
+        var (part, moving) = (_vectors.Part, _vectors.Moving.Count);
+        _vectors.Optimizer.Restore(momentum => checkpoint.ReadMomentum(part, moving, momentum));
         for (var i = 0; i < checkpoint.Memories; i++)
         {
-            checkpoint.ReadMemory(i, _vectors.Projection.Add());
+            checkpoint.ReadMemory(i, part, moving, _vectors.Projection.Add().Span);
         }
 
         _residuals?.Restore(checkpoint.Residuals, checkpoint.ReadResidual);
@@ -77,15 +77,21 @@ internal sealed class RepairPersistence
             return;
         }
 
-        CheckReplicasAgree(done);
+        _context.Replica.WeightsToHost();
+        ReplicaAgreement.Check(_context, new OperationKey("state-hash", done), SHA256.HashSizeInBytes, _context.Replica.StateHash, done, Last);
         var previous = Last;
         Last = name;
+        var steps = _context.Inputs.Schedule.StepsPerEpoch;
+        var atEpochStart = steps == 0 || done % steps == 0;
+        var momentum = Whole("momentum", done, _vectors.Optimizer.Capture());
+        SafetensorsContent[] memories = atEpochStart ? [] : [.. _vectors.Projection.Memories.Select((memory, i) => Whole($"memory-{i}", done, memory))];
+        SafetensorsContent[] residuals = [.. Enumerable.Range(0, _residuals?.Count ?? 0).Select(leaf => (SafetensorsContent)(destination => _residuals!.Gather(leaf, done, destination.Write)))];
         if (!_context.IsFirst)
         {
-            // The first worker receives the residuals while it writes them; a broadcast needs everyone.
-            for (var leaf = 0; leaf < (_residuals?.Count ?? 0); leaf++)
+            // The first worker receives what others have while it writes it, and all come to the exchanges.
+            foreach (var content in (IEnumerable<SafetensorsContent>)[momentum, .. memories, .. residuals])
             {
-                _residuals!.Gather(leaf, done, null);
+                content(Stream.Null);
             }
 
             return;
@@ -98,43 +104,35 @@ internal sealed class RepairPersistence
         }
 
         var buffers = replica.CaptureBuffers();
-        var steps = _context.Inputs.Schedule.StepsPerEpoch;
-        var atEpochStart = steps == 0 || done % steps == 0;
         var checkpoint = new RepairCheckpoint(
             done,
             replica.HostWeights.Memory,
             buffers.Floats,
             buffers.Integers,
-            _vectors.Optimizer.Capture(),
-            atEpochStart ? [] : _vectors.Projection.Memories)
+            _vectors.Moving.Count,
+            momentum,
+            memories)
         {
-            Residuals = [.. Enumerable.Range(0, _residuals?.Count ?? 0).Select(leaf => (SafetensorsContent)(destination => _residuals!.Gather(leaf, done, destination.Write)))],
+            Residuals = residuals,
         };
         checkpoint.Write(_context.Folder, _planHash);
         _context.Report(new CheckpointWritten(_context.Assignment.RunId, _context.Assignment.Generation, _context.Group.Rank, RunStage.Repair, done, name));
         RepairCheckpoint.DeleteOlder(_context.Folder, previous is null ? done : RepairCheckpoint.StepsOf(previous) ?? 0);
     }
 
-    /// <summary>Replicas that have drifted apart must never become one model.</summary>
-    private void CheckReplicasAgree(int done)
+    /// <summary>Writes a vector of the state, which all ranks bring together first where each has a part of it.</summary>
+    private SafetensorsContent Whole(string what, int done, ReadOnlyMemory<float> part) => destination =>
     {
-        var group = _context.Group;
-        _context.Replica.WeightsToHost();
-        if (group.Size == 1)
+        if (!_vectors.IsSharded)
         {
+            destination.Write(MemoryMarshal.AsBytes(part.Span));
             return;
         }
 
-        var hashes = new byte[group.Size * HashBytes];
-        _context.Replica.StateHash().CopyTo(hashes, group.Rank * HashBytes);
-        group.AllGather(new OperationKey("state-hash", done), [.. Enumerable.Range(0, group.Size).Select(r => new IndexRange(r * HashBytes, (r + 1) * HashBytes))], hashes)
-            .Wait(_context.CancellationToken);
-        for (var rank = 1; rank < group.Size; rank++)
-        {
-            if (!hashes.AsSpan(0, HashBytes).SequenceEqual(hashes.AsSpan(rank * HashBytes, HashBytes)))
-            {
-                throw new RunFailedException($"repair: after step {done} the replicas of workers 0 and {rank} differ; this is a defect or faulty hardware, the last checkpoint is {Last ?? "none"}");
-            }
-        }
-    }
+        // Between two steps the gradient's memory is free.
+        var whole = _vectors.Exchange.Memory[.._vectors.Moving.Count];
+        part.CopyTo(whole[_vectors.Part.Start..]);
+        _context.Group.AllGather(new OperationKey("checkpoint-" + what, done), _vectors.Parts(_context.Group.Size), whole).Wait(_context.CancellationToken);
+        destination.Write(MemoryMarshal.AsBytes(whole.Span));
+    };
 }

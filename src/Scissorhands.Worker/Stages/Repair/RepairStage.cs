@@ -28,6 +28,11 @@ public sealed class RepairStage : IStageExecutor
         var schedule = context.Inputs.Schedule;
         var done = new RepairHandOver(context, state, exchange.Residuals).TryTakeUp() ?? persistence.Restore();
         context.Model.MarkUnknown();
+
+        // Of a byte a parameter, and of no use to steps; whoever needs it again reads the file. Together with what earlier
+        // stages have left it would stay until the next full collection, and steps make no garbage that brings one about.
+        context.Model.Mask = null;
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         while (done < schedule.TotalSteps)
         {
             var epoch = done / schedule.StepsPerEpoch;

@@ -75,12 +75,20 @@ internal sealed class RepairState : IDisposable
         }
     }
 
-    /// <summary>SHA-256 over replica, momentum and memories: equal on workers that have done the same steps.</summary>
+    /// <summary>
+    /// SHA-256 over replica, momentum and memories: equal on workers that have done the same steps. Over the replica alone
+    /// where the state is sharded: of momentum and memories each has another part.
+    /// </summary>
     /// <returns>32 bytes.</returns>
     public byte[] Hash()
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(_replica.StateHash());
+        if (Vectors.IsSharded)
+        {
+            return hash.GetHashAndReset();
+        }
+
         hash.AppendData(MemoryMarshal.AsBytes(Vectors.Optimizer.Capture().Span));
         foreach (var memory in Vectors.Projection.Memories)
         {

@@ -11,7 +11,8 @@ namespace Scissorhands.Worker.Stages.Repair;
 
 /// <summary>
 /// One repair step: the slices held, one after the other, the all-reduce along the fixed tree, the projection, the update.
-/// After the all-reduce every rank computes the same from the same.
+/// After the all-reduce every rank computes the same from the same. Where the state is sharded, each rank projects and
+/// updates the range it owns, and the weights are brought together.
 /// </summary>
 internal sealed class RepairStep
 {
@@ -20,6 +21,7 @@ internal sealed class RepairStep
     private readonly RepairVectors _vectors;
     private readonly GradientExchange _exchange;
     private readonly SliceGradient _slice;
+    private readonly MovedWeights? _moved;
 
     /// <summary>Prepares.</summary>
     /// <param name="context">The stage's context.</param>
@@ -32,6 +34,7 @@ internal sealed class RepairStep
         _vectors = state.Vectors;
         _exchange = exchange;
         _slice = new SliceGradient(context.Replica, context.Inputs.Task);
+        _moved = _vectors.IsSharded ? new MovedWeights(context, _vectors) : null;
     }
 
     /// <summary>What the stream of an epoch must be asked for, in the order in which steps take it.</summary>
@@ -51,7 +54,10 @@ internal sealed class RepairStep
         }
     }
 
-    /// <summary>Does a step, whole or not at all: where another worker is lost in its middle, this one is at the step before.</summary>
+    /// <summary>
+    /// Does a step, whole or not at all: where another worker is lost in its middle, this one is at the step before. Sharded
+    /// state is lost where that happens while the moved weights are brought together: nobody has all of either step's.
+    /// </summary>
     /// <param name="step">The step's cut.</param>
     /// <param name="index">Step of the whole stage, from 0.</param>
     /// <param name="lastCheckpoint">Named where the step fails, or null.</param>
@@ -60,14 +66,18 @@ internal sealed class RepairStep
     public bool Run(RepairStepCut step, int index, string? lastCheckpoint, IBatchStream stream)
     {
         var configuration = _context.Inputs.Configuration;
-        var replica = _context.Replica;
-        var start = replica.CaptureBuffers();
+        var start = _context.Replica.CaptureBuffers();
         long[] integers;
+        bool projected;
         try
         {
             integers = ComputeSlices(step, index, start, stream) ?? start.Integers;
             _exchange.Sum();
             integers = ShareIntegers(integers, step, index);
+            _moved?.CheckReplicasAgree(index, lastCheckpoint);
+            CheckLoss(step, index, lastCheckpoint);
+            var part = _vectors.Part;
+            projected = step.IsJoint && step.Index % configuration.Projection.Every == 0 && _vectors.Projection.Project(_vectors.Exchange.Span[part.Start..part.End]);
         }
         catch
         {
@@ -75,21 +85,24 @@ internal sealed class RepairStep
             throw;
         }
 
-        // No other worker is needed from here to the end of the step.
         MoveBuffers(start, integers);
         var totals = _vectors.Totals;
         double retainLoss = totals[StepTotals.RetainLoss], forgetLoss = totals[StepTotals.ForgetLoss];
         double retainAccuracy = totals[StepTotals.RetainAccuracy], forgetAccuracy = totals[StepTotals.ForgetAccuracy];
         var stop = totals[StepTotals.Stop] > 0;
-        if (!double.IsFinite(retainLoss) || !double.IsFinite(forgetLoss))
+        var rate = _context.Inputs.Schedule.LearningRate(configuration.Repair, step.Epoch, step.Index);
+        if (_moved is null)
         {
-            var last = lastCheckpoint is null ? "there is no checkpoint yet" : $"the last checkpoint is {lastCheckpoint}";
-            throw new RunFailedException($"repair: the loss became {(double.IsFinite(retainLoss) ? forgetLoss : retainLoss)} at step {index} (epoch {step.Epoch}); {last}; a smaller repair.lr or repair.lambda may help");
+            // No other worker is needed from here to the end of the step.
+            _vectors.Optimizer.Step(_vectors.Exchange, rate);
+        }
+        else
+        {
+            _state.Lose();
+            _vectors.Optimizer.Step(_vectors.Exchange, rate);
+            _moved.Share(index);
         }
 
-        var projected = step.IsJoint && step.Index % configuration.Projection.Every == 0 && _vectors.Projection.Project(_vectors.Exchange.Span[.._vectors.Moving.Count]);
-        var rate = _context.Inputs.Schedule.LearningRate(configuration.Repair, step.Epoch, step.Index);
-        _vectors.Optimizer.Step(_vectors.Exchange, rate);
         _state.Commit(index + 1);
         if (_context.IsFirst)
         {
@@ -110,6 +123,17 @@ internal sealed class RepairStep
         }
 
         return stop;
+    }
+
+    private void CheckLoss(RepairStepCut step, int index, string? lastCheckpoint)
+    {
+        var totals = _vectors.Totals;
+        double retainLoss = totals[StepTotals.RetainLoss], forgetLoss = totals[StepTotals.ForgetLoss];
+        if (!double.IsFinite(retainLoss) || !double.IsFinite(forgetLoss))
+        {
+            var last = lastCheckpoint is null ? "there is no checkpoint yet" : $"the last checkpoint is {lastCheckpoint}";
+            throw new RunFailedException($"repair: the loss became {(double.IsFinite(retainLoss) ? forgetLoss : retainLoss)} at step {index} (epoch {step.Epoch}); {last}; a smaller repair.lr or repair.lambda may help");
+        }
     }
 
     /// <summary>Folds the leaves held; returns the int64 buffers after slice 0, where this worker holds it.</summary>
