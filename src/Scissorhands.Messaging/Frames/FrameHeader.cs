@@ -57,6 +57,9 @@ internal enum OperationKind : byte
     /// <summary>Sum of integers.</summary>
     SumCounts = 5,
 
+    /// <summary>Sum of a few doubles over the tree for all ranks.</summary>
+    SumDoubles = 6,
+
     /// <summary>A meeting.</summary>
     Barrier = 7,
 

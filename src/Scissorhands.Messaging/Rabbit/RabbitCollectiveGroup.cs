@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.IO.Hashing;
 using System.Net.Sockets;
+using System.Numerics;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
@@ -144,6 +145,15 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
     public ICollectiveOperation ReduceScatter(
         OperationKey key, int leaves, IReadOnlyList<SubtreeSum> held, int length, Memory<float> ownedResult, WireFormat format = WireFormat.Fp32) =>
         Sum(key, scatter: true, leaves, held, length, ownedResult, format);
+
+    /// <inheritdoc/>
+    public ICollectiveOperation SumDoubles(OperationKey key, int leaves, IReadOnlyList<SubtreeDoubles> held, Memory<double> result)
+    {
+        ArgumentNullException.ThrowIfNull(held);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(leaves);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(result.Length, SubtreeDoubles.MaxLength);
+        return SmallSum(key, OperationKind.SumDoubles, leaves, SubtreeDoubles.Parts(held), result.Length, new IndexRange(0, result.Length), result, WireFormat.Fp32);
+    }
 
     /// <inheritdoc/>
     public ICollectiveOperation AllGather(OperationKey key, IReadOnlyList<IndexRange> ranges, Memory<byte> buffer)
@@ -465,42 +475,29 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
             throw new ArgumentOutOfRangeException(nameof(format), format, "No such format.");
         }
 
+        var kind = scatter ? OperationKind.ReduceScatter : OperationKind.AllReduce;
         if (length <= SmallElements)
         {
-            return SmallSum(key, scatter, leaves, held, length, result, format);
+            return SmallSum(key, kind, leaves, SubtreeSum.Parts(held), length, scatter ? RangeOwnership.Owned(length, Rank, Size) : new IndexRange(0, length), result, format);
         }
 
-        return Begin<RabbitSum>(key, id => new RabbitSum(this, id, scatter, leaves, length, format), sum => sum.Kind == (scatter ? OperationKind.ReduceScatter : OperationKind.AllReduce)
+        return Begin<RabbitSum>(key, id => new RabbitSum(this, id, scatter, leaves, length, format), sum => sum.Kind == kind
             ? sum.Start(key, leaves, held, length, result, format)
             : "the ranks use the key for different operations");
     }
 
     /// <summary>Everyone's subtrees go to everyone.</summary>
-    private ICollectiveOperation SmallSum(
-        OperationKey key, bool scatter, int leaves, IReadOnlyList<SubtreeSum> held, int length, Memory<float> result, WireFormat format)
+    private ICollectiveOperation SmallSum<T>(
+        OperationKey key, OperationKind kind, int leaves, IReadOnlyList<TreePart<T>> held, int length, IndexRange wanted, Memory<T> result, WireFormat format)
+        where T : unmanaged, IAdditionOperators<T, T, T>, IAdditiveIdentity<T, T>
     {
-        var kind = scatter ? OperationKind.ReduceScatter : OperationKind.AllReduce;
-        var owned = RangeOwnership.Owned(length, Rank, Size);
-        if (scatter && result.Length != owned.Count)
+        if (result.Length != wanted.Count)
         {
-            return Refuse(key, $"the result has {result.Length} elements, the owned range {owned.Count}");
+            return Refuse(key, $"the result has {result.Length} elements, the owned range {wanted.Count}");
         }
 
-        var exchange = new SmallSum(leaves, length, Size, MaxSmallBytes, format);
-        var problem = exchange.TryPack(held, out var mine);
-        if (problem is not null)
-        {
-            return Refuse(key, problem);
-        }
-
-        return Gather(
-            key,
-            kind,
-            new GatherTask(
-                mine,
-                [.. Enumerable.Repeat(GatherTask.AnyLength, Size)],
-                exchange.Take,
-                () => exchange.Finish(Rank, mine, scatter ? owned : new IndexRange(0, length), result)));
+        var problem = new SmallSum<T>(leaves, length, Size, MaxSmallBytes, format).TryBegin(Rank, held, wanted, result, out var task);
+        return problem is null ? Gather(key, kind, task) : Refuse(key, problem);
     }
 
     private ICollectiveOperation Gather(OperationKey key, OperationKind kind, GatherTask task) =>

@@ -155,6 +155,7 @@ public sealed class FaultTests(BrokerFixture fixture) : IClassFixture<BrokerFixt
     [InlineData("AllGather")]
     [InlineData("Broadcast")]
     [InlineData("SumCounts")]
+    [InlineData("SumDoubles")]
     [InlineData("Barrier")]
     public async Task Rank_that_lives_but_never_joins_is_named(string operation)
     {
@@ -275,6 +276,7 @@ public sealed class FaultTests(BrokerFixture fixture) : IClassFixture<BrokerFixt
             "AllGather" => group.AllGather(key, RangeOwnership.All(1_000_000, Ranks), new byte[1_000_000]),
             "Broadcast" => group.Broadcast(key, 2, new byte[1_000_000]),
             "SumCounts" => group.SumCounts(key, new long[10]),
+            "SumDoubles" => group.SumDoubles(key, Ranks, [new SubtreeDoubles(new TreeNode(0, group.Rank), new double[3])], new double[3]),
             "Barrier" => group.Barrier(key),
             _ => throw new ArgumentOutOfRangeException(nameof(operation)),
         };
