@@ -48,7 +48,7 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
     private readonly Dictionary<ulong, StepSet> _finished = [];
     private readonly bool[] _left;
     private readonly long[] _lastHeard;
-    private readonly (ulong Instance, ulong Next)[] _lives;
+    private readonly HeardFrames[] _heard;
     private GroupFailure? _failure;
     private int _disposed;
 
@@ -91,7 +91,7 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
         Generation = generation;
         Rank = rank;
         _left = new bool[queues.Count];
-        _lives = new (ulong Instance, ulong Next)[queues.Count];
+        _heard = [.. queues.Select(static _ => new HeardFrames())];
         _lastHeard = [.. Enumerable.Repeat(_time.GetTimestamp(), queues.Count)];
         _sending = Task.Run(SendAsync);
         link.Attach(this);
@@ -345,14 +345,21 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
         }
 
         // The broker keeps a sender's order, so whatever is not newer has come before. It must not even count as a sign of life.
-        ref var life = ref _lives[frame.Source];
-        if (frame.Instance == life.Instance && frame.Counter < life.Next)
+        var order = _heard[frame.Source].Hear(frame);
+        if (order == FrameOrder.Repeated)
         {
             CollectiveMeters.Dropped("replay");
             return;
         }
 
-        life = (frame.Instance, frame.Counter + 1);
+        // Whoever has failed sends nothing more but why, and what is missing of a peer that leaves is missed by the operations that need it.
+        if (order == FrameOrder.AfterGap && frame.Kind is not (FrameKind.Abort or FrameKind.Leave))
+        {
+            CollectiveMeters.Dropped("gap");
+            Fail(-1, $"a frame of rank {frame.Source} is missing");
+            return;
+        }
+
         CollectiveMeters.Received(payload.Length);
         Volatile.Write(ref _lastHeard[frame.Source], _time.GetTimestamp());
         switch (frame.Kind)
@@ -655,7 +662,7 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
 
     private async Task SendAsync()
     {
-        ulong counter = 0;
+        var sent = new SentFrames(Size);
         await foreach (var item in _outgoing.Reader.ReadAllAsync())
         {
             try
@@ -665,7 +672,7 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
                 if ((farewell || !_ended.IsCancellationRequested) && _link.LostReason is null && _others.Length > 0)
                 {
                     var header = new byte[FrameHeader.Size];
-                    _sealing.Seal(item.Frame with { Counter = counter++ }, item.Payload.Span, header);
+                    _sealing.Seal(sent.Number(item.Target, item.Frame), item.Payload.Span, header);
                     using var deadline = farewell ? new CancellationTokenSource(_options.PeerTimeout, _time) : null;
                     await _link.PublishAsync(item.Target < 0 ? _others : [_queues[item.Target]], header, item.Payload, deadline?.Token ?? _ended.Token);
                     CollectiveMeters.Sent(item.Payload.Length);

@@ -134,6 +134,11 @@ public sealed class FaultTests(BrokerFixture fixture) : IClassFixture<BrokerFixt
     [InlineData(RelayDirection.ToBroker, 2, 25 + 10, true, "was altered on its way, or forged")]
     [InlineData(RelayDirection.FromBroker, 2, 25 + 48, false, "was altered on its way, or forged")]
     [InlineData(RelayDirection.FromBroker, 2, 25 + 127, true, "was altered on its way, or forged")]
+    [InlineData(RelayDirection.ToBroker, 2, 25 + 16, true, "a frame of rank 2 is missing")]
+    [InlineData(RelayDirection.FromBroker, 2, 25 + 31, false, " is missing")]
+    [InlineData(RelayDirection.ToBroker, 2, 25 + 32, false, "a frame of rank 2 is missing")]
+    [InlineData(RelayDirection.FromBroker, 2, 25 + 39, true, " is missing")]
+    [InlineData(RelayDirection.FromBroker, 2, 25 + 92, true, "was altered on its way, or forged")]
     public async Task Byte_flipped_on_its_way_ends_the_generation(RelayDirection direction, byte frameType, int offset, bool authenticated, string problem)
     {
         Assert.SkipWhen(fixture.Broker.Missing is not null, fixture.Broker.Missing ?? "");
