@@ -14,7 +14,21 @@ public readonly record struct OperationKey(string Purpose, long Step);
 /// The node's sum. The group reads it until the operation has completed, and rounds copies of it where the operation's
 /// format asks for that. A leaf may be given as it is; a sum of several leaves must have been added up in that format.
 /// </param>
-public readonly record struct SubtreeSum(TreeNode Node, ReadOnlyMemory<float> Values);
+public readonly record struct SubtreeSum(TreeNode Node, ReadOnlyMemory<float> Values)
+{
+    internal static IReadOnlyList<TreePart<float>> Parts(IReadOnlyList<SubtreeSum> held) => [.. held.Select(static h => new TreePart<float>(h.Node, h.Values))];
+}
+
+/// <summary>A rank's part of a sum of doubles: the root of a subtree it has added up.</summary>
+/// <param name="Node">Which node of the reduction tree.</param>
+/// <param name="Values">The node's sum, at most <see cref="MaxLength"/> elements. The group reads it until the operation has completed.</param>
+public readonly record struct SubtreeDoubles(TreeNode Node, ReadOnlyMemory<double> Values)
+{
+    /// <summary>Most elements of such a sum: it goes from every rank to every other.</summary>
+    public const int MaxLength = 16_384;
+
+    internal static IReadOnlyList<TreePart<double>> Parts(IReadOnlyList<SubtreeDoubles> held) => [.. held.Select(static h => new TreePart<double>(h.Node, h.Values))];
+}
 
 /// <summary>
 /// The workers that share a run's work for one generation, and what they can exchange. All sums follow the fixed tree of
@@ -54,6 +68,14 @@ public interface ICollectiveGroup : IAsyncDisposable
     /// <param name="format">What the nodes of the tree are rounded to; the same on all ranks.</param>
     /// <returns>The running operation.</returns>
     ICollectiveOperation ReduceScatter(OperationKey key, int leaves, IReadOnlyList<SubtreeSum> held, int length, Memory<float> ownedResult, WireFormat format = WireFormat.Fp32);
+
+    /// <summary>Adds up all ranks' leaves of a few doubles (norms, losses), lossless and in one way; every rank receives the whole sum.</summary>
+    /// <param name="key">The operation.</param>
+    /// <param name="leaves">Leaves of the tree, the same number on all ranks.</param>
+    /// <param name="held">The subtrees this rank holds, possibly none; over all ranks they cover each leaf exactly once.</param>
+    /// <param name="result">Receives the sum; its length is that of every contribution, at most <see cref="SubtreeDoubles.MaxLength"/>. May be the memory of a held subtree.</param>
+    /// <returns>The running operation.</returns>
+    ICollectiveOperation SumDoubles(OperationKey key, int leaves, IReadOnlyList<SubtreeDoubles> held, Memory<double> result);
 
     /// <summary>Every rank gives its part of a vector of bytes and receives all of it.</summary>
     /// <param name="key">The operation.</param>

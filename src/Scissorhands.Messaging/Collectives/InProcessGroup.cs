@@ -1,3 +1,4 @@
+using System.Numerics;
 using Scissorhands.Messaging.Wire;
 using Scissorhands.Planning.Cut;
 
@@ -50,8 +51,7 @@ public sealed class InProcessGroup : ICollectiveGroup
     public ICollectiveOperation AllReduce(OperationKey key, int leaves, IReadOnlyList<SubtreeSum> held, Memory<float> result, WireFormat format = WireFormat.Fp32)
     {
         ArgumentNullException.ThrowIfNull(held);
-        return _hub.Join(
-            key, Rank, new(SumOperation.AllReduce, new SumPart(leaves, result.Length, held, result, format)), () => new SumOperation(_hub, key, scatter: false));
+        return Sum(key, SumOperation.AllReduce, new SumPart<float>(leaves, result.Length, SubtreeSum.Parts(held), result, format));
     }
 
     /// <inheritdoc/>
@@ -59,8 +59,15 @@ public sealed class InProcessGroup : ICollectiveGroup
     {
         ArgumentNullException.ThrowIfNull(held);
         ArgumentOutOfRangeException.ThrowIfNegative(length);
-        return _hub.Join(
-            key, Rank, new(SumOperation.ReduceScatter, new SumPart(leaves, length, held, ownedResult, format)), () => new SumOperation(_hub, key, scatter: true));
+        return Sum(key, SumOperation.ReduceScatter, new SumPart<float>(leaves, length, SubtreeSum.Parts(held), ownedResult, format));
+    }
+
+    /// <inheritdoc/>
+    public ICollectiveOperation SumDoubles(OperationKey key, int leaves, IReadOnlyList<SubtreeDoubles> held, Memory<double> result)
+    {
+        ArgumentNullException.ThrowIfNull(held);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(result.Length, SubtreeDoubles.MaxLength);
+        return Sum(key, SumOperation.SumDoubles, new SumPart<double>(leaves, result.Length, SubtreeDoubles.Parts(held), result, WireFormat.Fp32));
     }
 
     /// <inheritdoc/>
@@ -97,6 +104,10 @@ public sealed class InProcessGroup : ICollectiveGroup
         _hub.Fail(new GroupFailure(Rank, null, "gave up: " + reason.Message, reason));
         _hub.WaitForEnd();
     }
+
+    private ICollectiveOperation Sum<T>(OperationKey key, string kind, SumPart<T> part)
+        where T : unmanaged, IAdditionOperators<T, T, T>, IAdditiveIdentity<T, T> =>
+        _hub.Join(key, Rank, new(kind, part), () => new SumOperation<T>(_hub, key, kind));
 
     /// <summary>Leaves the group. Operations that still wait for this rank, and all later ones, fail on the others.</summary>
     /// <returns>Completed.</returns>

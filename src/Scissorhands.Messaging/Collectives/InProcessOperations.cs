@@ -1,32 +1,42 @@
-using System.Numerics.Tensors;
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Scissorhands.Messaging.Wire;
 using Scissorhands.Planning.Cut;
 
 namespace Scissorhands.Messaging.Collectives;
 
 /// <summary>What a rank brings to a sum.</summary>
-internal readonly record struct SumPart(int Leaves, int Length, IReadOnlyList<SubtreeSum> Held, Memory<float> Result, WireFormat Format);
+internal readonly record struct SumPart<T>(int Leaves, int Length, IReadOnlyList<TreePart<T>> Held, Memory<T> Result, WireFormat Format);
 
-/// <summary>
-/// The sum over the tree, for all ranks (all-reduce) or each rank's range (reduce-scatter). A unit is a piece of the
-/// elements: read from all held subtrees, added up in scratch memory, and only then written, because a result may be the
-/// memory of a held subtree; no other unit touches those elements.
-/// </summary>
-internal sealed class SumOperation(InProcessHub hub, OperationKey key, bool scatter) : InProcessRendezvous<SumPart>(hub, key)
+/// <summary>What the sums over the tree have in common.</summary>
+internal static class SumOperation
 {
     internal const string AllReduce = "all-reduce";
     internal const string ReduceScatter = "reduce-scatter";
+    internal const string SumDoubles = "sum of doubles";
 
     /// <summary>Elements of a unit: its pieces of two subtrees and of the sum fit the level-2 cache; divides an ownership block and is a multiple of what is rounded together.</summary>
     internal const int ChunkElements = 16_384;
+}
 
-    private TreeSum? _sum;
+/// <summary>
+/// The sum over the tree, for all ranks (all-reduce, sum of doubles) or each rank's range (reduce-scatter). A unit is a piece of the
+/// elements: read from all held subtrees, added up in scratch memory, and only then written, because a result may be the
+/// memory of a held subtree; no other unit touches those elements.
+/// </summary>
+/// <typeparam name="T">Type of the elements.</typeparam>
+internal sealed class SumOperation<T>(InProcessHub hub, OperationKey key, string kind) : InProcessRendezvous<SumPart<T>>(hub, key)
+    where T : unmanaged, IAdditionOperators<T, T, T>, IAdditiveIdentity<T, T>
+{
+    private readonly bool _scatter = kind == SumOperation.ReduceScatter;
+    private TreeSum<T>? _sum;
     private int _length;
     private IndexRange[] _owned = [];
 
-    protected override string Kind => scatter ? ReduceScatter : AllReduce;
+    protected override string Kind => kind;
 
-    protected override int ScratchElements => _sum!.Depth * Math.Min(ChunkElements, _length);
+    protected override int ScratchElements => _sum!.Depth * Math.Min(SumOperation.ChunkElements, _length) * (Unsafe.SizeOf<T>() / sizeof(float));
 
     internal override string? Prepare(out int units, out int culprit)
     {
@@ -34,7 +44,7 @@ internal sealed class SumOperation(InProcessHub hub, OperationKey key, bool scat
         var first = Of(0);
         _length = first.Length;
         _owned = new IndexRange[Ranks];
-        var held = new List<SubtreeSum>();
+        var held = new List<TreePart<T>>();
         var holders = new List<int>();
         for (culprit = 0; culprit < Ranks; culprit++)
         {
@@ -60,7 +70,7 @@ internal sealed class SumOperation(InProcessHub hub, OperationKey key, bool scat
                 return $"the format is {part.Format}, by rank 0 {first.Format}";
             }
 
-            if (scatter && part.Result.Length != _owned[culprit].Count)
+            if (_scatter && part.Result.Length != _owned[culprit].Count)
             {
                 return $"the result has {part.Result.Length} elements, the owned range {_owned[culprit].Count}";
             }
@@ -69,7 +79,7 @@ internal sealed class SumOperation(InProcessHub hub, OperationKey key, bool scat
             {
                 if (subtree.Values.Length != _length)
                 {
-                    return $"node {TreeSum.Describe(subtree.Node)} has {subtree.Values.Length} elements, not {_length}";
+                    return $"node {subtree.Node} has {subtree.Values.Length} elements, not {_length}";
                 }
 
                 held.Add(subtree);
@@ -77,7 +87,7 @@ internal sealed class SumOperation(InProcessHub hub, OperationKey key, bool scat
             }
         }
 
-        _sum = TreeSum.TryCreate(new ReductionTree(first.Leaves), held, out var defect, out var problem, first.Format);
+        _sum = TreeSum<T>.TryCreate(new ReductionTree(first.Leaves), held, out var defect, out var problem, first.Format);
         if (_sum is null)
         {
             culprit = defect < 0 ? -1 : holders[defect];
@@ -90,18 +100,18 @@ internal sealed class SumOperation(InProcessHub hub, OperationKey key, bool scat
             return null;
         }
 
-        units = (int)(((long)_length + ChunkElements - 1) / ChunkElements);
+        units = (int)(((long)_length + SumOperation.ChunkElements - 1) / SumOperation.ChunkElements);
         return null;
     }
 
     protected override void RunUnit(int unit, Span<float> scratch)
     {
-        var start = unit * ChunkElements;
-        var count = Math.Min(ChunkElements, _length - start);
-        var sum = _sum!.Evaluate(start, count, scratch);
+        var start = unit * SumOperation.ChunkElements;
+        var count = Math.Min(SumOperation.ChunkElements, _length - start);
+        var sum = _sum!.Evaluate(start, count, MemoryMarshal.Cast<float, T>(scratch));
         for (var rank = 0; rank < Ranks; rank++)
         {
-            if (scatter)
+            if (_scatter)
             {
                 if (start >= _owned[rank].Start && start < _owned[rank].End)
                 {

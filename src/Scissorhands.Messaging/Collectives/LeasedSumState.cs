@@ -71,13 +71,13 @@ public sealed record LeasedSumState(IndexRange Range, IReadOnlyList<SubtreeSum> 
                 if (partial.Values.Length != range.Count)
                 {
                     throw new ArgumentException(
-                        $"Node {TreeSum.Describe(partial.Node)} of range {s} has {partial.Values.Length} elements, not {range.Count}.",
+                        $"Node {partial.Node} of range {s} has {partial.Values.Length} elements, not {range.Count}.",
                         nameof(states));
                 }
 
                 if (!sources[s].TryAdd(partial.Node, partial.Values))
                 {
-                    throw new ArgumentException($"Range {s} holds node {TreeSum.Describe(partial.Node)} twice.", nameof(states));
+                    throw new ArgumentException($"Range {s} holds node {partial.Node} twice.", nameof(states));
                 }
             }
 

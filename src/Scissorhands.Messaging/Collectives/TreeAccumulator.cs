@@ -55,13 +55,13 @@ public sealed class TreeAccumulator : IDisposable
             {
                 if (values.Length != length)
                 {
-                    problem = $"restored node {TreeSum.Describe(node)} has {values.Length} elements, not {length}";
+                    problem = $"restored node {node} has {values.Length} elements, not {length}";
                     return null;
                 }
 
                 if (!accumulator.TryAdd(node, values.Span))
                 {
-                    problem = $"restored node {TreeSum.Describe(node)} is held twice";
+                    problem = $"restored node {node} is held twice";
                     return null;
                 }
             }
@@ -131,7 +131,7 @@ public sealed class TreeAccumulator : IDisposable
     {
         if (!TryAdd(node, values))
         {
-            throw new ArgumentException($"Node {TreeSum.Describe(node)} was counted already.", nameof(node));
+            throw new ArgumentException($"Node {node} was counted already.", nameof(node));
         }
     }
 
@@ -145,7 +145,7 @@ public sealed class TreeAccumulator : IDisposable
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (!_tree.Contains(node))
         {
-            throw new ArgumentException($"Node {TreeSum.Describe(node)} is not in the tree of {_tree.Leaves} leaves.", nameof(node));
+            throw new ArgumentException($"Node {node} is not in the tree of {_tree.Leaves} leaves.", nameof(node));
         }
 
         if (_partials.Count == 0)
@@ -155,7 +155,7 @@ public sealed class TreeAccumulator : IDisposable
 
         if (values.Length != _length)
         {
-            throw new ArgumentException($"Node {TreeSum.Describe(node)} has {values.Length} elements, not {_length}.", nameof(values));
+            throw new ArgumentException($"Node {node} has {values.Length} elements, not {_length}.", nameof(values));
         }
 
         var leaves = _tree.LeavesOf(node);
@@ -172,7 +172,7 @@ public sealed class TreeAccumulator : IDisposable
 
         if (known > 0)
         {
-            throw new ArgumentException($"Of the {leaves.Count} leaves of node {TreeSum.Describe(node)}, {known} were counted already.", nameof(node));
+            throw new ArgumentException($"Of the {leaves.Count} leaves of node {node}, {known} were counted already.", nameof(node));
         }
 
         for (var leaf = leaves.Start; leaf < leaves.End; leaf++)

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using Scissorhands.Messaging.Frames;
@@ -7,23 +8,26 @@ using Scissorhands.Planning.Cut;
 namespace Scissorhands.Messaging.Collectives;
 
 /// <summary>A node that a sum is made of: elements as they are, or as they have come over the wire.</summary>
+/// <typeparam name="T">Type of the elements.</typeparam>
 /// <param name="Node">Which node.</param>
 /// <param name="Values">Its elements; rounded in copies where the format asks for it.</param>
 /// <param name="Encoded">In place of <paramref name="Values"/>, their encoding: rounded by the sender.</param>
 /// <param name="Encoding">Of <paramref name="Encoded"/>.</param>
-internal readonly record struct TreePart(TreeNode Node, ReadOnlyMemory<float> Values, ReadOnlyMemory<byte> Encoded, WireFormat Encoding);
+internal readonly record struct TreePart<T>(TreeNode Node, ReadOnlyMemory<T> Values, ReadOnlyMemory<byte> Encoded = default, WireFormat Encoding = WireFormat.Fp32);
 
 /// <summary>
 /// The additions that take a set of held subtrees to the root of the fixed tree. Evaluated piece by piece over the
 /// elements, so that intermediate sums stay in the cache and need no memory of the vector's length.
 /// </summary>
-internal sealed class TreeSum
+/// <typeparam name="T">Type of the elements; formats that round have floats only.</typeparam>
+internal sealed class TreeSum<T>
+    where T : unmanaged, IAdditionOperators<T, T, T>, IAdditiveIdentity<T, T>
 {
-    private readonly IReadOnlyList<TreePart> _held;
+    private readonly IReadOnlyList<TreePart<T>> _held;
     private readonly Term _root;
     private readonly WireFormat _format;
 
-    private TreeSum(IReadOnlyList<TreePart> held, Term root, int depth, WireFormat format)
+    private TreeSum(IReadOnlyList<TreePart<T>> held, Term root, int depth, WireFormat format)
     {
         _format = format;
         _held = held;
@@ -31,7 +35,7 @@ internal sealed class TreeSum
         Depth = depth;
     }
 
-    /// <summary>Pieces of scratch memory that <see cref="Evaluate(int, int, Span{float})"/> needs at once.</summary>
+    /// <summary>Pieces of scratch memory that <see cref="Evaluate(int, int, Span{T})"/> needs at once.</summary>
     internal int Depth { get; }
 
     /// <summary>Works out the additions.</summary>
@@ -39,19 +43,9 @@ internal sealed class TreeSum
     /// <param name="held">Subtrees of one length; checked to cover each leaf exactly once.</param>
     /// <param name="defect">Index into <paramref name="held"/> of the subtree at fault, or -1 where leaves are missing.</param>
     /// <param name="problem">What is wrong, or null.</param>
-    /// <param name="format">What leaves and sums are rounded to. Subtrees held are rounded too, whether they were before or not.</param>
+    /// <param name="format">What leaves and sums are rounded to. Subtrees held as they are, are rounded too, whether they were before or not.</param>
     /// <returns>The additions, or null where something is wrong.</returns>
-    internal static TreeSum? TryCreate(ReductionTree tree, IReadOnlyList<SubtreeSum> held, out int defect, out string? problem, WireFormat format = WireFormat.Fp32) =>
-        TryCreate(tree, [.. held.Select(static h => new TreePart(h.Node, h.Values, default, WireFormat.Fp32))], out defect, out problem, format);
-
-    /// <summary>Works out the additions.</summary>
-    /// <param name="tree">The tree.</param>
-    /// <param name="held">Subtrees of one length; checked to cover each leaf exactly once.</param>
-    /// <param name="defect">Index into <paramref name="held"/> of the subtree at fault, or -1 where leaves are missing.</param>
-    /// <param name="problem">What is wrong, or null.</param>
-    /// <param name="format">What leaves and sums are rounded to.</param>
-    /// <returns>The additions, or null where something is wrong.</returns>
-    internal static TreeSum? TryCreate(ReductionTree tree, IReadOnlyList<TreePart> held, out int defect, out string? problem, WireFormat format)
+    internal static TreeSum<T>? TryCreate(ReductionTree tree, IReadOnlyList<TreePart<T>> held, out int defect, out string? problem, WireFormat format)
     {
         var byStart = new SortedDictionary<int, (int End, int Index)>();
         for (var i = 0; i < held.Count; i++)
@@ -59,7 +53,7 @@ internal sealed class TreeSum
             var node = held[i].Node;
             if (!tree.Contains(node))
             {
-                (defect, problem) = (i, $"node {Describe(node)} is not in the tree of {tree.Leaves} leaves");
+                (defect, problem) = (i, $"node {node} is not in the tree of {tree.Leaves} leaves");
                 return null;
             }
 
@@ -97,7 +91,7 @@ internal sealed class TreeSum
         (defect, problem) = (-1, null);
         var depth = 0;
         var root = Build(tree, tree.Root, byStart, format, 0, ref depth);
-        return new TreeSum(held, root, depth, format);
+        return new TreeSum<T>(held, root, depth, format);
     }
 
     /// <summary>The sum's elements of a range.</summary>
@@ -105,14 +99,14 @@ internal sealed class TreeSum
     /// <param name="count">Number of elements.</param>
     /// <param name="scratch">At least <see cref="Depth"/> times <paramref name="count"/> elements.</param>
     /// <returns>The sum: in scratch memory, or in the memory of a subtree that is itself the root.</returns>
-    internal ReadOnlySpan<float> Evaluate(int start, int count, Span<float> scratch) =>
+    internal ReadOnlySpan<T> Evaluate(int start, int count, Span<T> scratch) =>
         Evaluate(_root, start, count, scratch, _root.Held >= 0 ? default : scratch[..count]);
 
     /// <summary>The sum's elements of a range, written where they belong.</summary>
     /// <param name="start">First element; where a format rounds, a multiple of <see cref="WireArithmetic.AlignmentElements"/>.</param>
     /// <param name="scratch">At least <see cref="Depth"/> times as many elements as <paramref name="target"/>.</param>
     /// <param name="target">Receives the sum. May be the memory of the same elements of a subtree held: they are read before.</param>
-    internal void Evaluate(int start, Span<float> scratch, Span<float> target)
+    internal void Evaluate(int start, Span<T> scratch, Span<T> target)
     {
         var sum = Evaluate(_root, start, target.Length, scratch, target);
         if (_root.Held >= 0)
@@ -120,8 +114,6 @@ internal sealed class TreeSum
             sum.CopyTo(target);
         }
     }
-
-    internal static string Describe(TreeNode node) => $"({node.Level}, {node.Index})";
 
     private static Term Build(ReductionTree tree, TreeNode node, SortedDictionary<int, (int End, int Index)> byStart, WireFormat format, int slot, ref int depth)
     {
@@ -143,7 +135,7 @@ internal sealed class TreeSum
         return new Term(-1, false, Build(tree, left, byStart, format, slot, ref depth), Build(tree, left.Sibling, byStart, format, slot + 1, ref depth));
     }
 
-    private ReadOnlySpan<float> Evaluate(Term term, int start, int count, Span<float> scratch, Span<float> sum)
+    private ReadOnlySpan<T> Evaluate(Term term, int start, int count, Span<T> scratch, Span<T> sum)
     {
         if (term.Held >= 0)
         {
@@ -156,24 +148,28 @@ internal sealed class TreeSum
         var rightScratch = NeedsNoScratch(term.Right!) ? default : scratch[count..];
         var right = Evaluate(term.Right!, start, count, rightScratch, rightScratch.IsEmpty ? default : rightScratch[..count]);
         TensorPrimitives.Add(left, right, sum);
-        WireArithmetic.RoundNode(_format, sum);
+        if (_format != WireFormat.Fp32)
+        {
+            WireArithmetic.RoundNode(_format, Floats(sum));
+        }
+
         return sum;
     }
 
     private bool NeedsNoScratch(Term term) => term.Held >= 0 && _format == WireFormat.Fp32;
 
-    private ReadOnlySpan<float> Held(Term term, int start, int count, Span<float> scratch)
+    private ReadOnlySpan<T> Held(Term term, int start, int count, Span<T> scratch)
     {
         var part = _held[term.Held];
         if (!part.Encoded.IsEmpty)
         {
-            var encoded = part.Encoded.Span.Slice(NodeCodec.Bytes(part.Encoding, start), NodeCodec.Bytes(part.Encoding, count));
             if (part.Encoding == WireFormat.Fp32)
             {
-                return MemoryMarshal.Cast<byte, float>(encoded);
+                return MemoryMarshal.Cast<byte, T>(part.Encoded.Span).Slice(start, count);
             }
 
-            NodeCodec.Decode(part.Encoding, encoded, scratch[..count]);
+            var encoded = part.Encoded.Span.Slice(NodeCodec.Bytes(part.Encoding, start), NodeCodec.Bytes(part.Encoding, count));
+            NodeCodec.Decode(part.Encoding, encoded, Floats(scratch[..count]));
             return scratch[..count];
         }
 
@@ -183,9 +179,13 @@ internal sealed class TreeSum
             return held;
         }
 
-        WireArithmetic.Round(_format, term.IsLeaf, held, scratch[..count]);
+        WireArithmetic.Round(_format, term.IsLeaf, Floats(held), Floats(scratch[..count]));
         return scratch[..count];
     }
+
+    private static Span<float> Floats(Span<T> values) => MemoryMarshal.Cast<T, float>(values);
+
+    private static ReadOnlySpan<float> Floats(ReadOnlySpan<T> values) => MemoryMarshal.Cast<T, float>(values);
 
     private sealed record Term(int Held, bool IsLeaf, Term? Left, Term? Right);
 }

@@ -57,6 +57,9 @@ internal enum OperationKind : byte
     /// <summary>Sum of integers.</summary>
     SumCounts = 5,
 
+    /// <summary>Sum of a few doubles over the tree for all ranks.</summary>
+    SumDoubles = 6,
+
     /// <summary>A meeting.</summary>
     Barrier = 7,
 
@@ -79,8 +82,11 @@ internal readonly record struct FrameHeader
     /// <summary>Most payload bytes of a frame: brokers since 4.0 refuse messages above 16 MiB.</summary>
     internal const int MaxPayload = 4 << 20;
 
+    /// <summary>In <see cref="SentToOne"/>: the frame goes to all others.</summary>
+    internal const ushort IsToAll = ushort.MaxValue;
+
     private const uint Magic = 0x4D524653;
-    private const ushort CurrentVersion = 2;
+    private const ushort CurrentVersion = 3;
 
     internal FrameKind Kind { get; init; }
 
@@ -133,6 +139,12 @@ internal readonly record struct FrameHeader
 
     internal int PayloadBytes { get; init; }
 
+    /// <summary>Frames of the sender's life to this receiver alone before this one, modulo <see cref="IsToAll"/>; or that value.</summary>
+    internal ushort SentToOne { get; init; }
+
+    /// <summary>Frames of the sender's life to all others before this one, modulo 65,536.</summary>
+    internal ushort SentToAll { get; init; }
+
     /// <summary>Random number of the sender's life in this generation.</summary>
     internal ulong Instance { get; init; }
 
@@ -165,7 +177,8 @@ internal readonly record struct FrameHeader
         BinaryPrimitives.WriteInt32LittleEndian(bytes[80..], First);
         BinaryPrimitives.WriteInt32LittleEndian(bytes[84..], Count);
         BinaryPrimitives.WriteInt32LittleEndian(bytes[88..], PayloadBytes);
-        BinaryPrimitives.WriteInt32LittleEndian(bytes[92..], 0);
+        BinaryPrimitives.WriteUInt16LittleEndian(bytes[92..], SentToOne);
+        BinaryPrimitives.WriteUInt16LittleEndian(bytes[94..], SentToAll);
         BinaryPrimitives.WriteUInt64LittleEndian(bytes[96..], Instance);
         BinaryPrimitives.WriteUInt64LittleEndian(bytes[104..], Counter);
     }
@@ -213,10 +226,12 @@ internal readonly record struct FrameHeader
             First = BinaryPrimitives.ReadInt32LittleEndian(bytes[80..]),
             Count = BinaryPrimitives.ReadInt32LittleEndian(bytes[84..]),
             PayloadBytes = BinaryPrimitives.ReadInt32LittleEndian(bytes[88..]),
+            SentToOne = BinaryPrimitives.ReadUInt16LittleEndian(bytes[92..]),
+            SentToAll = BinaryPrimitives.ReadUInt16LittleEndian(bytes[94..]),
             Instance = BinaryPrimitives.ReadUInt64LittleEndian(bytes[96..]),
             Counter = BinaryPrimitives.ReadUInt64LittleEndian(bytes[104..]),
         };
-        if (!Enum.IsDefined(header.Kind) || !Enum.IsDefined(header.Operation) || !Enum.IsDefined(header.Format) || !Enum.IsDefined(header.Encoding) || BinaryPrimitives.ReadInt32LittleEndian(bytes[92..]) != 0
+        if (!Enum.IsDefined(header.Kind) || !Enum.IsDefined(header.Operation) || !Enum.IsDefined(header.Format) || !Enum.IsDefined(header.Encoding)
             || header.PayloadBytes != payloadBytes || payloadBytes > MaxPayload
             || header.Leaves < 0 || header.Length < 0 || header.Chunk < 0 || header.Chunks < 0 || header.First < 0 || header.Count < 0
             || (long)header.First + header.Count > header.Length || header.Part > header.Parts)

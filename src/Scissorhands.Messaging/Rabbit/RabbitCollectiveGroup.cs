@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.IO.Hashing;
 using System.Net.Sockets;
+using System.Numerics;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
@@ -47,7 +48,7 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
     private readonly Dictionary<ulong, StepSet> _finished = [];
     private readonly bool[] _left;
     private readonly long[] _lastHeard;
-    private readonly (ulong Instance, ulong Next)[] _lives;
+    private readonly HeardFrames[] _heard;
     private GroupFailure? _failure;
     private int _disposed;
 
@@ -90,7 +91,7 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
         Generation = generation;
         Rank = rank;
         _left = new bool[queues.Count];
-        _lives = new (ulong Instance, ulong Next)[queues.Count];
+        _heard = [.. queues.Select(static _ => new HeardFrames())];
         _lastHeard = [.. Enumerable.Repeat(_time.GetTimestamp(), queues.Count)];
         _sending = Task.Run(SendAsync);
         link.Attach(this);
@@ -144,6 +145,15 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
     public ICollectiveOperation ReduceScatter(
         OperationKey key, int leaves, IReadOnlyList<SubtreeSum> held, int length, Memory<float> ownedResult, WireFormat format = WireFormat.Fp32) =>
         Sum(key, scatter: true, leaves, held, length, ownedResult, format);
+
+    /// <inheritdoc/>
+    public ICollectiveOperation SumDoubles(OperationKey key, int leaves, IReadOnlyList<SubtreeDoubles> held, Memory<double> result)
+    {
+        ArgumentNullException.ThrowIfNull(held);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(leaves);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(result.Length, SubtreeDoubles.MaxLength);
+        return SmallSum(key, OperationKind.SumDoubles, leaves, SubtreeDoubles.Parts(held), result.Length, new IndexRange(0, result.Length), result, WireFormat.Fp32);
+    }
 
     /// <inheritdoc/>
     public ICollectiveOperation AllGather(OperationKey key, IReadOnlyList<IndexRange> ranges, Memory<byte> buffer)
@@ -335,14 +345,21 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
         }
 
         // The broker keeps a sender's order, so whatever is not newer has come before. It must not even count as a sign of life.
-        ref var life = ref _lives[frame.Source];
-        if (frame.Instance == life.Instance && frame.Counter < life.Next)
+        var order = _heard[frame.Source].Hear(frame);
+        if (order == FrameOrder.Repeated)
         {
             CollectiveMeters.Dropped("replay");
             return;
         }
 
-        life = (frame.Instance, frame.Counter + 1);
+        // Whoever has failed sends nothing more but why, and what is missing of a peer that leaves is missed by the operations that need it.
+        if (order == FrameOrder.AfterGap && frame.Kind is not (FrameKind.Abort or FrameKind.Leave))
+        {
+            CollectiveMeters.Dropped("gap");
+            Fail(-1, $"a frame of rank {frame.Source} is missing");
+            return;
+        }
+
         CollectiveMeters.Received(payload.Length);
         Volatile.Write(ref _lastHeard[frame.Source], _time.GetTimestamp());
         switch (frame.Kind)
@@ -465,42 +482,29 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
             throw new ArgumentOutOfRangeException(nameof(format), format, "No such format.");
         }
 
+        var kind = scatter ? OperationKind.ReduceScatter : OperationKind.AllReduce;
         if (length <= SmallElements)
         {
-            return SmallSum(key, scatter, leaves, held, length, result, format);
+            return SmallSum(key, kind, leaves, SubtreeSum.Parts(held), length, scatter ? RangeOwnership.Owned(length, Rank, Size) : new IndexRange(0, length), result, format);
         }
 
-        return Begin<RabbitSum>(key, id => new RabbitSum(this, id, scatter, leaves, length, format), sum => sum.Kind == (scatter ? OperationKind.ReduceScatter : OperationKind.AllReduce)
+        return Begin<RabbitSum>(key, id => new RabbitSum(this, id, scatter, leaves, length, format), sum => sum.Kind == kind
             ? sum.Start(key, leaves, held, length, result, format)
             : "the ranks use the key for different operations");
     }
 
     /// <summary>Everyone's subtrees go to everyone.</summary>
-    private ICollectiveOperation SmallSum(
-        OperationKey key, bool scatter, int leaves, IReadOnlyList<SubtreeSum> held, int length, Memory<float> result, WireFormat format)
+    private ICollectiveOperation SmallSum<T>(
+        OperationKey key, OperationKind kind, int leaves, IReadOnlyList<TreePart<T>> held, int length, IndexRange wanted, Memory<T> result, WireFormat format)
+        where T : unmanaged, IAdditionOperators<T, T, T>, IAdditiveIdentity<T, T>
     {
-        var kind = scatter ? OperationKind.ReduceScatter : OperationKind.AllReduce;
-        var owned = RangeOwnership.Owned(length, Rank, Size);
-        if (scatter && result.Length != owned.Count)
+        if (result.Length != wanted.Count)
         {
-            return Refuse(key, $"the result has {result.Length} elements, the owned range {owned.Count}");
+            return Refuse(key, $"the result has {result.Length} elements, the owned range {wanted.Count}");
         }
 
-        var exchange = new SmallSum(leaves, length, Size, MaxSmallBytes, format);
-        var problem = exchange.TryPack(held, out var mine);
-        if (problem is not null)
-        {
-            return Refuse(key, problem);
-        }
-
-        return Gather(
-            key,
-            kind,
-            new GatherTask(
-                mine,
-                [.. Enumerable.Repeat(GatherTask.AnyLength, Size)],
-                exchange.Take,
-                () => exchange.Finish(Rank, mine, scatter ? owned : new IndexRange(0, length), result)));
+        var problem = new SmallSum<T>(leaves, length, Size, MaxSmallBytes, format).TryBegin(Rank, held, wanted, result, out var task);
+        return problem is null ? Gather(key, kind, task) : Refuse(key, problem);
     }
 
     private ICollectiveOperation Gather(OperationKey key, OperationKind kind, GatherTask task) =>
@@ -658,7 +662,7 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
 
     private async Task SendAsync()
     {
-        ulong counter = 0;
+        var sent = new SentFrames(Size);
         await foreach (var item in _outgoing.Reader.ReadAllAsync())
         {
             try
@@ -668,7 +672,7 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
                 if ((farewell || !_ended.IsCancellationRequested) && _link.LostReason is null && _others.Length > 0)
                 {
                     var header = new byte[FrameHeader.Size];
-                    _sealing.Seal(item.Frame with { Counter = counter++ }, item.Payload.Span, header);
+                    _sealing.Seal(sent.Number(item.Target, item.Frame), item.Payload.Span, header);
                     using var deadline = farewell ? new CancellationTokenSource(_options.PeerTimeout, _time) : null;
                     await _link.PublishAsync(item.Target < 0 ? _others : [_queues[item.Target]], header, item.Payload, deadline?.Token ?? _ended.Token);
                     CollectiveMeters.Sent(item.Payload.Length);

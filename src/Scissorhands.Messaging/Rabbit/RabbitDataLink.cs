@@ -174,18 +174,18 @@ public sealed class RabbitDataLink : IAsyncDisposable
                 }
             }
 
-            var overflown = _overflown.Contains((group.RunHash, group.Generation));
-            _overflown.Clear();
+            if (_overflown.Contains((group.RunHash, group.Generation)))
+            {
+                // Before its frames are heard, among which some are missing.
+                group.Fail(-1, "more came too early than this worker keeps for a generation it has not joined");
+            }
+
+            _overflown.RemoveWhere(o => o.Run == group.RunHash && o.Generation <= group.Generation);
 
             // Still within the lock: nothing that arrives meanwhile may overtake them.
             foreach (var (header, headerBytes, payload) in waiting)
             {
                 group.Receive(header, headerBytes, new ReceivedBody(payload.AsMemory()));
-            }
-
-            if (overflown)
-            {
-                group.Fail(-1, "more came too early than this worker keeps for a generation it has not joined");
             }
         }
     }
@@ -283,9 +283,10 @@ public sealed class RabbitDataLink : IAsyncDisposable
 
             if (!mine)
             {
-                if (_earlyBytes + payload.Length > MaxEarlyBytes || _early.Count >= MaxEarlyFrames)
+                if (_overflown.Contains((header.Run, header.Generation)) || _earlyBytes + payload.Length > MaxEarlyBytes || _early.Count >= MaxEarlyFrames)
                 {
-                    // The generation that they belong to will end when this rank joins it, not wait for them.
+                    // The generation that they belong to will end when this rank joins it, not wait for them. Where too many
+                    // generations do so, the gap among its frames ends it.
                     CollectiveMeters.Dropped("early");
                     if (_overflown.Count < MaxRuns)
                     {

@@ -70,12 +70,12 @@ internal sealed class RabbitSum : RabbitOperation
         {
             if (subtree.Values.Length != length)
             {
-                return $"node {TreeSum.Describe(subtree.Node)} has {subtree.Values.Length} elements, not {length}";
+                return $"node {subtree.Node} has {subtree.Values.Length} elements, not {length}";
             }
 
             if (!_tree.Contains(subtree.Node))
             {
-                return $"node {TreeSum.Describe(subtree.Node)} is not in the tree of {leaves} leaves";
+                return $"node {subtree.Node} is not in the tree of {leaves} leaves";
             }
         }
 
@@ -209,7 +209,7 @@ internal sealed class RabbitSum : RabbitOperation
         var empty = frame.Parts == 0;
         if (empty ? frame.PayloadBytes != 0 : frame.PayloadBytes == 0 || frame.Part >= frame.Parts || !_tree.Contains(frame.Node) || frame.Encoding != EncodingOf(frame.Node))
         {
-            return $"part {frame.Part} of {frame.Parts}, node {TreeSum.Describe(frame.Node)}, with {frame.PayloadBytes} bytes";
+            return $"part {frame.Part} of {frame.Parts}, node {frame.Node}, with {frame.PayloadBytes} bytes";
         }
 
         string? problem = null;
@@ -361,18 +361,18 @@ internal sealed class RabbitSum : RabbitOperation
     {
         var chunk = _chunks[index]!;
         var range = _plan.Chunk(_ranges[Host.Rank], index);
-        var parts = new List<TreePart>(_held.Count + chunk.Received.Count);
+        var parts = new List<TreePart<float>>(_held.Count + chunk.Received.Count);
         foreach (var (node, values) in _held)
         {
-            parts.Add(new TreePart(node, values[range.Start..range.End], default, WireFormat.Fp32));
+            parts.Add(new TreePart<float>(node, values[range.Start..range.End]));
         }
 
         foreach (var (node, encoding, body) in chunk.Received)
         {
-            parts.Add(new TreePart(node, default, body.Memory, encoding));
+            parts.Add(new TreePart<float>(node, default, body.Memory, encoding));
         }
 
-        var sum = TreeSum.TryCreate(_tree, parts, out _, out var problem, _format);
+        var sum = TreeSum<float>.TryCreate(_tree, parts, out _, out var problem, _format);
         if (sum is null)
         {
             return problem;

@@ -79,6 +79,42 @@ public sealed class InProcessGroupTests
             iter: 60);
 
     [Fact]
+    public void SumDoubles_any_cut_dealing_and_arrival_order_gives_the_sequential_sum_on_all_ranks() =>
+        Gen.Select(Gen.Int[1, 20], Gen.OneOf(Gen.Int[0, 9], Gen.Int[SubtreeDoubles.MaxLength - 1, SubtreeDoubles.MaxLength]), Gen.Int[1, 5], Gen.UInt).Sample(
+            (leafCount, length, ranks, seed) =>
+            {
+                var leaves = TreeSamples.Doubles(leafCount, length, seed);
+                var expected = TreeSamples.Sum(leaves);
+                var held = TreeSamples.Deal(leaves, ranks, seed);
+                var groups = InProcessGroup.Create("run", 1, ranks);
+                var order = Enumerable.Range(0, ranks).ToArray();
+                new Random((int)seed).Shuffle(order);
+                RankThreads.RunInOrder(order, (rank, next) =>
+                {
+                    // Every other rank receives the sum in the memory of what it has given.
+                    var result = rank % 2 == 0 && held[rank].Count > 0 ? System.Runtime.InteropServices.MemoryMarshal.AsMemory(held[rank][0].Values) : new double[length];
+                    var operation = groups[rank].SumDoubles(Key, leafCount, held[rank], result);
+                    next();
+                    Finish(operation, (seed >> rank) & 1);
+                    TreeSamples.AssertBits(expected, result.ToArray());
+                });
+                Assert.Equal(0, ((InProcessGroup)groups[0]).Live);
+            },
+            iter: 60);
+
+    [Fact]
+    public void SumDoubles_of_more_than_a_few_or_that_others_take_for_floats_is_refused()
+    {
+        var groups = InProcessGroup.Create("run", 1, 2);
+        var many = new double[SubtreeDoubles.MaxLength + 1];
+        Assert.Throws<ArgumentOutOfRangeException>(() => groups[0].SumDoubles(Key, 1, [new SubtreeDoubles(new TreeNode(0, 0), many)], many));
+        var doubles = groups[0].SumDoubles(Key, 2, [new SubtreeDoubles(new TreeNode(0, 0), new double[1])], new double[1]);
+        _ = groups[1].AllReduce(Key, 2, [new SubtreeSum(new TreeNode(0, 1), new float[1])], new float[1]);
+        var error = Assert.Throws<CollectiveException>(() => doubles.Wait(TestContext.Current.CancellationToken));
+        Assert.Contains("different operations", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void AllReduce_lone_leaf_of_negative_zero_stays_negative_zero()
     {
         var groups = InProcessGroup.Create("run", 1, 2);

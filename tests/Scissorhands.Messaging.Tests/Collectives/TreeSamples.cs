@@ -55,9 +55,52 @@ internal static class TreeSamples
     /// <summary>Deals disjoint subtrees that cover all leaves to the ranks: any cut of the tree, any holder.</summary>
     internal static List<SubtreeSum>[] Deal(float[][] leaves, int ranks, uint seed, WireFormat format = WireFormat.Fp32)
     {
-        var random = new Random((int)seed);
         var tree = new ReductionTree(leaves.Length);
-        var held = Enumerable.Range(0, ranks).Select(static _ => new List<SubtreeSum>()).ToArray();
+
+        // A lone leaf is given as it is, under its own name or that of an ancestor it passes up to.
+        float[] Values(TreeNode node) => tree.LeavesOf(node) is { Count: 1 } lone ? (float[])leaves[lone.Start].Clone() : Node(tree, node, leaves, format);
+        return [.. DealNodes(tree, ranks, seed).Select(nodes => nodes.Select(node => new SubtreeSum(node, Values(node))).ToList())];
+    }
+
+    /// <summary>Doubles whose sums depend on the order of additions.</summary>
+    internal static double[][] Doubles(int leaves, int length, uint seed)
+    {
+        var random = new Random((int)seed);
+        return [.. Enumerable.Range(0, leaves).Select(_ => Enumerable.Range(0, length).Select(_ => random.Next(8) == 0 ? -0d : (random.NextDouble() - 0.5) * Math.Pow(2, random.Next(-400, 400) / 8)).ToArray())];
+    }
+
+    /// <summary>Plain reference: recursion over the tree, element by element.</summary>
+    internal static double[] Sum(double[][] leaves)
+    {
+        var tree = new ReductionTree(leaves.Length);
+        return Node(tree, tree.Root, leaves);
+    }
+
+    internal static List<SubtreeDoubles>[] Deal(double[][] leaves, int ranks, uint seed)
+    {
+        var tree = new ReductionTree(leaves.Length);
+        return [.. DealNodes(tree, ranks, seed).Select(nodes => nodes.Select(node => new SubtreeDoubles(node, Node(tree, node, leaves))).ToList())];
+    }
+
+    internal static void AssertBits(double[] expected, double[] actual) =>
+        Assert.Equal(expected.Select(BitConverter.DoubleToInt64Bits), actual.Select(BitConverter.DoubleToInt64Bits));
+
+    private static double[] Node(ReductionTree tree, TreeNode node, double[][] leaves)
+    {
+        if (node.Level == 0)
+        {
+            return (double[])leaves[node.Index].Clone();
+        }
+
+        var left = new TreeNode(node.Level - 1, node.Index * 2);
+        var sum = Node(tree, left, leaves);
+        return tree.HasSibling(left) ? [.. sum.Zip(Node(tree, left.Sibling, leaves), static (a, b) => a + b)] : sum;
+    }
+
+    private static List<TreeNode>[] DealNodes(ReductionTree tree, int ranks, uint seed)
+    {
+        var random = new Random((int)seed);
+        var held = Enumerable.Range(0, ranks).Select(static _ => new List<TreeNode>()).ToArray();
         Cut(tree.Root);
         foreach (var list in held)
         {
@@ -70,10 +113,7 @@ internal static class TreeSamples
         {
             if (node.Level == 0 || random.Next(3) == 0)
             {
-                // A lone leaf is given as it is, under its own name or that of an ancestor it passes up to.
-                var below = tree.LeavesOf(node);
-                var values = below.Count == 1 ? (float[])leaves[below.Start].Clone() : Node(tree, node, leaves, format);
-                held[random.Next(ranks)].Add(new SubtreeSum(node, values));
+                held[random.Next(ranks)].Add(node);
                 return;
             }
 

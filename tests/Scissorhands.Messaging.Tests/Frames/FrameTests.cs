@@ -30,6 +30,8 @@ public sealed class FrameTests
         First = 20,
         Count = 2,
         PayloadBytes = 8,
+        SentToOne = 40_000,
+        SentToAll = 65_535,
         Instance = ulong.MaxValue,
         Counter = 12,
     };

@@ -76,6 +76,32 @@ public sealed class AnyArrivalTests
             iter: 60);
 
     [Fact]
+    public void Sum_of_doubles_any_arrival_duplicates_and_world_give_the_sequential_sum() =>
+        Gen.Select(Gen.Int[1, 20], Gen.OneOf(Gen.Int[0, 9], Gen.Int[10_000, SubtreeDoubles.MaxLength]), Gen.OneOf(Gen.Int[1, 9], Gen.OneOfConst(16, 33)), Options, Gen.UInt).Sample(
+            (leafCount, length, ranks, options, seed) =>
+            {
+                var leaves = TreeSamples.Doubles(leafCount, length, seed);
+                var expected = TreeSamples.Sum(leaves);
+                var held = TreeSamples.Deal(leaves, ranks, seed);
+                var network = new FakeNetwork(ranks, options, (int)seed, duplicates: 0.2);
+                var gathers = network.Hosts.Select(host => new RabbitGather(host, new OperationId(1, 2), OperationKind.SumDoubles)).ToArray();
+                var results = network.Hosts.Select(_ => new double[length]).ToArray();
+                var order = Enumerable.Range(0, ranks).ToArray();
+                new Random((int)seed).Shuffle(order);
+                foreach (var rank in order)
+                {
+                    var sum = new SmallSum<double>(leafCount, length, ranks, 16 << 20, WireFormat.Fp32);
+                    Assert.Null(sum.TryBegin(rank, SubtreeDoubles.Parts(held[rank]), new IndexRange(0, length), results[rank], out var task));
+                    Assert.Null(gathers[rank].Start(new OperationKey("norms", 2), task));
+                    Assert.Null(network.Run((target, _) => gathers[target]));
+                }
+
+                Assert.All(gathers, static gather => Assert.True(gather.Completion.IsCompletedSuccessfully));
+                Assert.All(results, result => TreeSamples.AssertBits(expected, result));
+            },
+            iter: 60);
+
+    [Fact]
     public void LeasedSum_any_arrival_and_duplicates_give_the_sequential_sum() =>
         Gen.Select(Gen.Int[1, 9], Gen.Int[1, 300_000], Gen.Int[1, 7], Options, Gen.UInt).Sample(
             (leafCount, length, ranks, options, seed) =>

@@ -58,6 +58,34 @@ public sealed class CollectivesOverBrokerTests(BrokerFixture fixture) : IClassFi
             threads: 1);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(5)]
+    public async Task SumDoubles_any_cut_and_dealing_give_the_sequential_sum(int ranks)
+    {
+        Assert.SkipWhen(fixture.Broker.Missing is not null, fixture.Broker.Missing ?? "");
+        await using var groups = await BrokerGroups.CreateAsync(fixture.Broker.Address, ranks, Small);
+        var step = 0L;
+        Gen.Select(Gen.Int[1, 12], Gen.OneOf(Gen.Int[0, 9], Gen.Int[8_000, SubtreeDoubles.MaxLength]), Gen.UInt).Sample(
+            (leafCount, length, seed) =>
+            {
+                var leaves = TreeSamples.Doubles(leafCount, length, seed);
+                var expected = TreeSamples.Sum(leaves);
+                var held = TreeSamples.Deal(leaves, ranks, seed);
+                var key = new OperationKey("norms", step++);
+                RankThreads.Run(ranks, rank =>
+                {
+                    var result = rank % 2 == 0 && held[rank].Count > 0 ? System.Runtime.InteropServices.MemoryMarshal.AsMemory(held[rank][0].Values) : new double[length];
+                    groups.Ranks[rank].SumDoubles(key, leafCount, held[rank], result).Wait(TestContext.Current.CancellationToken);
+                    TreeSamples.AssertBits(expected, result.ToArray());
+                });
+                Assert.All(groups.Ranks, static rank => Assert.Equal(0, rank.Live));
+            },
+            iter: 40,
+            threads: 1);
+    }
+
     [Fact]
     public async Task Operations_in_flight_at_once_and_started_in_different_orders_do_not_disturb_each_other()
     {

@@ -134,6 +134,11 @@ public sealed class FaultTests(BrokerFixture fixture) : IClassFixture<BrokerFixt
     [InlineData(RelayDirection.ToBroker, 2, 25 + 10, true, "was altered on its way, or forged")]
     [InlineData(RelayDirection.FromBroker, 2, 25 + 48, false, "was altered on its way, or forged")]
     [InlineData(RelayDirection.FromBroker, 2, 25 + 127, true, "was altered on its way, or forged")]
+    [InlineData(RelayDirection.ToBroker, 2, 25 + 16, true, "a frame of rank 2 is missing")]
+    [InlineData(RelayDirection.FromBroker, 2, 25 + 31, false, " is missing")]
+    [InlineData(RelayDirection.ToBroker, 2, 25 + 32, false, "a frame of rank 2 is missing")]
+    [InlineData(RelayDirection.FromBroker, 2, 25 + 39, true, " is missing")]
+    [InlineData(RelayDirection.FromBroker, 2, 25 + 92, true, "was altered on its way, or forged")]
     public async Task Byte_flipped_on_its_way_ends_the_generation(RelayDirection direction, byte frameType, int offset, bool authenticated, string problem)
     {
         Assert.SkipWhen(fixture.Broker.Missing is not null, fixture.Broker.Missing ?? "");
@@ -155,6 +160,7 @@ public sealed class FaultTests(BrokerFixture fixture) : IClassFixture<BrokerFixt
     [InlineData("AllGather")]
     [InlineData("Broadcast")]
     [InlineData("SumCounts")]
+    [InlineData("SumDoubles")]
     [InlineData("Barrier")]
     public async Task Rank_that_lives_but_never_joins_is_named(string operation)
     {
@@ -275,6 +281,7 @@ public sealed class FaultTests(BrokerFixture fixture) : IClassFixture<BrokerFixt
             "AllGather" => group.AllGather(key, RangeOwnership.All(1_000_000, Ranks), new byte[1_000_000]),
             "Broadcast" => group.Broadcast(key, 2, new byte[1_000_000]),
             "SumCounts" => group.SumCounts(key, new long[10]),
+            "SumDoubles" => group.SumDoubles(key, Ranks, [new SubtreeDoubles(new TreeNode(0, group.Rank), new double[3])], new double[3]),
             "Barrier" => group.Barrier(key),
             _ => throw new ArgumentOutOfRangeException(nameof(operation)),
         };

@@ -26,6 +26,9 @@ internal sealed class BreakingGroup(ICollectiveGroup inner, Break at) : ICollect
     public ICollectiveOperation ReduceScatter(OperationKey key, int leaves, IReadOnlyList<SubtreeSum> held, int length, Memory<float> ownedResult, WireFormat format = WireFormat.Fp32) =>
         Pass(key, () => inner.ReduceScatter(key, leaves, held, length, ownedResult, format));
 
+    public ICollectiveOperation SumDoubles(OperationKey key, int leaves, IReadOnlyList<SubtreeDoubles> held, Memory<double> result) =>
+        Pass(key, () => inner.SumDoubles(key, leaves, held, result));
+
     public ICollectiveOperation AllGather(OperationKey key, IReadOnlyList<IndexRange> ranges, Memory<byte> buffer) =>
         Pass(key, () => inner.AllGather(key, ranges, buffer));
 
