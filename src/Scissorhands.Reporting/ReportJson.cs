@@ -84,6 +84,7 @@ public static class ReportJson
     {
         var series = report.Repair;
         Require(series.RetainLoss.Count == series.ForgetLoss.Count, "repair.retainLoss and repair.forgetLoss differ in length");
+        Require(series.Times is not { } t || (t.ComputeSeconds >= 0 && t.WaitSeconds >= 0 && t.WireSeconds >= 0 && t.UpdateSeconds >= 0), "repair.times holds an impossible time");
         Require(series.StepsPerEpoch >= 0, "repair.stepsPerEpoch is negative");
         Require(report.Trim.Rows.All(row => row is { Elements: >= 0 } && row.Trimmed >= 0 && row.Trimmed <= row.Elements), "trim.rows holds an impossible row");
         Require(report.Stages.All(stage => stage is not null && double.IsFinite(stage.Seconds) && stage.Seconds >= 0), "stages holds an impossible time");

@@ -6,6 +6,7 @@ var root = new RootCommand("Clusters of processes on one machine: to try out, an
     ClusterCommand.Create(),
     DrillCommand.Create(),
     RecoveryCommand.Create(),
+    ScalingCommand.Create(),
 };
 
 // Ending takes its processes with it, which takes longer than the two seconds a command is left by default.

@@ -33,6 +33,15 @@ public abstract record WorkerReport(string RunId, long Generation, int Rank);
 public sealed record StageProgress(string RunId, long Generation, int Rank, RunStage Stage, long Done, long Total, string Unit, double? Loss)
     : WorkerReport(RunId, Generation, Rank);
 
+/// <summary>Where a worker's time went in a repair step, in seconds.</summary>
+/// <param name="Compute">Forward and backward passes of its slices, batches included.</param>
+/// <param name="Wait">At an exchange to which not all others had come.</param>
+/// <param name="Wire">At exchanges to which all had come: bytes on the way, and additions.</param>
+/// <param name="Update">Projection and update.</param>
+[GenerateSerializer]
+[Alias("scissorhands.step-times")]
+public readonly record struct StepTimes(double Compute, double Wait, double Wire, double Update);
+
 /// <summary>One repair step's totals.</summary>
 /// <param name="RunId">The run.</param>
 /// <param name="Generation">The generation.</param>
@@ -45,6 +54,7 @@ public sealed record StageProgress(string RunId, long Generation, int Rank, RunS
 /// <param name="ForgetAccuracy">Share of the forget batch answered right; null in a plain step.</param>
 /// <param name="LearningRate">The step's learning rate.</param>
 /// <param name="Projected">Whether the gradient conflicted with a memory and was projected.</param>
+/// <param name="Times">Where the time of the worker that reports went.</param>
 [GenerateSerializer]
 [Alias("scissorhands.step-done")]
 public sealed record StepDone(
@@ -58,7 +68,8 @@ public sealed record StepDone(
     double RetainAccuracy,
     double? ForgetAccuracy,
     double LearningRate,
-    bool Projected) : WorkerReport(RunId, Generation, Rank);
+    bool Projected,
+    StepTimes Times = default) : WorkerReport(RunId, Generation, Rank);
 
 /// <summary>A checkpoint is durable under its final name.</summary>
 /// <param name="RunId">The run.</param>

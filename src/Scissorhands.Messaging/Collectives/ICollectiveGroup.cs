@@ -127,6 +127,9 @@ public interface ICollectiveOperation
     /// <summary>Completes when the results may be read and the contributions reused; fails with <see cref="CollectiveException"/>.</summary>
     Task Completion { get; }
 
+    /// <summary>How long this rank was at the operation before the last of the others came to it; zero where that is not known, or it came last.</summary>
+    TimeSpan Waited => TimeSpan.Zero;
+
     /// <summary>Blocks the calling (compute) thread until <see cref="Completion"/>.</summary>
     /// <param name="cancellationToken">
     /// Gives up: ends all operations of the group as <see cref="ICollectiveGroup.Abort"/> does, since no peer can go on

@@ -14,6 +14,7 @@ internal abstract class InProcessOperation
     private readonly TaskCompletionSource _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile GroupFailure? _failure;
+    private long _startedAt;
     private int _units = -1;
     private int _next;
     private int _remaining;
@@ -51,6 +52,7 @@ internal abstract class InProcessOperation
                 return;
             }
 
+            _startedAt = TimeProvider.System.GetTimestamp();
             _remaining = units;
             Volatile.Write(ref _units, units);
             helpers = Math.Min(_helpersWanted, units);
@@ -225,6 +227,7 @@ internal abstract class InProcessOperation
     /// <summary>One rank's view of an operation.</summary>
     internal sealed class Handle(InProcessOperation operation) : ICollectiveOperation
     {
+        private readonly long _came = TimeProvider.System.GetTimestamp();
         private int _helps;
 
         public Task Completion
@@ -239,6 +242,8 @@ internal abstract class InProcessOperation
                 return operation.Done;
             }
         }
+
+        public TimeSpan Waited => operation._startedAt > _came ? TimeProvider.System.GetElapsedTime(_came, operation._startedAt) : TimeSpan.Zero;
 
         public void Wait(CancellationToken cancellationToken) => operation.Wait(cancellationToken);
     }

@@ -28,6 +28,8 @@ internal abstract class RabbitOperation : ICollectiveOperation
 
     public Task Completion => _done.Task;
 
+    public TimeSpan Waited { get; private set; }
+
     /// <summary>The operation.</summary>
     internal OperationId Id { get; }
 
@@ -164,7 +166,8 @@ internal abstract class RabbitOperation : ICollectiveOperation
         IsAllHeard = true;
         if (IsStarted && Interlocked.Exchange(ref _waited, 1) == 0)
         {
-            CollectiveMeters.Waited(Kind.ToString(), Host.Elapsed(_started));
+            Waited = Host.Elapsed(_started);
+            CollectiveMeters.Waited(Kind.ToString(), Waited);
         }
     }
 

@@ -271,6 +271,11 @@ public static class ReportHtml
             EpochTable(page, repair);
         }
 
+        if (repair.Times is { } times && times.ComputeSeconds + times.WaitSeconds + times.WireSeconds + times.UpdateSeconds is > 0 and var whole)
+        {
+            page.Line($"<p class=\"note\">Of the time of a step, a worker spent {Numbers.Percent(100 * times.ComputeSeconds / whole)} % on computing gradients, {Numbers.Percent(100 * times.WaitSeconds / whole)} % waiting for other workers, {Numbers.Percent(100 * times.WireSeconds / whole)} % on exchanging them and {Numbers.Percent(100 * times.UpdateSeconds / whole)} % on projection and update.</p>");
+        }
+
         page.Line($"</section>");
     }
 

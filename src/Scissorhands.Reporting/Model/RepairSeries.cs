@@ -12,9 +12,19 @@ public sealed record RepairSeries
     /// <summary>Loss on each step's forget batch; null where the step had none. As long as <see cref="RetainLoss"/>.</summary>
     public required IReadOnlyList<double?> ForgetLoss { get; init; }
 
+    /// <summary>Where the time of the steps went on one worker; null in reports that do not say.</summary>
+    public StepShares? Times { get; init; }
+
     /// <summary>One row an epoch.</summary>
     public required IReadOnlyList<EpochSummary> Epochs { get; init; }
 }
+
+/// <summary>Where the time of repair steps went, in seconds over all steps.</summary>
+/// <param name="ComputeSeconds">Forward and backward passes, batches included.</param>
+/// <param name="WaitSeconds">Waiting for other workers.</param>
+/// <param name="WireSeconds">Exchanging and adding up.</param>
+/// <param name="UpdateSeconds">Projection and update.</param>
+public sealed record StepShares(double ComputeSeconds, double WaitSeconds, double WireSeconds, double UpdateSeconds);
 
 /// <summary>One epoch of the repair.</summary>
 /// <param name="Epoch">Number, from 1.</param>

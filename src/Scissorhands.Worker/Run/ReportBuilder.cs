@@ -110,6 +110,7 @@ public static class ReportBuilder
     private static RepairSeries Series(RunPlan plan, IReadOnlyList<StepDone> steps) => new()
     {
         StepsPerEpoch = plan.StepsPerEpoch,
+        Times = new StepShares(steps.Sum(s => s.Times.Compute), steps.Sum(s => s.Times.Wait), steps.Sum(s => s.Times.Wire), steps.Sum(s => s.Times.Update)),
         RetainLoss = [.. steps.Select(s => s.RetainLoss)],
         ForgetLoss = [.. steps.Select(s => s.ForgetLoss)],
         Epochs = [.. steps.GroupBy(s => s.Epoch).OrderBy(g => g.Key).Select(g => new EpochSummary(

@@ -46,6 +46,9 @@ internal sealed class GradientExchange : IDisposable
     /// <summary>What quantisation has lost so far; null in formats that keep nothing of it.</summary>
     public LeafResiduals? Residuals { get; }
 
+    /// <summary>Where the step's time goes.</summary>
+    public StepClock Clock { get; } = new();
+
     /// <summary>Begins a step. All ranks come to it.</summary>
     /// <param name="step">The step's cut.</param>
     /// <param name="index">Step of the whole stage, from 0.</param>
@@ -90,7 +93,7 @@ internal sealed class GradientExchange : IDisposable
         var key = new OperationKey("gradient", _index);
         if (_whole)
         {
-            group.AllReduce(key, _leaves, _vectors.Fold.Roots, all).Wait(_context.CancellationToken);
+            Clock.Wait(group.AllReduce(key, _leaves, _vectors.Fold.Roots, all), _context.CancellationToken);
             return;
         }
 
@@ -99,8 +102,8 @@ internal sealed class GradientExchange : IDisposable
             ? group.ReduceScatter(key, _leaves, _vectors.Fold.Roots, _vectors.Moving.Count, all[part.Start..part.End], _format)
             : group.AllReduce(key, _leaves, _vectors.Fold.Roots, all[.._vectors.Moving.Count], _format);
         var tail = group.AllReduce(key with { Purpose = "gradient-tail" }, _leaves, _tail.Roots, all[_vectors.Moving.Count..]);
-        gradient.Wait(_context.CancellationToken);
-        tail.Wait(_context.CancellationToken);
+        Clock.Wait(gradient, _context.CancellationToken);
+        Clock.Wait(tail, _context.CancellationToken);
     }
 
     /// <inheritdoc />

@@ -36,7 +36,8 @@ internal sealed class MovedWeights
 
     /// <summary>Exchanges them. All ranks come to it.</summary>
     /// <param name="step">The step that has moved them.</param>
-    public void Share(int step)
+    /// <param name="clock">Counts the time of the exchange.</param>
+    public void Share(int step, StepClock clock)
     {
         if (_context.Group.Size == 1)
         {
@@ -54,7 +55,7 @@ internal sealed class MovedWeights
             moving.Gather(replica.HostWeights.Span, weights.Span);
         }
 
-        _context.Group.AllGather(new OperationKey("moved-weights", step), RangeOwnership.All(moving.Count, _context.Group.Size), weights).Wait(_context.CancellationToken);
+        clock.Wait(_context.Group.AllGather(new OperationKey("moved-weights", step), RangeOwnership.All(moving.Count, _context.Group.Size), weights), _context.CancellationToken);
         if (!moving.IsAll)
         {
             moving.Scatter(weights.Span, replica.HostWeights.Span);

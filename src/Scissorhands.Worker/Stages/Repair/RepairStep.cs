@@ -66,12 +66,14 @@ internal sealed class RepairStep
     public bool Run(RepairStepCut step, int index, string? lastCheckpoint, IBatchStream stream)
     {
         var configuration = _context.Inputs.Configuration;
+        _exchange.Clock.Begin();
         var start = _context.Replica.CaptureBuffers();
         long[] integers;
         bool projected;
         try
         {
             integers = ComputeSlices(step, index, start, stream) ?? start.Integers;
+            _exchange.Clock.Computed();
             _exchange.Sum();
             integers = ShareIntegers(integers, step, index);
             _moved?.CheckReplicasAgree(index, lastCheckpoint);
@@ -100,7 +102,7 @@ internal sealed class RepairStep
         {
             _state.Lose();
             _vectors.Optimizer.Step(_vectors.Exchange, rate);
-            _moved.Share(index);
+            _moved.Share(index, _exchange.Clock);
         }
 
         _state.Commit(index + 1);
@@ -118,7 +120,8 @@ internal sealed class RepairStep
                 retainAccuracy,
                 step.IsJoint ? forgetAccuracy : null,
                 rate,
-                projected));
+                projected,
+                _exchange.Clock.End()));
             _context.Progress(index + 1, _context.Inputs.Schedule.TotalSteps, "steps", retainLoss);
         }
 
@@ -181,7 +184,7 @@ internal sealed class RepairStep
 
         var holder = Enumerable.Range(0, group.Size).First(rank => new ReductionTree(step.Slices.Count).Deal(rank, group.Size) is { Start: 0, Count: > 0 });
         var bytes = MemoryMarshal.AsBytes(integers.AsSpan()).ToArray();
-        group.Broadcast(new OperationKey("integers", index), holder, bytes).Wait(_context.CancellationToken);
+        _exchange.Clock.Wait(group.Broadcast(new OperationKey("integers", index), holder, bytes), _context.CancellationToken);
         return MemoryMarshal.Cast<byte, long>(bytes).ToArray();
     }
 
