@@ -51,7 +51,7 @@ public sealed class ConfigurationJsonTests
         Assert.Equal(
             """{"seed":1,"device":"cpu","threads":1,"numerics":"avx2","task":"classification","data":{"mean":[],"std":[],"imageSize":0,"cache":""}"""
             + ""","sensitivity":{"batchSize":256,"blockBatches":16,"maxBatches":0},"trim":{"fraction":0.03,"scope":[],"exclude":[],"thresholdOver":"all","ties":"index"}"""
-            + ""","repair":{"epochs":10,"batchSize":256,"slices":4,"lr":0.005,"schedule":"milestones","momentum":0.9,"weightDecay":0.0005,"milestones":[91,136],"gamma":0.1,"lambda":0.05,"trainable":"all"}"""
+            + ""","repair":{"epochs":10,"batchSize":256,"slices":4,"lr":0.005,"schedule":"milestones","momentum":0.9,"weightDecay":0.0005,"milestones":[91,136],"gamma":0.1,"lambda":0.05,"trainable":"all","shardState":false}"""
             + ""","projection":{"memories":1,"every":1,"margin":0.5,"eps":0.001,"scope":[],"accumulate":false},"evaluation":{"batchSize":128,"mia":true}"""
             + ""","checkpoint":{"everySteps":50},"wire":{"format":"f32","authenticate":true},"augmentation":{"flip":false,"crop":0},"artifacts":{"saliency":false}}""",
             compact);
