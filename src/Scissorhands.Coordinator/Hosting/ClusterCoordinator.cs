@@ -118,15 +118,7 @@ public static class ClusterCoordinator
         {
             bus.DisableUsageTelemetry();
             bus.AddConsumer<WorkerReportConsumer>();
-            bus.UsingRabbitMq((context, rabbit) =>
-            {
-                rabbit.ConnectTo(broker);
-                rabbit.ReceiveEndpoint(ControlBus.CoordinatorQueue, endpoint =>
-                {
-                    endpoint.ForControl();
-                    endpoint.ConfigureConsumer<WorkerReportConsumer>(context);
-                });
-            });
+            bus.UsingRabbitMq((context, rabbit) => rabbit.UseAsCoordinator(broker, endpoint => endpoint.ConfigureConsumer<WorkerReportConsumer>(context)));
         });
         services.Configure<MassTransitHostOptions>(static host => host.WaitUntilStarted = false);
     }

@@ -20,25 +20,10 @@ public static class ControlBus
     /// <returns>The queue's name.</returns>
     public static string WorkerQueue(string workerId) => "scissorhands.worker." + workerId;
 
-    /// <summary>Where a worker's commands are sent.</summary>
-    /// <param name="workerId">The worker.</param>
-    /// <returns>The address.</returns>
-    public static Uri WorkerAddress(string workerId) => new("exchange:" + WorkerQueue(workerId));
-
     /// <summary>Where the commands of a cluster's worker are sent: its queue goes with it, and so does the exchange.</summary>
     /// <param name="workerId">The worker.</param>
     /// <returns>The address.</returns>
     public static Uri CommandAddress(string workerId) => new("exchange:" + WorkerQueue(workerId) + "?autodelete=true");
-
-    /// <summary>Makes a worker's queue fit for commands: they are sent again until they have had their effect, so it may go with the worker.</summary>
-    /// <param name="endpoint">The receive endpoint.</param>
-    public static void ForCommands(this IRabbitMqReceiveEndpointConfigurator endpoint)
-    {
-        ArgumentNullException.ThrowIfNull(endpoint);
-        endpoint.Durable = true;
-        endpoint.AutoDelete = true;
-        endpoint.PrefetchCount = 16;
-    }
 
     /// <summary>The broker's address from the environment, the only place secrets come from.</summary>
     /// <returns>An amqp or amqps address.</returns>
@@ -48,10 +33,41 @@ public static class ControlBus
             ? broker
             : throw new InputException($"{BrokerVariable}: set it to the broker's address, amqp://USER:PASSWORD@HOST:PORT/");
 
-    /// <summary>Connects a bus to the broker.</summary>
+    /// <summary>A coordinator's bus: messages of workers in a queue that all coordinators share, replicated, bounded in flight.</summary>
     /// <param name="bus">The bus.</param>
     /// <param name="broker">The broker.</param>
-    public static void ConnectTo(this IRabbitMqBusFactoryConfigurator bus, Uri broker)
+    /// <param name="consumers">Adds who takes the messages.</param>
+    public static void UseAsCoordinator(this IRabbitMqBusFactoryConfigurator bus, Uri broker, Action<IRabbitMqReceiveEndpointConfigurator> consumers)
+    {
+        ArgumentNullException.ThrowIfNull(consumers);
+        bus.ConnectTo(broker);
+        bus.ReceiveEndpoint(CoordinatorQueue, endpoint =>
+        {
+            endpoint.SetQuorumQueue();
+            endpoint.PrefetchCount = 32;
+            consumers(endpoint);
+        });
+    }
+
+    /// <summary>A worker's bus. Commands are sent again until they have had their effect, so their queue may go with the worker.</summary>
+    /// <param name="bus">The bus.</param>
+    /// <param name="broker">The broker.</param>
+    /// <param name="workerId">The worker.</param>
+    /// <param name="consumers">Adds who takes the commands.</param>
+    public static void UseAsWorker(this IRabbitMqBusFactoryConfigurator bus, Uri broker, string workerId, Action<IRabbitMqReceiveEndpointConfigurator> consumers)
+    {
+        ArgumentNullException.ThrowIfNull(consumers);
+        bus.ConnectTo(broker);
+        bus.ReceiveEndpoint(WorkerQueue(workerId), endpoint =>
+        {
+            endpoint.Durable = true;
+            endpoint.AutoDelete = true;
+            endpoint.PrefetchCount = 16;
+            consumers(endpoint);
+        });
+    }
+
+    private static void ConnectTo(this IRabbitMqBusFactoryConfigurator bus, Uri broker)
     {
         ArgumentNullException.ThrowIfNull(bus);
         ArgumentNullException.ThrowIfNull(broker);
@@ -71,14 +87,5 @@ public static class ControlBus
                     host.UseSsl(static _ => { });
                 }
             });
-    }
-
-    /// <summary>Makes a queue fit for control messages: replicated, bounded in flight.</summary>
-    /// <param name="endpoint">The receive endpoint.</param>
-    public static void ForControl(this IRabbitMqReceiveEndpointConfigurator endpoint)
-    {
-        ArgumentNullException.ThrowIfNull(endpoint);
-        endpoint.SetQuorumQueue();
-        endpoint.PrefetchCount = 32;
     }
 }

@@ -3,11 +3,8 @@ namespace Scissorhands.Messaging.Rabbit;
 /// <summary>Settings of the collectives over the broker. All ranks of a group use the same.</summary>
 public sealed record CollectiveOptions
 {
-    /// <summary>
-    /// Most payload bytes of a frame: 64 KiB to 4 MiB, a multiple of 64 KiB. Default 960 KiB, so that the client's pooled buffer,
-    /// which holds heads as well, stays below 1 MiB and is not one of 2; groups of many ranks use smaller ones.
-    /// </summary>
-    public int ChunkBytes { get; init; } = 15 << 16;
+    /// <summary>Most payload bytes of a frame: 64 KiB to 4 MiB, a multiple of 64 KiB. Default 1 MiB; groups of many ranks use smaller ones.</summary>
+    public int ChunkBytes { get; init; } = 1 << 20;
 
     /// <summary>Bytes that one operation lets peers send ahead of what this rank has added up, all peers together. Default 16 MiB.</summary>
     public int WindowBytes { get; init; } = 16 << 20;

@@ -28,14 +28,7 @@ public static class ClusterWorkerHost
             bus.DisableUsageTelemetry();
             bus.AddConsumer<WorkerCommandConsumer>();
             bus.UsingRabbitMq((context, rabbit) =>
-            {
-                rabbit.ConnectTo(options.Broker);
-                rabbit.ReceiveEndpoint(ControlBus.WorkerQueue(options.WorkerId), endpoint =>
-                {
-                    endpoint.ForCommands();
-                    endpoint.ConfigureConsumer<WorkerCommandConsumer>(context);
-                });
-            });
+                rabbit.UseAsWorker(options.Broker, options.WorkerId, endpoint => endpoint.ConfigureConsumer<WorkerCommandConsumer>(context)));
         });
         builder.Services.Configure<MassTransitHostOptions>(static host => host.WaitUntilStarted = false);
 

@@ -203,6 +203,7 @@ public sealed class FaultTests(BrokerFixture fixture) : IClassFixture<BrokerFixt
             [
                 Path.Combine(AppContext.BaseDirectory, "Scissorhands.Messaging.Rank.dll"),
                 "2",
+                "2",
                 RankWork.Length.ToString(CultureInfo.InvariantCulture),
                 Quick.PeerTimeout.TotalMilliseconds.ToString(CultureInfo.InvariantCulture),
                 Convert.ToHexString(BrokerGroups.Key),
@@ -210,7 +211,7 @@ public sealed class FaultTests(BrokerFixture fixture) : IClassFixture<BrokerFixt
             new Dictionary<string, string> { [ControlBus.BrokerVariable] = fixture.Broker.Address.ToString() });
         var queue = (await process.SaysAsync("queue ").WaitAsync(RankThreads.Deadline, TestContext.Current.CancellationToken)).Split(' ')[1];
         string[] queues = [.. groups.Links.Select(static l => l.QueueName), queue];
-        var ranks = groups.Links.Select((link, rank) => new RabbitCollectiveGroup(link, "run", 1, rank, queues, BrokerGroups.Key, options)).ToArray();
+        var ranks = groups.Links.Select((link, rank) => new RabbitCollectiveGroup(link, "run", 2, rank, queues, BrokerGroups.Key, options)).ToArray();
         process.Tell(string.Join(' ', queues));
         var steps = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var survivors = ranks.Select(rank => Task.Run(() => StepsAsync(rank, steps), TestContext.Current.CancellationToken)).ToArray();
@@ -228,7 +229,7 @@ public sealed class FaultTests(BrokerFixture fixture) : IClassFixture<BrokerFixt
             await rank.DisposeAsync();
         }
 
-        await groups.SurviveAsync(2, [0, 1], Quick);
+        await groups.SurviveAsync(3, [0, 1], Quick);
         await RankWork.AssertWorksAsync(groups.Ranks);
         if (signal == "STOP")
         {

@@ -2,6 +2,7 @@ using System.Text.RegularExpressions;
 using MassTransit;
 using Scissorhands.Messaging.Control;
 using Scissorhands.Messaging.Rabbit;
+using Scissorhands.Messaging.Tests.Collectives;
 
 namespace Scissorhands.Messaging.Tests.Rabbit;
 
@@ -12,41 +13,37 @@ namespace Scissorhands.Messaging.Tests.Rabbit;
 public sealed class TopologyTests(BrokerFixture fixture) : IClassFixture<BrokerFixture>
 {
     [Fact]
-    public async Task Queues_of_a_link_and_of_control_messages_are_such_as_new_brokers_accept()
+    public async Task Whatever_links_coordinators_and_workers_declare_is_such_as_new_brokers_accept()
     {
         Assert.SkipWhen(fixture.Broker.Missing is not null, fixture.Broker.Missing ?? "");
         await using var link = await RabbitDataLink.ConnectAsync(fixture.Broker.Address, "link", TestContext.Current.CancellationToken);
-        var control = ControlBus.WorkerQueue("topology");
-        var bus = Bus.Factory.CreateUsingRabbitMq(rabbit =>
-        {
-            rabbit.ConnectTo(fixture.Broker.Address);
-            rabbit.ReceiveEndpoint(control, static endpoint =>
-            {
-                endpoint.ForControl();
-                endpoint.Handler<Said>(static _ => Task.CompletedTask);
-            });
-        });
-        await bus.StartAsync(TestContext.Current.CancellationToken);
+        var coordinator = Bus.Factory.CreateUsingRabbitMq(rabbit => rabbit.UseAsCoordinator(fixture.Broker.Address, static endpoint => endpoint.Handler<Said>(TakeAsync)));
+        var worker = Bus.Factory.CreateUsingRabbitMq(rabbit => rabbit.UseAsWorker(fixture.Broker.Address, "topology", static endpoint => endpoint.Handler<Said>(TakeAsync)));
+        await coordinator.StartAsync(TestContext.Current.CancellationToken);
+        await worker.StartAsync(TestContext.Current.CancellationToken);
         try
         {
-            var queues = (await fixture.Broker.ListAsync("queues", "name", "durable", "exclusive", "auto_delete", "type", "policy", "arguments"))
-                .Select(static line => line.Split('\t'))
-                .ToDictionary(static columns => columns[0], static columns => columns[1..]);
+            await ExchangeAsync(coordinator, ControlBus.CommandAddress("topology"));
+            await ExchangeAsync(worker, ControlBus.CoordinatorAddress);
+            await ExchangeAsync(worker, ControlBus.CommandAddress("topology"));
+            var (control, commands) = (ControlBus.CoordinatorQueue, ControlBus.WorkerQueue("topology"));
+
+            // Two buses' own queues for answers, and those for messages that nobody could take.
+            var expected = new[] { link.QueueName, control, control + "_error", control + "_skipped", commands, commands + "_error", commands + "_skipped" };
+            var queues = await QueuesAsync(all => expected.All(all.ContainsKey) && all.Count >= expected.Length + 2);
             foreach (var (name, queue) in queues)
             {
-                var (durable, exclusive, type, policy, arguments) = (queue[0] == "true", queue[1] == "true", queue[3], queue[4], queue[5]);
-                Assert.True(durable || exclusive, $"Queue {name} is neither durable nor exclusive.");
-                Assert.DoesNotContain("x-queue-mode", arguments, StringComparison.Ordinal);
-                Assert.DoesNotContain("x-queue-version", arguments, StringComparison.Ordinal);
-                Assert.DoesNotContain("x-ha-", arguments, StringComparison.Ordinal);
-                Assert.Equal("", policy);
-                Assert.Contains(type, new[] { "quorum", "classic", "rabbit_quorum_queue", "rabbit_classic_queue" });
+                Assert.True(queue.Durable || queue.Exclusive, $"Queue {name} is neither durable nor exclusive.");
+                Assert.DoesNotMatch("x-queue-mode|x-queue-version|x-queue-master-locator|x-ha-", queue.Arguments);
+                Assert.Equal("", queue.Policy);
+                Assert.Contains(queue.Type, new[] { "quorum", "classic", "rabbit_quorum_queue", "rabbit_classic_queue" });
             }
 
-            // Tensors go with the connection; control messages survive the broker.
-            Assert.Equal(["false", "true", "true"], queues[link.QueueName][..3]);
-            Assert.Equal("true", queues[control][0]);
-            Assert.Contains("quorum", queues[control][3] + queues[control][5], StringComparison.Ordinal);
+            // Tensors go with the connection, commands with the worker; what coordinators are told survives the broker.
+            Assert.Equal((false, true, true), (queues[link.QueueName].Durable, queues[link.QueueName].Exclusive, queues[link.QueueName].AutoDelete));
+            Assert.Equal((true, true), (queues[commands].Durable, queues[commands].AutoDelete));
+            Assert.Equal((true, false), (queues[control].Durable, queues[control].AutoDelete));
+            Assert.Contains("quorum", queues[control].Type, StringComparison.Ordinal);
 
             var exchanges = (await fixture.Broker.ListAsync("exchanges", "name", "durable", "auto_delete"))
                 .Select(static line => line.Split('\t'))
@@ -57,12 +54,13 @@ public sealed class TopologyTests(BrokerFixture fixture) : IClassFixture<BrokerF
 
             // The broker tells a channel's own prefetch count apart from that of its consumers.
             var channels = (await fixture.Broker.ListAsync("channels", "consumer_count", "prefetch_count", "global_prefetch_count")).Select(static line => line.Split('\t')).ToArray();
-            Assert.Contains(channels, static channel => channel[0] != "0");
+            Assert.True(channels.Count(static channel => channel[0] != "0") >= 5, "The link, two endpoints and two buses' own queues have a consumer each.");
             Assert.All(channels, static channel => Assert.Equal("0", channel[2]));
         }
         finally
         {
-            await bus.StopAsync(CancellationToken.None);
+            await worker.StopAsync(CancellationToken.None);
+            await coordinator.StopAsync(CancellationToken.None);
         }
     }
 
@@ -82,7 +80,7 @@ public sealed class TopologyTests(BrokerFixture fixture) : IClassFixture<BrokerF
         {
             var text = File.ReadAllText(file);
             Assert.False(Regex.IsMatch(text, @"BasicQos\w*\s*\([^;]*?\b(global\s*:\s*)?true\b"), $"{file} sets a prefetch count for a whole channel.");
-            Assert.False(Regex.IsMatch(text, "x-queue-mode|x-queue-version|x-ha-|SetQueueArgument|\\bLazy\\s*="), $"{file} sets an argument that new brokers refuse.");
+            Assert.False(Regex.IsMatch(text, "x-queue-mode|x-queue-version|x-queue-master-locator|x-ha-|SetQueueArgument|\\bLazy\\s*="), $"{file} sets an argument that new brokers refuse.");
             foreach (Match declaration in Regex.Matches(text, @"QueueDeclareAsync\s*\([^;]*;"))
             {
                 Assert.Matches("durable: true|exclusive: true", declaration.Value);
@@ -90,7 +88,43 @@ public sealed class TopologyTests(BrokerFixture fixture) : IClassFixture<BrokerF
         }
     }
 
+    /// <summary>Sends a message that is answered, one that fails and one that nobody takes.</summary>
+    private static async Task ExchangeAsync(IBus bus, Uri target)
+    {
+        var answer = await bus.CreateRequestClient<Said>(target, RankThreads.Deadline).GetResponse<Said>(new Said("question"), TestContext.Current.CancellationToken);
+        Assert.Equal("answer", answer.Message.What);
+        var endpoint = await bus.GetSendEndpoint(target);
+        await endpoint.Send(new Said("failure"), TestContext.Current.CancellationToken);
+        await endpoint.Send(new Unheard("nonsense"), TestContext.Current.CancellationToken);
+    }
+
+    private static Task TakeAsync(ConsumeContext<Said> context) => context.Message.What == "question"
+        ? context.RespondAsync(new Said("answer"))
+        : throw new InvalidOperationException("The test's message fails.");
+
+    /// <summary>The broker's queues, as soon as they are such as is waited for or a deadline has passed.</summary>
+    private async Task<Dictionary<string, Declared>> QueuesAsync(Predicate<Dictionary<string, Declared>> complete)
+    {
+        using var deadline = new CancellationTokenSource(RankThreads.Deadline);
+        Dictionary<string, Declared> queues;
+        do
+        {
+            queues = (await fixture.Broker.ListAsync("queues", "name", "durable", "exclusive", "auto_delete", "type", "policy", "arguments"))
+                .Select(static line => line.Split('\t'))
+                .ToDictionary(static columns => columns[0], static columns => new Declared(columns[1] == "true", columns[2] == "true", columns[3] == "true", columns[4], columns[5], columns[6]));
+        }
+        while (!complete(queues) && !deadline.IsCancellationRequested);
+        Assert.True(complete(queues), $"Of the expected queues there are {string.Join(", ", queues.Keys)}.");
+        return queues;
+    }
+
+    private sealed record Declared(bool Durable, bool Exclusive, bool AutoDelete, string Type, string Policy, string Arguments);
+
     /// <summary>A message.</summary>
     /// <param name="What">Text.</param>
     public sealed record Said(string What);
+
+    /// <summary>A message that nobody takes.</summary>
+    /// <param name="What">Text.</param>
+    public sealed record Unheard(string What);
 }
