@@ -105,6 +105,7 @@ public sealed class RabbitDataLink : IAsyncDisposable
             var link = new RabbitDataLink(publishing, consuming, publisher, consumer, queue.QueueName, outgoing, incoming);
             if (outgoing is not null)
             {
+                _ = link.EndWithAsync(outgoing);
                 outgoing.FrameMax = publishing.FrameMax == 0 ? DefaultFrameMax : (int)Math.Min(publishing.FrameMax, DefaultFrameMax);
             }
 
@@ -139,7 +140,6 @@ public sealed class RabbitDataLink : IAsyncDisposable
         await DisposeAsync(_consuming);
         await DisposeAsync(_publishing);
         _incoming?.Dispose();
-        _oneAtATime.Dispose();
     }
 
     /// <summary>Hands this link's frames to a group from now on; frames of an older generation are dropped.</summary>
@@ -212,28 +212,45 @@ public sealed class RabbitDataLink : IAsyncDisposable
         }
 
         var properties = new BasicProperties { Headers = headers };
-        var body = _outgoing is null ? null : new OutgoingBody(payload);
-        await _oneAtATime.WaitAsync(cancellationToken);
-        try
+        if (_outgoing is null)
         {
-            if (body is not null)
+            await _oneAtATime.WaitAsync(cancellationToken);
+            try
             {
-                _outgoing!.Announce(body);
+                await _publisher.BasicPublishAsync("", queues[0], mandatory: true, properties, payload, cancellationToken);
+            }
+            finally
+            {
+                _oneAtATime.Release();
             }
 
-            // From here on it has to be published: the next one would get its body.
-            await _publisher.BasicPublishAsync("", queues[0], mandatory: true, properties, body is null ? payload : default, CancellationToken.None);
-        }
-        finally
-        {
-            _oneAtATime.Release();
+            return;
         }
 
-        if (body is not null)
+        var body = new OutgoingBody(payload);
+        await using var given = cancellationToken.UnsafeRegister(static b => ((OutgoingBody)b!).GiveBack(), body);
+        await _oneAtATime.WaitAsync(cancellationToken);
+
+        // Whoever gives up from here on has its memory back, but the message goes out: the next one would get its body.
+        _ = PublishAnnouncedAsync(queues[0], properties, body);
+        await body.Sent;
+    }
+
+    private async Task PublishAnnouncedAsync(string queue, BasicProperties properties, OutgoingBody body)
+    {
+        try
         {
-            await using var given = cancellationToken.UnsafeRegister(static b => ((OutgoingBody)b!).GiveBack(), body);
-            await body.Sent;
+            _outgoing!.Announce(body);
+            await _publisher.BasicPublishAsync("", queue, mandatory: true, properties, ReadOnlyMemory<byte>.Empty, CancellationToken.None);
         }
+        catch (Exception e)
+        {
+            // What is announced and what is published have fallen out of step.
+            body.Fail(e);
+            _outgoing!.End(e);
+        }
+
+        _oneAtATime.Release();
     }
 
     private static async ValueTask DisposeAsync(IAsyncDisposable? resource)
@@ -316,6 +333,8 @@ public sealed class RabbitDataLink : IAsyncDisposable
         group?.QueueGone(returned.RoutingKey);
         return Task.CompletedTask;
     }
+
+    private async Task EndWithAsync(OutgoingBodies outgoing) => Lose((await outgoing.Ended).Message);
 
     private Task OnShutdownAsync(object sender, ShutdownEventArgs reason)
     {

@@ -59,6 +59,12 @@ internal sealed class RabbitGather : RabbitOperation
         string? problem = null;
         lock (Sync)
         {
+            if (IsOver)
+            {
+                // A peer's frame began it, and the group has failed since.
+                return null;
+            }
+
             _task = task;
             MarkStarted(key);
             for (var rank = 0; rank < Host.Size; rank++)

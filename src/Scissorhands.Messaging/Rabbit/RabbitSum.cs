@@ -93,6 +93,12 @@ internal sealed class RabbitSum : RabbitOperation
         string? problem = null;
         lock (Sync)
         {
+            if (IsOver)
+            {
+                // A peer's frame began it, and the group has failed since.
+                return null;
+            }
+
             _held = held;
             _result = result;
             MarkStarted(key);

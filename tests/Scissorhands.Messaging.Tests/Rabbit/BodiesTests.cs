@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
 using CsCheck;
+using Scissorhands.Messaging.Frames;
 using Scissorhands.Messaging.Rabbit.Bodies;
 
 namespace Scissorhands.Messaging.Tests.Rabbit;
@@ -78,6 +79,18 @@ public sealed class BodiesTests
             Assert.Equal([.. bodies.SelectMany(static _ => (byte[])[.. Heartbeat(), .. Method(), .. Header(0)])], shown);
             Assert.Equal(bodies, taken);
         });
+
+    [Fact]
+    public void Incoming_bodyBeyondAllChunks_isNotKeptAndTheNextIs()
+    {
+        var large = new byte[FrameHeader.MaxPayload + 1];
+        byte[] small = [1, 2, 3];
+        byte[] stream = [.. Method(), .. Header(large.Length), .. Frames(large), .. Method(), .. Header(small.Length), .. Frames(small)];
+        using var incoming = new IncomingBodies();
+        var (shown, taken) = Read(incoming, stream, [100_000], direct: true);
+        Assert.Equal([.. Method(), .. Header(0), .. Method(), .. Header(0)], shown);
+        Assert.Equal([[], small], taken);
+    }
 
     [Fact]
     public void Incoming_damaged_endsWithAnErrorOrNothingWorse() =>

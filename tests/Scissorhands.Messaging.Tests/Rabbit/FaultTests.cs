@@ -1,6 +1,7 @@
 using System.Globalization;
 using Scissorhands.Messaging.Collectives;
 using Scissorhands.Messaging.Control;
+using Scissorhands.Messaging.Frames;
 using Scissorhands.Messaging.Rabbit;
 using Scissorhands.Messaging.Tests.Collectives;
 using Scissorhands.Planning.Cut;
@@ -44,6 +45,23 @@ public sealed class FaultTests(BrokerFixture fixture) : IClassFixture<BrokerFixt
         relay.Resume();
         await groups.SurviveAsync(2, [0, 1, 2], Patient);
         await RankWork.AssertWorksAsync(groups.Ranks);
+    }
+
+    [Fact]
+    public async Task Broker_that_takes_nothing_keeps_nobody_who_gives_up()
+    {
+        Assert.SkipWhen(fixture.Broker.Missing is not null, fixture.Broker.Missing ?? "");
+        await using var relay = new FaultyRelay(fixture.Broker.Address);
+        await using var link = await RabbitDataLink.ConnectAsync(relay.Address, "stuck", TestContext.Current.CancellationToken);
+        relay.Stall(RelayDirection.ToBroker);
+        using var givesUp = new CancellationTokenSource();
+        var payload = new byte[1 << 20];
+
+        // More than the sockets and the library's own queue hold.
+        var sending = Enumerable.Range(0, 600).Select(i => link.PublishAsync(["nobody"], new byte[FrameHeader.Size], i % 3 == 0 ? payload : default, givesUp.Token)).ToArray();
+        Assert.Contains(sending, static s => !s.IsCompleted);
+        await givesUp.CancelAsync();
+        await Task.WhenAll(sending.Select(static s => s.ContinueWith(static _ => { }, TaskScheduler.Default))).WaitAsync(RankThreads.Deadline, TestContext.Current.CancellationToken);
     }
 
     [Fact]

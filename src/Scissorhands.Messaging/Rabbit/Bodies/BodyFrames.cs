@@ -37,12 +37,14 @@ internal sealed unsafe class BodyFrames
 
     /// <summary>Copies the next bytes.</summary>
     /// <returns>Bytes written: all that are left, or have room.</returns>
+    /// <exception cref="IOException">The connection has ended.</exception>
     internal int Write(Span<byte> destination)
     {
         var written = 0;
         Span<byte> head = stackalloc byte[AmqpFrame.HeadBytes];
         lock (_body!.Sync)
         {
+            ThrowIfGivenUp();
             while (written < destination.Length && Left > 0)
             {
                 var piece = Next(_at, head);
@@ -73,6 +75,7 @@ internal sealed unsafe class BodyFrames
         int sent;
         lock (_body!.Sync)
         {
+            ThrowIfGivenUp();
             fixed (byte* payload = _body.Memory.Span)
             {
                 _gather.Clear();
@@ -105,9 +108,6 @@ internal sealed unsafe class BodyFrames
         return sent;
     }
 
-    /// <summary>The connection has ended.</summary>
-    internal void End(Exception reason) => _body?.Fail(reason);
-
     private (PieceKind Kind, int Start, int Bytes) Next(long at, Span<byte> head)
     {
         var (frame, within) = ((int)(at / _frameMax), (int)(at % _frameMax));
@@ -121,6 +121,14 @@ internal sealed unsafe class BodyFrames
 
         within -= AmqpFrame.HeadBytes;
         return within < payload ? (PieceKind.Payload, first + within, payload - within) : (PieceKind.End, 0, 1);
+    }
+
+    private void ThrowIfGivenUp()
+    {
+        if (_body!.Memory.Length != _body.Length)
+        {
+            throw new IOException("The connection has ended within a message.");
+        }
     }
 
     private void Settle()

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
+using Scissorhands.Messaging.Frames;
 
 namespace Scissorhands.Messaging.Rabbit.Bodies;
 
@@ -10,8 +11,8 @@ namespace Scissorhands.Messaging.Rabbit.Bodies;
 /// </summary>
 internal sealed class IncomingBodies : IDisposable
 {
-    // Nobody sends a tensor's chunk in more.
-    private const int MaxBodyBytes = 64 << 20;
+    // More is not kept: nobody sends a tensor's chunk in more, and anyone may have sent it.
+    private const int MaxBodyBytes = FrameHeader.MaxPayload;
 
     // Frames other than of bodies are small; the largest that is let through.
     private const int MaxOtherBytes = 128 << 10;
@@ -27,12 +28,13 @@ internal sealed class IncomingBodies : IDisposable
     private int _filled;
     private int _frameLeft;
     private int _taken;
+    private bool _discards;
 
     /// <summary>Where the rest of the present frame of a body goes, if nothing lies before it.</summary>
-    internal Memory<byte> Rest => _frameLeft > 1 ? _body.AsMemory(_filled, _frameLeft - 1) : default;
+    internal Memory<byte> Rest => _frameLeft > 1 && !_discards ? _body.AsMemory(_filled, _frameLeft - 1) : default;
 
     /// <summary>Whether frames of a body have yet to come.</summary>
-    internal bool IsWithinBody => _body is not null && _bodyBytes - _filled > LeastBytes;
+    internal bool IsWithinBody => _body is not null && !_discards && _bodyBytes - _filled > LeastBytes;
 
     /// <summary>The body of the delivery that the library hands over.</summary>
     internal bool TryTake([NotNullWhen(true)] out ReceivedBody? body) => _complete.TryDequeue(out body);
@@ -57,7 +59,11 @@ internal sealed class IncomingBodies : IDisposable
             if (_frameLeft > 1)
             {
                 var count = Math.Min(_frameLeft - 1, left.Length);
-                left[..count].CopyTo(_body.AsSpan(_filled));
+                if (!_discards)
+                {
+                    left[..count].CopyTo(_body.AsSpan(_filled));
+                }
+
                 Advance(count);
                 done += count;
                 continue;
@@ -149,7 +155,7 @@ internal sealed class IncomingBodies : IDisposable
     {
         Require(_body is null && frame.Length >= AmqpFrame.AroundBytes + 12, "a content header out of place");
         var bytes = AmqpFrame.BodyBytes(frame);
-        Require(bytes <= MaxBodyBytes, $"a message of {bytes} bytes");
+        Require(bytes <= int.MaxValue, $"a message of {bytes} bytes");
         if (_header.Length < frame.Length)
         {
             _header = new byte[frame.Length];
@@ -160,7 +166,8 @@ internal sealed class IncomingBodies : IDisposable
         _headerBytes = frame.Length;
         _bodyBytes = (int)bytes;
         _filled = 0;
-        _body = _bodyBytes == 0 ? [] : ArrayPool<byte>.Shared.Rent(_bodyBytes);
+        _discards = _bodyBytes > MaxBodyBytes;
+        _body = _bodyBytes == 0 || _discards ? [] : ArrayPool<byte>.Shared.Rent(_bodyBytes);
         if (_bodyBytes == 0)
         {
             Complete();
@@ -169,7 +176,8 @@ internal sealed class IncomingBodies : IDisposable
 
     private void Complete()
     {
-        _complete.Enqueue(new ReceivedBody(new ArraySegment<byte>(_body!, 0, _bodyBytes)));
+        // Without the body that its head announces, a frame is malformed.
+        _complete.Enqueue(new ReceivedBody(new ArraySegment<byte>(_body!, 0, _discards ? 0 : _bodyBytes)));
         _body = null;
         _output.Write(_header.AsSpan(0, _headerBytes));
     }

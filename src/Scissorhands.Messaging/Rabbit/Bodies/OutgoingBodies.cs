@@ -17,6 +17,7 @@ internal sealed class OutgoingBodies
     private readonly Lock _sync = new();
     private readonly Queue<OutgoingBody> _announced = [];
     private readonly byte[] _head = new byte[AnnouncedBytes];
+    private readonly TaskCompletionSource<Exception> _over = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Exception? _ended;
     private OutgoingBody? _next;
     private ushort _channel;
@@ -29,6 +30,9 @@ internal sealed class OutgoingBodies
 
     /// <summary>The frames of the body that has to follow what was written; none where none are left.</summary>
     internal BodyFrames Body { get; } = new();
+
+    /// <summary>Completes with the reason when nothing is sent any more.</summary>
+    internal Task<Exception> Ended => _over.Task;
 
     /// <summary>The next message published has this body.</summary>
     /// <exception cref="IOException">The connection has ended.</exception>
@@ -118,6 +122,7 @@ internal sealed class OutgoingBodies
             _announced.Clear();
         }
 
+        _over.TrySetResult(reason);
         _next?.Fail(reason);
         foreach (var body in waiting)
         {
@@ -133,6 +138,11 @@ internal sealed class OutgoingBodies
             {
                 throw new IOException(_ended?.Message ?? "A message was published whose body was not announced.");
             }
+        }
+
+        if (_next.Length == 0)
+        {
+            _next.Complete();
         }
 
         AmqpFrame.SetBodyBytes(_head, _next.Length);

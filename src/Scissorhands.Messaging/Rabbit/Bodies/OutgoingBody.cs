@@ -11,16 +11,12 @@ internal sealed class OutgoingBody
     {
         Memory = memory;
         Length = memory.Length;
-        if (memory.IsEmpty)
-        {
-            _sent.SetResult();
-        }
     }
 
     /// <summary>Bytes of the body.</summary>
     internal int Length { get; }
 
-    /// <summary>Completes when the memory may be changed or freed; faults where the connection ended before.</summary>
+    /// <summary>Completes when the memory may be changed or freed, and that of an empty body when its message has been written; faults where the connection ended before.</summary>
     internal Task Sent => _sent.Task;
 
     /// <summary>Held while <see cref="Memory"/> is read, and never while something waits.</summary>
