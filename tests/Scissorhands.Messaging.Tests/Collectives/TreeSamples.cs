@@ -82,8 +82,17 @@ internal static class TreeSamples
         return [.. DealNodes(tree, ranks, seed).Select(nodes => nodes.Select(node => new SubtreeDoubles(node, Node(tree, node, leaves))).ToList())];
     }
 
-    internal static void AssertBits(double[] expected, double[] actual) =>
-        Assert.Equal(expected.Select(BitConverter.DoubleToInt64Bits), actual.Select(BitConverter.DoubleToInt64Bits));
+    internal static void AssertBits(double[] expected, double[] actual)
+    {
+        Assert.Equal(expected.Length, actual.Length);
+        for (var i = 0; i < expected.Length; i++)
+        {
+            if (BitConverter.DoubleToInt64Bits(expected[i]) != BitConverter.DoubleToInt64Bits(actual[i]))
+            {
+                Assert.Fail($"Element {i} of {expected.Length}: expected {expected[i]:R}, got {actual[i]:R}.");
+            }
+        }
+    }
 
     private static double[] Node(ReductionTree tree, TreeNode node, double[][] leaves)
     {

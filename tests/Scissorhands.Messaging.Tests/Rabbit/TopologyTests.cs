@@ -59,8 +59,9 @@ public sealed class TopologyTests(BrokerFixture fixture) : IClassFixture<BrokerF
         }
         finally
         {
-            await worker.StopAsync(CancellationToken.None);
-            await coordinator.StopAsync(CancellationToken.None);
+            using var deadline = new CancellationTokenSource(RankThreads.Deadline);
+            await worker.StopAsync(deadline.Token);
+            await coordinator.StopAsync(deadline.Token);
         }
     }
 
