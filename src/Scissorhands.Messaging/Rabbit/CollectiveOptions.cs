@@ -6,8 +6,8 @@ public sealed record CollectiveOptions
     /// <summary>Most payload bytes of a frame: 64 KiB to 4 MiB, a multiple of 64 KiB. Default 1 MiB; groups of many ranks use smaller ones.</summary>
     public int ChunkBytes { get; init; } = 1 << 20;
 
-    /// <summary>Bytes that one operation lets peers send ahead of what this rank has added up, all peers together. Default 16 MiB.</summary>
-    public int WindowBytes { get; init; } = 16 << 20;
+    /// <summary>Bytes that one operation lets peers send ahead of what this rank has added up, all peers together. Default 8 MiB.</summary>
+    public int WindowBytes { get; init; } = 8 << 20;
 
     /// <summary>How long a peer may be silent while an operation is under way. Default 30 s; peers send a sign of life five times as often.</summary>
     public TimeSpan PeerTimeout { get; init; } = TimeSpan.FromSeconds(30);

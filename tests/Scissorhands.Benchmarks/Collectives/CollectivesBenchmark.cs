@@ -13,13 +13,19 @@ namespace Scissorhands.Benchmarks.Collectives;
 internal static class CollectivesBenchmark
 {
     private const int Passes = 3;
+
+    // Beyond it a round takes seconds, and fewer have to do.
+    private const long Large = 64 << 20;
     private static readonly string[] Modes = ["fp32", "plain", "bf16", "int8", "masked", "bare"];
 
-    /// <summary>Runs: [RANKS,...] [BYTES,...] [ROUNDS] [MODES,...]. Sizes take K and M.</summary>
+    /// <summary>
+    /// Runs: [RANKS,...] [BYTES,...] [ROUNDS] [MODES,...]; all ranks, sizes and modes, 20 rounds, where not given, which takes
+    /// about an hour. Sizes take K and M.
+    /// </summary>
     public static int Run(string[] args)
     {
-        var worlds = (args.Length > 0 ? args[0] : "2,4").Split(',').Select(static w => int.Parse(w, CultureInfo.InvariantCulture)).ToArray();
-        var sizes = (args.Length > 1 ? args[1] : "1K,44M").Split(',').Select(SizeOf).ToArray();
+        var worlds = (args.Length > 0 ? args[0] : "2,3,4,8").Split(',').Select(static w => int.Parse(w, CultureInfo.InvariantCulture)).ToArray();
+        var sizes = (args.Length > 1 ? args[1] : "1K,64K,1M,16M,44M,256M").Split(',').Select(SizeOf).ToArray();
         var rounds = args.Length > 2 ? int.Parse(args[2], CultureInfo.InvariantCulture) : 20;
         var chosen = args.Length > 3 ? args[3].Split(',') : Modes;
         var broker = new Broker();
@@ -41,7 +47,7 @@ internal static class CollectivesBenchmark
                 processes.Measure("int8", 8 << 20, 60);
                 foreach (var size in sizes)
                 {
-                    var many = size <= 65_536 ? rounds * 10 : rounds;
+                    var many = size <= 65_536 ? rounds * 10 : size > Large ? Math.Max(1, rounds / 5) : rounds;
                     for (var pass = 0; pass < Passes; pass++)
                     {
                         // In turn, so that what disturbs the machine disturbs all alike.
@@ -79,6 +85,7 @@ internal static class CollectivesBenchmark
             mode,
             bytes,
             milliseconds = milliseconds is { } ms ? Math.Round(ms, 3) : (double?)null,
+            mebibytesPerSecond = milliseconds is { } time ? Math.Round(bytes / time * 1000 / (1 << 20), 1) : (double?)null,
             ratioToGloo = milliseconds / gloo is { } ratio ? Math.Round(ratio, 2) : (double?)null,
             peakMebibytes = peak,
         }));
