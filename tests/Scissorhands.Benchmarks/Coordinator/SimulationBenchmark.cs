@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text.Json;
 using Scissorhands.Abstractions.Cluster;
 using Scissorhands.Grains.Store;
-using Scissorhands.Planning;
 using Scissorhands.Planning.Configuration;
 using Scissorhands.Testing;
 
