@@ -46,12 +46,12 @@ public interface IRunGrain : IGrainWithStringKey
     [Alias("form")]
     Task<bool> FormAsync(IReadOnlyList<GangMember> members);
 
-    /// <summary>Its pool cannot give the run any workers now.</summary>
-    /// <param name="reason">What the run waits for.</param>
+    /// <summary>Its pool cannot give the run any workers now, or no longer says so.</summary>
+    /// <param name="reason">What the run waits for; null where it waits no longer.</param>
     /// <returns>Completes at once.</returns>
     [Alias("waits")]
     [OneWay]
-    Task WaitsAsync(string reason);
+    Task WaitsAsync(string? reason);
 
     /// <summary>Workers are gone: their generation is over.</summary>
     /// <param name="workerIds">The workers.</param>
@@ -109,7 +109,7 @@ public sealed record GangMember(string WorkerId, string DataQueue);
 /// <param name="Generation">Its generation.</param>
 /// <param name="Former">Workers of the generation before, which hold its state in memory.</param>
 /// <param name="LeastWorkers">For workers that have said that they cannot do it: of how many a generation must be so that they can, <see cref="int.MaxValue"/> for never; null for none.</param>
-/// <param name="BehindRun">The run of another pool that works on the model; null for none. The need is not to be met while there is one.</param>
+/// <param name="BehindRun">The run that has begun on the model and is not done, in whatever pool and with workers or without; null for none. The need is not to be met while there is one.</param>
 [GenerateSerializer]
 [Alias("scissorhands.run-need")]
 public sealed record RunNeed(

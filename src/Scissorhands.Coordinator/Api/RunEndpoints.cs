@@ -39,6 +39,12 @@ public static class RunEndpoints
 
     private static async Task<IResult> SubmitAsync(HttpRequest request, IGrainFactory grains, CancellationToken cancellationToken)
     {
+        // The types a browser sends to other sites unasked are none of these: a page must not submit in its reader's name.
+        if (!request.HasJsonContentType())
+        {
+            return Results.Json(new { error = "the submission: its content type must be application/json" }, statusCode: StatusCodes.Status415UnsupportedMediaType);
+        }
+
         RunOrder order;
         try
         {

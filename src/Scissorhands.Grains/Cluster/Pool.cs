@@ -150,9 +150,9 @@ internal sealed class Pool
                 continue;
             }
 
-            if (need.BehindRun is { } elsewhere)
+            if (need.BehindRun is { } begun)
             {
-                Wait(need, since, $"run {elsewhere}, in another pool, works on the same model");
+                Wait(need, since, $"run {begun} has begun on the same model and is not done");
                 continue;
             }
 

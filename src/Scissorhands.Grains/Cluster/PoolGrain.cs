@@ -10,7 +10,7 @@ public sealed partial class PoolGrain : Grain, IPoolGrain
     private readonly IWorkerCommandSink _commands;
     private readonly BuildVersion _build;
     private readonly ILogger<PoolGrain> _logger;
-    private readonly Dictionary<string, string> _told = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, string?> _told = new(StringComparer.Ordinal);
     private readonly Pool _pool;
 
     /// <summary>Creates the grain.</summary>
@@ -70,8 +70,12 @@ public sealed partial class PoolGrain : Grain, IPoolGrain
     {
         _pool.Need(need);
 
-        // Its host may be another one by now, which does not know what it waits for.
-        _told.Remove(need.RunId);
+        // Its host may be another one by now, which does not know what it waits for: it is told again.
+        if (_told.ContainsKey(need.RunId))
+        {
+            _told[need.RunId] = null;
+        }
+
         return Task.CompletedTask;
     }
 
@@ -99,6 +103,7 @@ public sealed partial class PoolGrain : Grain, IPoolGrain
         foreach (var run in _told.Keys.Where(run => !_pool.Waits.ContainsKey(run)).ToArray())
         {
             _told.Remove(run);
+            Run(run).WaitsAsync(null).Ignore();
         }
 
         foreach (var (run, reason) in _pool.Waits)

@@ -61,6 +61,7 @@ public sealed partial class RunGrain : Grain, IRunGrain
             {
                 try
                 {
+                    (_waits, _behind) = (null, null);
                     await ApplyAsync(known.Reopen());
                 }
                 catch (RunConflictException)
@@ -108,6 +109,7 @@ public sealed partial class RunGrain : Grain, IRunGrain
             return false;
         }
 
+        (_waits, _behind) = (null, null);
         await ApplyAsync(run.Cancel(reason));
         return true;
     }
@@ -158,13 +160,24 @@ public sealed partial class RunGrain : Grain, IRunGrain
             return false;
         }
 
+        try
+        {
+            await ApplyAsync(run.Form(members));
+        }
+        catch (RunConflictException)
+        {
+            // Another run has begun since the store was asked.
+            _behind = await RunAtWorkAsync();
+            TellPool();
+            return false;
+        }
+
         _waits = null;
-        await ApplyAsync(run.Form(members));
         return true;
     }
 
     /// <inheritdoc/>
-    public Task WaitsAsync(string reason)
+    public Task WaitsAsync(string? reason)
     {
         _waits = reason;
         return Task.CompletedTask;
@@ -239,6 +252,12 @@ public sealed partial class RunGrain : Grain, IRunGrain
                     [],
                     CancellationToken.None);
             }
+            catch (RunConflictException)
+            {
+                // The row was found as it is known here, and stays so: only what was decided has to be forgotten.
+                Take(_stored!);
+                throw;
+            }
             catch (Exception e)
             {
                 LogNotStored(e, RunId);
@@ -262,7 +281,7 @@ public sealed partial class RunGrain : Grain, IRunGrain
     private async Task<string?> RunAtWorkAsync() =>
         await _store.RunAtWorkOnAsync(_stored!.ModelKey, CancellationToken.None) is { } other && other.RunId != RunId ? other.RunId : null;
 
-    private async Task<string?> QueuedAsync() => await RunAtWorkAsync() is { } other ? $"queued: run {other} works on the same model" : null;
+    private async Task<string?> QueuedAsync() => await RunAtWorkAsync() is { } other ? $"queued: run {other} has begun on the same model and is not done" : null;
 
     private async Task<SubmitOutcome> FolderTakenAsync(RunOrder order)
     {

@@ -8,32 +8,22 @@ namespace Scissorhands.Grains.Store;
 /// </summary>
 internal sealed class SqlRunStore(StoreDatabase database) : IRunStore
 {
-    public Task<(StoredRun Run, bool Created)> CreateAsync(StoredRun run, IReadOnlyList<NewEvent> events, CancellationToken ct)
+    public async Task<(StoredRun Run, bool Created)> CreateAsync(StoredRun run, IReadOnlyList<NewEvent> events, CancellationToken ct)
     {
-        var writeId = NewId();
-        var row = ToRow(run);
-        return WriteAsync(
-            run.RunId,
-            async context =>
+        try
+        {
+            return await InsertAsync(run, events, ct);
+        }
+        catch (RunConflictException)
+        {
+            // Perhaps with itself: created at the same moment, and met on the folder's index before the id's.
+            if (await ReadAsync(run.RunId, ct) is { } same)
             {
-                // Waits for whoever is about to create it, without failing the transaction as an insert alone would.
-                var inserted = await context.Database.ExecuteSqlAsync(
-                    $"""
-                    INSERT INTO run (run_id, version, status, pool, model_key, output_folder, submitted_at, deadline, order_body, state, reason, event_count)
-                    VALUES ({row.RunId}, 1, {row.Status.ToString()}, {row.Pool}, {row.ModelKey}, {row.OutputFolder}, {row.SubmittedAt}, {row.Deadline}, {row.Order}, {row.State}, {row.Reason}, {events.Count})
-                    ON CONFLICT (run_id) DO NOTHING
-                    """,
-                    ct);
-                if (inserted == 1)
-                {
-                    AddParts(context, run.RunId, 1, writeId, 0, events, []);
-                    await context.SaveChangesAsync(ct);
-                }
+                return (same, false);
+            }
 
-                var stored = await context.Runs.AsNoTracking().SingleAsync(r => r.RunId == run.RunId, ct);
-                return (stored.ToRun(), inserted == 1 || await WroteAsync(context, run.RunId, 1, writeId, ct));
-            },
-            ct);
+            throw;
+        }
     }
 
     public Task<StoredRun?> ReadAsync(string runId, CancellationToken ct) => database.ReadAsync(
@@ -111,6 +101,34 @@ internal sealed class SqlRunStore(StoreDatabase database) : IRunStore
             return rows.ConvertAll(e => new StoredEvent(e.RunId, e.Sequence, new DateTimeOffset(e.Time, TimeSpan.Zero), e.Name, e.Fields));
         },
         ct);
+
+    private Task<(StoredRun Run, bool Created)> InsertAsync(StoredRun run, IReadOnlyList<NewEvent> events, CancellationToken ct)
+    {
+        var writeId = NewId();
+        var row = ToRow(run);
+        return WriteAsync(
+            run.RunId,
+            async context =>
+            {
+                // Waits for whoever is about to create it, without failing the transaction as an insert alone would.
+                var inserted = await context.Database.ExecuteSqlAsync(
+                    $"""
+                    INSERT INTO run (run_id, version, status, pool, model_key, output_folder, submitted_at, deadline, order_body, state, reason, event_count)
+                    VALUES ({row.RunId}, 1, {row.Status.ToString()}, {row.Pool}, {row.ModelKey}, {row.OutputFolder}, {row.SubmittedAt}, {row.Deadline}, {row.Order}, {row.State}, {row.Reason}, {events.Count})
+                    ON CONFLICT (run_id) DO NOTHING
+                    """,
+                    ct);
+                if (inserted == 1)
+                {
+                    AddParts(context, run.RunId, 1, writeId, 0, events, []);
+                    await context.SaveChangesAsync(ct);
+                }
+
+                var stored = await context.Runs.AsNoTracking().SingleAsync(r => r.RunId == run.RunId, ct);
+                return (stored.ToRun(), inserted == 1 || await WroteAsync(context, run.RunId, 1, writeId, ct));
+            },
+            ct);
+    }
 
     private static string NewId() => Guid.NewGuid().ToString("N");
 

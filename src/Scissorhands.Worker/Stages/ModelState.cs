@@ -88,6 +88,9 @@ public sealed class ModelState : IDisposable
         Moment = ModelMoment.Trimmed;
     }
 
+    /// <summary>What the repair holds; null where there is none.</summary>
+    internal RepairState? Repair => _repair;
+
     /// <summary>What an earlier generation has left of the repair, or room for it.</summary>
     /// <param name="context">The stage's context; the mask is known.</param>
     /// <returns>The state, which this object keeps.</returns>

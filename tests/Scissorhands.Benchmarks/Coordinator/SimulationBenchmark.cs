@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text.Json;
 using Scissorhands.Abstractions.Cluster;
 using Scissorhands.Grains.Store;
-using Scissorhands.Planning;
 using Scissorhands.Planning.Configuration;
 using Scissorhands.Testing;
 
@@ -77,7 +76,7 @@ internal static class SimulationBenchmark
         var time = TimeProvider.System;
         var ledger = new LeaseLedger(leases);
         var times = new DecisionTimes();
-        var world = new SimulatedWorld(cluster, PlanOf(leases), TimeSpan.FromSeconds(leaseSeconds), ledger, times, time, DoubledShare, LostShare);
+        var world = new SimulatedWorld(cluster, MadeUpPlan.Of(leases), TimeSpan.FromSeconds(leaseSeconds), ledger, times, time, DoubledShare, LostShare);
         using var end = new CancellationTokenSource();
         var lives = Enumerable.Range(0, workers).Select(i => OneAfterAnotherAsync(world, i, leases * leaseSeconds * runs / workers, end.Token)).ToArray();
         var configuration = ConfigurationJson.Canonical(new RunConfiguration());
@@ -146,22 +145,6 @@ internal static class SimulationBenchmark
 
         await new SimulatedWorker(world, id, index + 1_000_000).LiveAsync(end);
     }
-
-    private static RunPlan PlanOf(int leases) => new()
-    {
-        LibtorchVersion = "-",
-        ModelDigest = "-",
-        DataDigest = "-",
-        ForgetDigest = "-",
-        ConfigurationHash = "-",
-        Parameters = 1,
-        ForgetCount = leases,
-        RetainCount = leases,
-        SensitivityBatches = leases,
-        SensitivityBlocks = leases,
-        StepsPerEpoch = 1,
-        JointStepsPerEpoch = 1,
-    };
 
     private static string Text(IFormattable number) => number.ToString(null, CultureInfo.InvariantCulture);
 

@@ -260,6 +260,17 @@ public sealed class ClusterAnswerTests(TinyWorld world, WideWorld wide, SharedCl
             Assert.Contains(named, System.Text.Json.JsonDocument.Parse(answer).RootElement.GetProperty("error").GetString(), StringComparison.Ordinal);
         }
 
+        // What a page of another site may send without asking the coordinator first.
+        foreach (var type in (string[])["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
+        {
+            using var http = new HttpClient();
+            using var content = new StringContent("""{"model":"/m","data":"/d","forget":"/f","out":"/o"}""");
+            content.Headers.ContentType = type.Length == 0 ? null : new(type);
+            using var response = await http.PostAsync(new Uri(cluster.Address + "/v1/runs"), content, TestContext.Current.CancellationToken);
+            Assert.Equal(System.Net.HttpStatusCode.UnsupportedMediaType, response.StatusCode);
+            Assert.Contains("application/json", await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        }
+
         var all = await CliProcess.RunAsync(["status", "--coordinator", cluster.Address]);
         Assert.DoesNotContain(all.Output, line => line.EndsWith(output, StringComparison.Ordinal) || line.EndsWith(" /o", StringComparison.Ordinal));
     }

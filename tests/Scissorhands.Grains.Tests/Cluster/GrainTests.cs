@@ -17,6 +17,9 @@ public sealed class GrainFixture : IWorkerCommandSink, IAsyncLifetime
     private readonly List<(Func<WorkerCommand, bool> Which, TaskCompletionSource<WorkerCommand> Heard)> _awaited = [];
     private InProcessTestCluster _cluster = null!;
 
+    /// <summary>The store of all grains.</summary>
+    public RacingStore Store => (RacingStore)_cluster.Silos[0].ServiceProvider.GetRequiredService<IRunStore>();
+
     public static LivenessOptions Liveness { get; } = new() { BeatInterval = TimeSpan.FromSeconds(0.2), LostAfter = TimeSpan.FromMinutes(1), SettleTime = TimeSpan.FromSeconds(0.3) };
 
     public IGrainFactory Grains => _cluster.Client;
@@ -31,6 +34,8 @@ public sealed class GrainFixture : IWorkerCommandSink, IAsyncLifetime
             silo.Services.AddSingleton(new BuildVersion("build"));
             silo.Services.AddSingleton<IWorkerCommandSink>(this);
             silo.Services.AddRunStore(new StoreOptions { Connection = $"sqlite:{_folder}/store.db" });
+            var store = silo.Services.Single(static service => service.ServiceType == typeof(IRunStore));
+            silo.Services.AddSingleton<IRunStore>(services => new RacingStore((IRunStore)ActivatorUtilities.CreateInstance(services, store.ImplementationType!)));
         });
         _cluster = builder.Build();
         await _cluster.DeployAsync();
@@ -115,7 +120,7 @@ public sealed class GrainTests(GrainFixture fixture) : IClassFixture<GrainFixtur
         await assigned;
 
         var outcome = await second.SubmitAsync(Order("model-2") with { Model = "shared", Pool = "two" });
-        Assert.Equal(new SubmitOutcome(true, true, "queued: run model-1 works on the same model"), outcome);
+        Assert.Equal(new SubmitOutcome(true, true, "queued: run model-1 has begun on the same model and is not done"), outcome);
         await BeatAsync("two", "w-two");
 
         // What its pool gives it while the first works is not taken; another run of that pool is not held up by that.
@@ -139,18 +144,61 @@ public sealed class GrainTests(GrainFixture fixture) : IClassFixture<GrainFixtur
         var run = Run("nobody");
         await run.SubmitAsync(Order("nobody") with { Pool = "deserted" });
 
-        using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(1));
-        while ((await run.ViewAsync())?.Waits is null)
-        {
-            deadline.Token.ThrowIfCancellationRequested();
-            await Task.Yield();
-        }
-
-        Assert.Equal("waits for workers: pool deserted has none", (await run.ViewAsync())?.Waits);
+        await WaitsAsync(run, static waits => waits == "waits for workers: pool deserted has none");
         var assigned = Assigned("nobody");
         await BeatAsync("deserted", "settler");
         await assigned;
         Assert.Null((await run.ViewAsync())?.Waits);
+    }
+
+    [Fact]
+    public async Task Waits_openedAgain_areNotThoseOfBefore()
+    {
+        var run = Run("again");
+        var order = Order("again") with { Pool = "again" };
+        await run.SubmitAsync(order);
+        await run.WaitsAsync("for something of old");
+        await WaitsAsync(run, static waits => waits == "for something of old");
+
+        await run.CancelAsync("enough");
+        await run.SubmitAsync(order);
+
+        Assert.NotEqual("for something of old", (await run.ViewAsync())?.Waits);
+    }
+
+    [Fact]
+    public async Task Waits_ofARunThatWaitsNoLonger_areTakenBackByItsPool()
+    {
+        var run = Run("taken-back");
+        var order = Order("taken-back") with { Pool = "taken-back" };
+        await run.SubmitAsync(order);
+        await WaitsAsync(run, static waits => waits is not null);
+
+        await fixture.Grains.GetGrain<IPoolGrain>("taken-back").NeedAsync(
+            new RunNeed("taken-back", true, order.Model, order.Device, order.Workers, null, DateTimeOffset.UnixEpoch, ["somebody"], 1, []));
+
+        await WaitsAsync(run, static waits => waits is null);
+    }
+
+    /// <summary>Another run begins between the look at the store and the write: what the pool has dealt goes to others at once.</summary>
+    [Fact]
+    public async Task Form_modelTakenSinceTheStoreWasAsked_leavesItsWorkersToOthers()
+    {
+        var begun = Assigned("race-1");
+        await Run("race-1").SubmitAsync(Order("race-1") with { Model = "raced", Pool = "race-one" });
+        await BeatAsync("race-one", "w-race-one");
+        await begun;
+        await Run("race-2").SubmitAsync(Order("race-2") with { Model = "raced", Pool = "race-two" });
+        var overlooked = fixture.Store.OverlookRunAtWorkOn("raced");
+
+        await BeatAsync("race-two", "w-race-two");
+        await overlooked.WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
+        var free = Assigned("race-3");
+        await Run("race-3").SubmitAsync(Order("race-3") with { Pool = "race-two" });
+
+        Assert.Equal("w-race-two", (await free).WorkerId);
+        Assert.Equal(("queued", 0L), (await Run("race-2").ViewAsync()) is { } view ? (view.Status, view.Generation) : default);
+        await WaitsAsync(Run("race-2"), static waits => waits == "run race-1 has begun on the same model and is not done");
     }
 
     [Fact]
@@ -193,6 +241,15 @@ public sealed class GrainTests(GrainFixture fixture) : IClassFixture<GrainFixtur
     };
 
     private static WorkerBeat Beat(string pool, string worker) => new(worker, worker, "build", pool, "cpu", 1, "queue of " + worker, false, null, 0);
+
+    private static async Task WaitsAsync(IRunGrain run, Func<string?, bool> reached)
+    {
+        string? last = null;
+        for (var start = TimeProvider.System.GetTimestamp(); !reached(last = (await run.ViewAsync())?.Waits); await Task.Yield())
+        {
+            Assert.True(TimeProvider.System.GetElapsedTime(start) < TimeSpan.FromMinutes(1), $"it waits {last ?? "for nothing"}");
+        }
+    }
 
     private Task<WorkerCommand> Assigned(string run) => fixture.NextAsync(command => command is GangAssigned assigned && assigned.RunId == run);
 

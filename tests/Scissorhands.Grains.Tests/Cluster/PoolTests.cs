@@ -74,7 +74,7 @@ public sealed class PoolTests
             new Dictionary<string, string>
             {
                 ["second"] = "run first works on the same model",
-                ["elsewhere"] = "run far, in another pool, works on the same model",
+                ["elsewhere"] = "run far has begun on the same model and is not done",
                 ["cuda"] = "waits for workers: none of the 2 in pool pool computes on cuda",
                 ["large"] = "waits for workers: none of the 2 in pool pool that compute on cpu can do it",
                 ["other"] = "waits for workers: the 1 in pool pool that could do it are taken",

@@ -28,10 +28,38 @@ public sealed class PostgresStoreTests(PostgresFixture fixture) : StoreTests, IC
             Assert.Skip(missing);
         }
 
-        await using var connection = new NpgsqlConnection(fixture.Server.KeywordsOf("postgres") + ";Pooling=false");
+        await ExecuteAsync("postgres", $"CREATE DATABASE {_database}");
+    }
+
+    /// <summary>A server that was restored may look at its indexes in another order, the folder's before the id's.</summary>
+    [Fact]
+    public async Task Create_TheSameAtOnceAndMetOnTheFoldersIndex_GivesTheFirst()
+    {
+        var store = Store();
+        await store.OpenRunsAsync(Ct);
+        await ExecuteAsync("ALTER TABLE run DROP CONSTRAINT run_pkey CASCADE");
+        await ExecuteAsync("ALTER TABLE run ADD PRIMARY KEY (run_id)");
+        await using var connection = new NpgsqlConnection(fixture.Server.KeywordsOf(_database) + ";Pooling=false");
         await connection.OpenAsync(Ct);
-        await using var command = new NpgsqlCommand($"CREATE DATABASE {_database}", connection);
-        await command.ExecuteNonQueryAsync(Ct);
+        var transaction = await connection.BeginTransactionAsync(Ct);
+        await using var insert = new NpgsqlCommand(
+            "INSERT INTO run (run_id, version, status, pool, model_key, output_folder, submitted_at, order_body, event_count) VALUES ('a', 1, 'Queued', 'pool', 'model', 'out of a', 0, 'first', 0)",
+            connection,
+            transaction);
+        await insert.ExecuteNonQueryAsync(Ct);
+
+        var creating = store.CreateAsync(Run("a"), [Event("submitted")], Ct);
+        await using var waiting = new NpgsqlCommand("SELECT count(*) FROM pg_locks WHERE NOT granted AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())", connection, transaction);
+        using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        while ((long)(await waiting.ExecuteScalarAsync(deadline.Token))! == 0)
+        {
+            Assert.False(creating.IsCompleted);
+        }
+
+        await transaction.CommitAsync(Ct);
+        var (run, created) = await creating;
+        Assert.Equal(("first", false), (run.Order, created));
+        Assert.Empty(await store.EventsAsync("a", 0, 10, Ct));
     }
 
     [Fact]
@@ -137,6 +165,16 @@ public sealed class PostgresStoreTests(PostgresFixture fixture) : StoreTests, IC
         var store = Host(wrong).GetRequiredService<IRunStore>();
         var thrown = await Assert.ThrowsAnyAsync<Exception>(() => store.ReadAsync("a", Ct));
         Assert.DoesNotContain("wrong-8842", thrown.ToString(), StringComparison.Ordinal);
+    }
+
+    protected override Task ExecuteAsync(string sql) => ExecuteAsync(_database, sql);
+
+    private async Task ExecuteAsync(string database, string sql)
+    {
+        await using var connection = new NpgsqlConnection(fixture.Server.KeywordsOf(database) + ";Pooling=false");
+        await connection.OpenAsync(Ct);
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync(Ct);
     }
 
     private ServiceProvider Through(CommitCutter relay) =>

@@ -57,11 +57,16 @@ public sealed class SqliteStoreTests : StoreTests
     public async Task FirstUse_NewerSchema_IsRefused()
     {
         await Store().CreateAsync(Run("a"), [], Ct);
+        await ExecuteAsync("INSERT INTO schema_version VALUES (99)");
+        await Assert.ThrowsAsync<InputException>(() => Store().ReadAsync("a", Ct));
+    }
+
+    protected override async Task ExecuteAsync(string sql)
+    {
         await using var connection = new SqliteConnection($"Data Source={File};Pooling=false");
         await connection.OpenAsync(Ct);
         await using var command = connection.CreateCommand();
-        command.CommandText = "INSERT INTO schema_version VALUES (99)";
+        command.CommandText = sql;
         await command.ExecuteNonQueryAsync(Ct);
-        await Assert.ThrowsAsync<InputException>(() => Store().ReadAsync("a", Ct));
     }
 }

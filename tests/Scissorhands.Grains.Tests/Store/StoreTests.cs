@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
+using Scissorhands.Grains.Cluster;
 using Scissorhands.Grains.Store;
 
 namespace Scissorhands.Grains.Tests.Store;
@@ -14,6 +15,9 @@ public abstract class StoreTests : IAsyncLifetime
     protected abstract string Address { get; }
 
     protected Clock Time { get; } = new(Start);
+
+    /// <summary>Changes the database past the store.</summary>
+    protected abstract Task ExecuteAsync(string sql);
 
     public virtual ValueTask InitializeAsync() => ValueTask.CompletedTask;
 
@@ -211,6 +215,56 @@ public abstract class StoreTests : IAsyncLifetime
         var stores = Enumerable.Range(0, 8).Select(_ => Store()).ToList();
         await Task.WhenAll(stores.Select((store, i) => Task.Run(() => store.CreateAsync(Run($"{i}"), [], Ct), Ct)));
         Assert.Equal(8, (await Store().OpenRunsAsync(Ct)).Count);
+    }
+
+    /// <summary>Before the schema's second step nothing kept runs out of each other's way.</summary>
+    [Fact]
+    public async Task FirstUse_FirstSchemaWithRunsInEachOthersWay_PartsThem()
+    {
+        var store = Store();
+        await store.OpenRunsAsync(Ct);
+        await ExecuteAsync("DROP INDEX run_at_work");
+        await ExecuteAsync("DROP INDEX run_writing");
+        await ExecuteAsync("DELETE FROM schema_version WHERE version > 1");
+        async Task Add(string id, int minute, RunStatus status, string model, string? folder = null, long? generation = null) => await store.CreateAsync(
+            Run(id) with
+            {
+                SubmittedAt = Start.AddMinutes(minute),
+                Status = status,
+                ModelKey = model,
+                OutputFolder = folder ?? id,
+                State = generation is { } number ? new ClusterRunState { Generation = number }.ToJson() : null,
+            },
+            [],
+            Ct);
+        await Add("fresh", 1, RunStatus.Running, "m");
+        await Add("further", 3, RunStatus.Running, "m", generation: 12);
+        await Add("as far", 4, RunStatus.Running, "m", generation: 12);
+        await Add("behind", 2, RunStatus.Running, "m", generation: 9);
+        await Add("alone", 5, RunStatus.Running, "n", generation: 1);
+        await Add("first", 6, RunStatus.Queued, "o", "shared");
+        await Add("second", 7, RunStatus.Running, "n", "shared", generation: 3);
+        await Add("third", 8, RunStatus.Queued, "p", "shared");
+        await Add("over", 0, RunStatus.Completed, "q", "shared");
+        var before = await store.ListAsync(100, Ct);
+
+        var after = (await Store().ListAsync(100, Ct)).ToDictionary(static run => run.RunId);
+
+        const string Reason = "run first writes to the same folder; submit this one again when that one has ended";
+        var expected = before.ToDictionary(static run => run.RunId);
+        foreach (var id in (string[])["fresh", "as far", "behind"])
+        {
+            expected[id] = expected[id] with { Status = RunStatus.Queued, Version = 2 };
+        }
+
+        foreach (var id in (string[])["second", "third"])
+        {
+            expected[id] = expected[id] with { Status = RunStatus.Failed, Version = 2, Reason = Reason };
+        }
+
+        Assert.Equal(expected, after);
+        Assert.Equal("further", (await Store().RunAtWorkOnAsync("m", Ct))?.RunId);
+        Assert.Equal("alone", (await Store().RunAtWorkOnAsync("n", Ct))?.RunId);
     }
 
     [Fact]

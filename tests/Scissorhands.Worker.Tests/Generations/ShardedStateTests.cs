@@ -140,6 +140,37 @@ public sealed class ShardedStateTests(World world)
         Assert.Equal(Expected(format, trainable), gang.Answer());
     }
 
+    /// <summary>The old parts and the new ones are not all there at once: a worker that has room for the larger ones gets through.</summary>
+    [Fact]
+    public void Repair_MemoriesDealtAnew_EachOldOneGoesWhenItHasBeenGiven()
+    {
+        using var inputs = world.WideInputs(shardState: true);
+        using var gang = new Gang(inputs, world.NewFolder());
+        WeakReference[] old = [];
+        bool[] alive = [];
+
+        gang.Generation(2, null, (0, new Break((_, key) => key == new OperationKey("gradient", 6), After: false)));
+        gang.Generation(4, [0, 1], (0, new Break(
+            (_, key) =>
+            {
+                if (key == new OperationKey("repair-momentum", 0))
+                {
+                    old = [.. gang.Worker(0).Model!.Repair!.Vectors.Projection.Memories.Select(static memory => new WeakReference(memory))];
+                }
+                else if (key == new OperationKey("repair-memory-1", 0))
+                {
+                    GC.Collect();
+                    alive = [.. old.Select(static memory => memory.IsAlive)];
+                }
+
+                return false;
+            },
+            After: false)));
+
+        Assert.Equal([false, true], alive);
+        Assert.Equal(Enumerable.Range(6, TotalSteps - 6), gang.StepsOf(2));
+    }
+
     /// <summary>While the moved weights are exchanged no worker holds all of either step: nothing of it may be gone on from.</summary>
     [Theory]
     [InlineData(false)]

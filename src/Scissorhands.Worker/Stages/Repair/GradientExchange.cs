@@ -7,9 +7,9 @@ namespace Scissorhands.Worker.Stages.Repair;
 
 /// <summary>
 /// Adds up a step's leaves over all workers: for everyone, or, where the state is sharded, for the owner of each range. The
-/// gradient is rounded to the run's wire format; the changes of the buffers
-/// and the step's totals, which follow it in the vector, stay float32: they are few, they are no gradient whose errors later
-/// steps could make up for, and the flag to stop must arrive whole.
+/// gradient is rounded to the run's wire format; the changes of the buffers and the step's totals, which follow it in the
+/// vector, stay float32: they are few, they are no gradient whose errors later steps could make up for, and the flag to stop
+/// must arrive whole.
 /// </summary>
 internal sealed class GradientExchange : IDisposable
 {

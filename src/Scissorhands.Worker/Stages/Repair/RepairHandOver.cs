@@ -180,6 +180,12 @@ internal sealed class RepairHandOver
             Gather($"memory-{i}", isBehind ? default : memories[i]);
             if (changes)
             {
+                if (!isBehind)
+                {
+                    // Before a new one is allocated: of the old ones only those that are yet to be given stay.
+                    memories[i] = [];
+                }
+
                 whole[vectors.Part.Start..vectors.Part.End].CopyTo(vectors.Projection.Add());
             }
         }
