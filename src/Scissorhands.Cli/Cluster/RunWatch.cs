@@ -21,6 +21,19 @@ internal static class RunWatch
     /// <returns>The exit code.</returns>
     public static async Task<int> FollowAsync(CoordinatorClient client, string run, bool json, bool untilPlanned, TimeProvider time, CancellationToken cancellationToken)
     {
+        try
+        {
+            return await UntilEndAsync(client, run, json, untilPlanned, time, cancellationToken);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            await Console.Error.WriteLineAsync($"run {run} goes on without being watched; watch {run} follows it, cancel {run} ends it");
+            throw;
+        }
+    }
+
+    private static async Task<int> UntilEndAsync(CoordinatorClient client, string run, bool json, bool untilPlanned, TimeProvider time, CancellationToken cancellationToken)
+    {
         await client.ViewAsync(run, cancellationToken);
         RunView? view = null;
         string? waits = null;

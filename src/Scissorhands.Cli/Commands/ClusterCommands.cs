@@ -65,6 +65,12 @@ internal static class ClusterCommands
                 },
                 cancellationToken);
             Console.WriteLine(parsed.GetValue(json) ? JsonSerializer.Serialize(new { run, reason }, JsonSerializerOptions.Web) : $"run {run}{(reason is null ? "" : $" ({reason})")}");
+            if (!parsed.GetValue(json) && await client.ViewAsync(run, cancellationToken) is { Status: "completed" } done)
+            {
+                Console.WriteLine($"completed already; results in {done.Out}");
+                return ExitCodes.Done;
+            }
+
             if (parsed.GetValue(noWait) || (reason is not null && !parsed.GetValue(watch)))
             {
                 return ExitCodes.Done;
@@ -90,7 +96,7 @@ internal static class ClusterCommands
                 {
                     Console.WriteLine(parsed.GetValue(json)
                         ? listed.GetRawText()
-                        : $"{listed.GetProperty("runId").GetString()}  {listed.GetProperty("status").GetString(),-10}  {listed.GetProperty("submittedAt").GetDateTimeOffset().UtcDateTime.ToString("u", CultureInfo.InvariantCulture)}  {listed.GetProperty("out").GetString()}");
+                        : $"{listed.GetProperty("runId").GetString()}  {listed.GetProperty("status").GetString(),-10}  {listed.GetProperty("submittedAt").GetDateTimeOffset().UtcDateTime.ToString("u", CultureInfo.InvariantCulture)}  {listed.GetProperty("out").GetString()}{(listed.TryGetProperty("reason", out var why) && why.ValueKind == JsonValueKind.String ? $"  ({why.GetString()})" : "")}");
                 }
 
                 return ExitCodes.Done;

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Scissorhands.Planning;
 
 namespace Scissorhands.Cli.Commands;
@@ -25,10 +26,14 @@ internal static class Failure
         InputException e => (ExitCodes.BadInput, e.Message),
         RunFailedException e => (ExitCodes.Failed, e.Message),
         OperationCanceledException => (ExitCodes.Interrupted, "interrupted"),
+        IOException e when IsAddressInUse(e) => (ExitCodes.BadInput, $"{e.Message}; name another with --http"),
         IOException e => (ExitCodes.Failed, $"{e.Message} (disk full, or not readable or writable?)"),
         UnauthorizedAccessException e => (ExitCodes.BadInput, e.Message),
         AggregateException { InnerExceptions: [var first, ..] } => Describe(first),
         TypeInitializationException or DllNotFoundException => (ExitCodes.Failed, $"{(exception.InnerException ?? exception).Message.Split('\n')[0]}; see scissorhands doctor"),
         _ => (ExitCodes.Failed, $"{exception.GetType().Name}: {exception.Message.Split('\n')[0]} (set {TraceVariable}=1 for details)"),
     };
+
+    private static bool IsAddressInUse(Exception? exception) =>
+        exception is not null && (exception is SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse } || IsAddressInUse(exception.InnerException));
 }

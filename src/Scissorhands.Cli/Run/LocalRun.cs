@@ -57,6 +57,7 @@ public sealed class LocalRun : IDisposable
             throw new InputException($"--out {folder.Path}: holds a run already; continue it with --resume or name an empty folder");
         }
 
+        RunClaim.RefuseClusters(folder);
         RunClaim.RefuseForeign(folder);
         folder.Create();
         var @lock = Lock(folder);

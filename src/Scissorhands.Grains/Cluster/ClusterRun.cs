@@ -247,7 +247,6 @@ internal sealed class ClusterRun
                 },
             };
             decision.Store = true;
-            decision.Events.Add(Event("planned", new { plan = plan.Hash(), parameters = plan.Parameters, forget = plan.ForgetCount, retain = plan.RetainCount }));
         }
         else if (plan.Hash() != State.Run!.PlanHash)
         {
@@ -259,6 +258,14 @@ internal sealed class ClusterRun
         gang.Wait(call);
         if (gang.WaitingRanks == gang.Members.Count)
         {
+            if (!State.PlanAnnounced)
+            {
+                // Not before the first rank has taken the output folder: whoever submitted the run stops waiting then.
+                State = State with { PlanAnnounced = true };
+                decision.Store = true;
+                decision.Events.Add(Event("planned", new { plan = plan.Hash(), parameters = plan.Parameters, forget = plan.ForgetCount, retain = plan.RetainCount }));
+            }
+
             gang.Start(new RunMachine(State.Run! with { Generation = State.Generation - 1 }, gang.Members.Count));
             _stageStarted = _time.GetTimestamp();
             foreach (var ready in gang.TakeWaiting())

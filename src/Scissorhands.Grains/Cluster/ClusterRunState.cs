@@ -15,6 +15,9 @@ public sealed record ClusterRunState
     /// <summary>The plan as JSON, once a worker has made it.</summary>
     public string? Plan { get; init; }
 
+    /// <summary>Whether all workers of a generation have accepted the inputs and the output folder, and it was told.</summary>
+    public bool PlanAnnounced { get; init; }
+
     /// <summary>The state of the run's machine, once there is a plan.</summary>
     public RunState? Run { get; init; }
 

@@ -63,6 +63,7 @@ internal sealed class RunSession : IDisposable
             if (assignment.Rank == 0)
             {
                 RunClaim.Take(folder, _inputs!, _plan!);
+                RunClaim.TakeForCluster(folder, RunId);
             }
         }
         catch (Exception e) when (e is not (OperationCanceledException or CollectiveException))

@@ -35,6 +35,11 @@ public static class ReplicaFactory
         ArgumentNullException.ThrowIfNull(inputs);
         var configuration = inputs.Configuration;
         NumericProfile.ConfigureThread(configuration.Threads);
+        if (configuration.Device == "cuda" && !torch.cuda.is_available())
+        {
+            throw new InputException("configuration key 'device' is cuda, but libtorch finds no CUDA device here; use cpu");
+        }
+
         var device = configuration.Device == "cuda" ? torch.CUDA : torch.CPU;
         var replica = new ModelReplica(ModelFiles.Load(modelPath, inputs.Architecture), device, configuration.Seed);
         try

@@ -63,6 +63,40 @@ public static class RunClaim
         }
     }
 
+    /// <summary>Makes a folder that is taken a cluster's, which keeps local runs out of it.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="runId">The cluster's run.</param>
+    /// <exception cref="InputException">A local run is at work in it.</exception>
+    public static void TakeForCluster(RunFolder folder, string runId)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        if (File.Exists(folder.LockPath))
+        {
+            try
+            {
+                new FileStream(folder.LockPath, FileMode.Open, FileAccess.ReadWrite, FileShare.None).Dispose();
+            }
+            catch (IOException e)
+            {
+                throw new InputException($"--out {folder.Path}: a local run is at work in it; wait for it to end or name another folder", e);
+            }
+        }
+
+        Write(folder.ClusterPath, runId);
+    }
+
+    /// <summary>Refuses a folder that belongs to a cluster's run.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <exception cref="InputException">It does.</exception>
+    public static void RefuseClusters(RunFolder folder)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        if (File.Exists(folder.ClusterPath))
+        {
+            throw new InputException($"--out {folder.Path}: belongs to run {File.ReadAllText(folder.ClusterPath).Trim()} of a cluster; submit it again to continue it, or name an empty folder");
+        }
+    }
+
     private static RunPlan? Stored(RunFolder folder)
     {
         try

@@ -35,6 +35,9 @@ public sealed class RunFolder
     /// <summary>Held open by the process that works on the run.</summary>
     public string LockPath => Work("lock");
 
+    /// <summary>Names the run of a cluster that the folder belongs to; absent where it is a local run's.</summary>
+    public string ClusterPath => Work("cluster");
+
     /// <summary>The resolved configuration.</summary>
     public string ConfigurationPath => Combine("config.json");
 
