@@ -31,35 +31,47 @@ public sealed class PostgresStoreTests(PostgresFixture fixture) : StoreTests, IC
         await ExecuteAsync("postgres", $"CREATE DATABASE {_database}");
     }
 
-    /// <summary>A server that was restored may look at its indexes in another order, the folder's before the id's.</summary>
+    /// <summary>
+    /// A restored server may write its indexes in another order, the folder's before the id's. Between the two the first
+    /// submission is held, by an index whose function waits for a lock, until the second has met it.
+    /// </summary>
     [Fact]
     public async Task Create_TheSameAtOnceAndMetOnTheFoldersIndex_GivesTheFirst()
     {
-        var store = Store();
-        await store.OpenRunsAsync(Ct);
-        await ExecuteAsync("ALTER TABLE run DROP CONSTRAINT run_pkey CASCADE");
-        await ExecuteAsync("ALTER TABLE run ADD PRIMARY KEY (run_id)");
-        await using var connection = new NpgsqlConnection(fixture.Server.KeywordsOf(_database) + ";Pooling=false");
-        await connection.OpenAsync(Ct);
-        var transaction = await connection.BeginTransactionAsync(Ct);
-        await using var insert = new NpgsqlCommand(
-            "INSERT INTO run (run_id, version, status, pool, model_key, output_folder, submitted_at, order_body, event_count) VALUES ('a', 1, 'Queued', 'pool', 'model', 'out of a', 0, 'first', 0)",
-            connection,
-            transaction);
-        await insert.ExecuteNonQueryAsync(Ct);
+        await Store().OpenRunsAsync(Ct);
+        await ExecuteAsync(
+            """
+            CREATE FUNCTION held(id text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN id; END $$;
+            CREATE INDEX run_held ON run (held(run_id));
+            ALTER TABLE run DROP CONSTRAINT run_pkey CASCADE;
+            ALTER TABLE run ADD PRIMARY KEY (run_id);
+            """);
+        await using var holder = new NpgsqlConnection(fixture.Server.KeywordsOf(_database) + ";Pooling=false");
+        await holder.OpenAsync(Ct);
+        await using var hold = new NpgsqlCommand("SELECT pg_advisory_lock(1)", holder);
+        await hold.ExecuteNonQueryAsync(Ct);
+        var first = Store().CreateAsync(Run("a") with { Order = "first" }, [Event("submitted")], Ct);
+        await WaitersAsync(1);
+        var second = Store().CreateAsync(Run("a") with { Order = "second" }, [Event("submitted")], Ct);
+        await WaitersAsync(2);
 
-        var creating = store.CreateAsync(Run("a"), [Event("submitted")], Ct);
-        await using var waiting = new NpgsqlCommand("SELECT count(*) FROM pg_locks WHERE NOT granted AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())", connection, transaction);
-        using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(1));
-        while ((long)(await waiting.ExecuteScalarAsync(deadline.Token))! == 0)
+        await using var release = new NpgsqlCommand("SELECT pg_advisory_unlock(1)", holder);
+        await release.ExecuteNonQueryAsync(Ct);
+
+        var (run, created) = await first;
+        Assert.True(created);
+        Assert.Equal((run, false), await second);
+        Assert.Single(await Store().EventsAsync("a", 0, 10, Ct));
+
+        async Task WaitersAsync(int count)
         {
-            Assert.False(creating.IsCompleted);
+            await using var waiting = new NpgsqlCommand("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'", holder);
+            using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+            while ((long)(await waiting.ExecuteScalarAsync(deadline.Token))! < count)
+            {
+                Assert.False(first.IsCompleted);
+            }
         }
-
-        await transaction.CommitAsync(Ct);
-        var (run, created) = await creating;
-        Assert.Equal(("first", false), (run.Order, created));
-        Assert.Empty(await store.EventsAsync("a", 0, 10, Ct));
     }
 
     [Fact]
