@@ -552,6 +552,12 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
                     _operations.Add(id, operation);
                 }
             }
+
+            if (failure is null)
+            {
+                // At once: a failure from here on names it.
+                operation.Key = key;
+            }
         }
 
         if (failure is not null && _failure is null)

@@ -33,8 +33,8 @@ internal abstract class RabbitOperation : ICollectiveOperation
     /// <summary>The operation.</summary>
     internal OperationId Id { get; }
 
-    /// <summary>Name of the operation for messages; known once this rank has come to it.</summary>
-    internal OperationKey Key { get; private set; }
+    /// <summary>Name of the operation for messages; known once this rank comes to it.</summary>
+    internal OperationKey Key { get; set; }
 
     /// <summary>Whether this rank has come to the operation.</summary>
     internal bool IsStarted { get; private set; }

@@ -234,7 +234,10 @@ public sealed class ForgeryTests(BrokerFixture fixture) : IClassFixture<BrokerFi
         await using var second = new RabbitCollectiveGroup(groups.Links[1], "run", 2, 1, queues, BrokerGroups.Key, options);
         const int Long = 10_000_000;
         var values = new float[Long];
-        var running = Enumerable.Range(0, 4).Select(step => second.AllReduce(RankWork.Key(step), Ranks, [new SubtreeSum(new TreeNode(0, 1), values)], new float[Long])).ToArray();
+
+        // Each sends a window ahead; together that is more than a link keeps.
+        var operations = (48 << 20) / options.WindowBytes;
+        var running = Enumerable.Range(0, operations).Select(step => second.AllReduce(RankWork.Key(step), Ranks, [new SubtreeSum(new TreeNode(0, 1), values)], new float[Long])).ToArray();
         await full.WaitAsync(RankThreads.Deadline, TestContext.Current.CancellationToken);
         if (anotherRunBefore)
         {
