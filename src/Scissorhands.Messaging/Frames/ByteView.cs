@@ -29,8 +29,4 @@ internal static class ByteView
 
     /// <summary>The bytes of floats, to be written.</summary>
     internal static Memory<byte> Of(Memory<float> values) => values.IsEmpty ? default : new ByteView<float, byte>(values).Memory;
-
-    /// <summary>The floats of bytes; a whole number of them.</summary>
-    internal static ReadOnlyMemory<float> FloatsOf(ReadOnlyMemory<byte> bytes) =>
-        bytes.IsEmpty ? default : new ByteView<byte, float>(MemoryMarshal.AsMemory(bytes)).Memory;
 }
