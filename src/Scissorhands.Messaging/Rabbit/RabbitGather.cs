@@ -118,6 +118,11 @@ internal sealed class RabbitGather : RabbitOperation
             {
                 problem = Take(frame, payload.Span) ?? EndWhereAllHasCome();
             }
+            else if (IsEarlyDuplicate(frame))
+            {
+                // Counted, duplicates would look like a peer that runs ahead of its window.
+                CollectiveMeters.Dropped("duplicate");
+            }
             else if (_early.Count <= Host.Size * (_plan.Window + 1))
             {
                 // Rented: as garbage, pieces of this size would stay until the next full collection.
@@ -164,6 +169,19 @@ internal sealed class RabbitGather : RabbitOperation
         }
 
         _early.Clear();
+    }
+
+    private bool IsEarlyDuplicate(in FrameHeader frame)
+    {
+        foreach (var (early, _, _) in _early)
+        {
+            if (early.Source == frame.Source && early.Chunk == frame.Chunk)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private int ChunksOf(int bytes) => Math.Max(1, _plan.Count(bytes));
