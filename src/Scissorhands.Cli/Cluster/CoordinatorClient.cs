@@ -3,6 +3,9 @@ using System.Net.Http.Json;
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using Polly;
+using Polly.Retry;
+using Polly.Timeout;
 using Scissorhands.Abstractions.Cluster;
 using Scissorhands.Coordinator.Api;
 using Scissorhands.Planning;
@@ -15,11 +18,16 @@ internal sealed class CoordinatorClient : IDisposable
     /// <summary>Environment variable with the coordinator's address.</summary>
     public const string AddressVariable = "SCISSORHANDS_COORDINATOR";
 
+    // A coordinator that was killed is restarted, and the loss of one of several noticed, well within this time.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private readonly HttpClient _http;
+    private readonly ResiliencePipeline<HttpResponseMessage> _again;
+    private bool _heard;
 
-    public CoordinatorClient(Uri address)
+    public CoordinatorClient(Uri address, TimeProvider time)
     {
-        _http = new HttpClient { BaseAddress = address, Timeout = TimeSpan.FromSeconds(60) };
+        _http = new HttpClient { BaseAddress = address, Timeout = Patience };
+        _again = Again(time);
     }
 
     /// <summary>The address from the option, the environment or the default.</summary>
@@ -38,7 +46,7 @@ internal sealed class CoordinatorClient : IDisposable
     /// <returns>Its id, and what it waits for.</returns>
     public async Task<(string Run, string? Reason)> SubmitAsync(RunSubmission submission, CancellationToken cancellationToken)
     {
-        using var response = await SendAsync(() => _http.PostAsJsonAsync("v1/runs", submission, JsonSerializerOptions.Web, cancellationToken));
+        using var response = await SendAsync(ct => _http.PostAsJsonAsync("v1/runs", submission, JsonSerializerOptions.Web, ct), cancellationToken);
         var body = await BodyAsync(response, cancellationToken);
         return response.IsSuccessStatusCode
             ? (body.GetProperty("run").GetString()!, body.GetProperty("reason").GetString())
@@ -48,7 +56,7 @@ internal sealed class CoordinatorClient : IDisposable
     /// <summary>Shows a run.</summary>
     public async Task<RunView> ViewAsync(string run, CancellationToken cancellationToken)
     {
-        using var response = await SendAsync(() => _http.GetAsync($"v1/runs/{Uri.EscapeDataString(run)}", cancellationToken));
+        using var response = await SendAsync(ct => _http.GetAsync($"v1/runs/{Uri.EscapeDataString(run)}", ct), cancellationToken);
         var body = await BodyAsync(response, cancellationToken);
         return response.IsSuccessStatusCode ? body.Deserialize<RunView>(JsonSerializerOptions.Web)! : throw Refusal(response, body);
     }
@@ -56,7 +64,7 @@ internal sealed class CoordinatorClient : IDisposable
     /// <summary>Lists runs as they come.</summary>
     public async Task<JsonElement> ListAsync(CancellationToken cancellationToken)
     {
-        using var response = await SendAsync(() => _http.GetAsync("v1/runs", cancellationToken));
+        using var response = await SendAsync(ct => _http.GetAsync("v1/runs", ct), cancellationToken);
         var body = await BodyAsync(response, cancellationToken);
         return response.IsSuccessStatusCode ? body : throw Refusal(response, body);
     }
@@ -64,7 +72,13 @@ internal sealed class CoordinatorClient : IDisposable
     /// <summary>Ends a run.</summary>
     public async Task CancelAsync(string run, CancellationToken cancellationToken)
     {
-        using var response = await SendAsync(() => _http.PostAsync($"v1/runs/{Uri.EscapeDataString(run)}/cancel", null, cancellationToken));
+        using var response = await SendAsync(ct => _http.PostAsync($"v1/runs/{Uri.EscapeDataString(run)}/cancel", null, ct), cancellationToken);
+        if (response.StatusCode == HttpStatusCode.Conflict && await ViewAsync(run, cancellationToken) is { Status: "canceled" })
+        {
+            // It was this one whose first answer was lost, or somebody else's: it is cancelled.
+            return;
+        }
+
         if (!response.IsSuccessStatusCode)
         {
             throw Refusal(response, await BodyAsync(response, cancellationToken));
@@ -133,17 +147,50 @@ internal sealed class CoordinatorClient : IDisposable
         }
     }
 
-    private async Task<HttpResponseMessage> SendAsync(Func<Task<HttpResponseMessage>> send)
+    /// <summary>
+    /// Asks, and asks again while a coordinator is away: the coordinator answers the same question in the same way, so that
+    /// nothing is done twice. Where it was never heard and nothing listens, the address is at fault, not a lost coordinator.
+    /// </summary>
+    private async Task<HttpResponseMessage> SendAsync(Func<CancellationToken, Task<HttpResponseMessage>> send, CancellationToken cancellationToken)
     {
         try
         {
-            return await send();
+            return await _again.ExecuteAsync(
+                async ct =>
+                {
+                    var response = await send(ct);
+                    _heard = true;
+                    return response;
+                },
+                cancellationToken);
         }
-        catch (HttpRequestException e)
+        catch (Exception e) when (e is HttpRequestException or TimeoutRejectedException)
         {
             throw new RunFailedException($"coordinator {_http.BaseAddress}: cannot be reached ({e.Message}); name it with --coordinator or {AddressVariable}", e);
         }
     }
+
+    private ResiliencePipeline<HttpResponseMessage> Again(TimeProvider time) => new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = time }
+        .AddTimeout(Patience)
+        .AddRetry(new RetryStrategyOptions<HttpResponseMessage>
+        {
+            MaxRetryAttempts = int.MaxValue,
+            Delay = TimeSpan.FromMilliseconds(500),
+            MaxDelay = TimeSpan.FromSeconds(5),
+            BackoffType = DelayBackoffType.Exponential,
+            UseJitter = true,
+            ShouldHandle = new PredicateBuilder<HttpResponseMessage>()
+                .Handle<HttpRequestException>(e => _heard || e.HttpRequestError is not (HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError))
+                .HandleResult(static response => response.StatusCode is HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout),
+            OnRetry = args =>
+            {
+                // It was there, or the connection would have been refused: it may be away when asked again.
+                _heard = true;
+                args.Outcome.Result?.Dispose();
+                return args.AttemptNumber == 0 ? new ValueTask(Console.Error.WriteLineAsync($"coordinator {_http.BaseAddress}: no answer, asking again for {Patience.TotalSeconds:F0} s")) : default;
+            },
+        })
+        .Build();
 
     private static async Task<JsonElement> BodyAsync(HttpResponseMessage response, CancellationToken cancellationToken)
     {

@@ -15,9 +15,9 @@ internal static class ClusterCommands
     public static IEnumerable<Command> Create(TimeProvider time)
     {
         yield return Submit(time);
-        yield return Status();
+        yield return Status(time);
         yield return Watch(time);
-        yield return Cancel();
+        yield return Cancel(time);
     }
 
     private static Option<string?> Coordinator() =>
@@ -46,7 +46,7 @@ internal static class ClusterCommands
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var configuration = CommonOptions.Resolve(parsed.GetValue(common.Config), parsed.GetValue(common.Set));
-            using var client = new CoordinatorClient(CoordinatorClient.Address(parsed.GetValue(coordinator)));
+            using var client = new CoordinatorClient(CoordinatorClient.Address(parsed.GetValue(coordinator)), time);
             var (run, reason) = await client.SubmitAsync(
                 new RunSubmission
                 {
@@ -81,7 +81,7 @@ internal static class ClusterCommands
         return command;
     }
 
-    private static Command Status()
+    private static Command Status(TimeProvider time)
     {
         var run = new Argument<string?>("RUN") { Description = "The run's id; all runs where it is left out", Arity = ArgumentArity.ZeroOrOne };
         var coordinator = Coordinator();
@@ -89,7 +89,7 @@ internal static class ClusterCommands
         var command = new Command("status", "Show a run of a cluster, or all of them") { run, coordinator, json };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            using var client = new CoordinatorClient(CoordinatorClient.Address(parsed.GetValue(coordinator)));
+            using var client = new CoordinatorClient(CoordinatorClient.Address(parsed.GetValue(coordinator)), time);
             if (parsed.GetValue(run) is not { } id)
             {
                 foreach (var listed in (await client.ListAsync(cancellationToken)).EnumerateArray())
@@ -129,20 +129,20 @@ internal static class ClusterCommands
         var command = new Command("watch", "Follow a run of a cluster until it has ended; exits as the run did") { run, coordinator, json };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            using var client = new CoordinatorClient(CoordinatorClient.Address(parsed.GetValue(coordinator)));
+            using var client = new CoordinatorClient(CoordinatorClient.Address(parsed.GetValue(coordinator)), time);
             return await RunWatch.FollowAsync(client, parsed.GetRequiredValue(run), parsed.GetValue(json), untilPlanned: false, time, cancellationToken);
         });
         return command;
     }
 
-    private static Command Cancel()
+    private static Command Cancel(TimeProvider time)
     {
         var run = Run();
         var coordinator = Coordinator();
         var command = new Command("cancel", "End a run of a cluster; what is durable stays, and submitting it again goes on from there") { run, coordinator };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            using var client = new CoordinatorClient(CoordinatorClient.Address(parsed.GetValue(coordinator)));
+            using var client = new CoordinatorClient(CoordinatorClient.Address(parsed.GetValue(coordinator)), time);
             await client.CancelAsync(parsed.GetRequiredValue(run), cancellationToken);
             Console.WriteLine($"run {parsed.GetValue(run)} is cancelled");
             return ExitCodes.Done;

@@ -9,6 +9,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Scissorhands.Abstractions.Cluster;
 using Scissorhands.Abstractions.Runs;
+using Scissorhands.Coordinator.Cluster;
 using Scissorhands.Grains.Store;
 using Scissorhands.Planning;
 using Scissorhands.Planning.Configuration;
@@ -19,6 +20,7 @@ namespace Scissorhands.Coordinator.Api;
 public static class RunEndpoints
 {
     private const int EventsAtOnce = 500;
+    private const string RetryAfterSeconds = "2";
     private static readonly JsonSerializerOptions BodyOptions = new(JsonSerializerOptions.Web) { UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow };
     private static readonly TimeSpan WatchInterval = TimeSpan.FromMilliseconds(500);
 
@@ -28,13 +30,28 @@ public static class RunEndpoints
     public static IEndpointRouteBuilder MapRuns(this IEndpointRouteBuilder routes)
     {
         ArgumentNullException.ThrowIfNull(routes);
-        routes.MapPost("/v1/runs", SubmitAsync);
-        routes.MapGet("/v1/runs", ListAsync);
-        routes.MapGet("/v1/runs/{id}", ViewAsync);
-        routes.MapGet("/v1/runs/{id}/events", Watch);
-        routes.MapPost("/v1/runs/{id}/cancel", CancelAsync);
-        routes.MapGet("/v1/pools/{pool}/workers", static (string pool, IGrainFactory grains) => grains.GetGrain<IPoolGrain>(pool).WorkersAsync());
+        var api = routes.MapGroup("/v1").AddEndpointFilter(UnavailableAsync);
+        api.MapPost("/runs", SubmitAsync);
+        api.MapGet("/runs", ListAsync);
+        api.MapGet("/runs/{id}", ViewAsync);
+        api.MapGet("/runs/{id}/events", Watch);
+        api.MapPost("/runs/{id}/cancel", CancelAsync);
+        api.MapGet("/pools/{pool}/workers", static (string pool, IGrainFactory grains) => grains.GetGrain<IPoolGrain>(pool).WorkersAsync());
         return routes;
+    }
+
+    /// <summary>Where a coordinator or the store is lost at the moment, the answer says so and when to ask again.</summary>
+    private static async ValueTask<object?> UnavailableAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+    {
+        try
+        {
+            return await next(context);
+        }
+        catch (Exception e) when (Outage.Is(e))
+        {
+            context.HttpContext.Response.Headers.RetryAfter = RetryAfterSeconds;
+            return Results.Json(new { error = "another coordinator or the store does not answer at the moment; ask again, nothing is done twice" }, statusCode: StatusCodes.Status503ServiceUnavailable);
+        }
     }
 
     private static async Task<IResult> SubmitAsync(HttpRequest request, IGrainFactory grains, CancellationToken cancellationToken)
