@@ -16,6 +16,7 @@ public sealed class DependencyTests
     [InlineData("Data", "Planning")]
     [InlineData("Core", "Planning Data")]
     [InlineData("Reporting", "Planning")]
+    [InlineData("Deletion", "Planning")]
     [InlineData("Abstractions", "Planning")]
     public void References_LowProject_AreTheAllowedOnes(string name, string allowed)
     {
@@ -38,6 +39,7 @@ public sealed class DependencyTests
     [InlineData("Grains")]
     [InlineData("Coordinator")]
     [InlineData("Reporting")]
+    [InlineData("Deletion")]
     public void Closure_ProjectWithoutTensors_HoldsNoTorchSharp(string name) => AssertNoneOf(name, Tensors);
 
     [Fact]

@@ -1,3 +1,7 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using Scissorhands.Abstractions.Runs;
+
 namespace Scissorhands.Abstractions.Cluster;
 
 /// <summary>What was submitted: everything a worker needs to begin. Paths are those of the workers' shared storage.</summary>
@@ -56,4 +60,8 @@ public sealed record RunOrder
     /// <summary>Device kind the configuration asks for: <c>cpu</c> or <c>cuda</c>.</summary>
     [Id(12)]
     public string Device { get; init; } = "cpu";
+
+    /// <summary>The run's id: the same submission is the same run, so that a submission may be repeated.</summary>
+    /// <returns>16 hex digits.</returns>
+    public string Id() => Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(this, RunStateJson.Options)))[..16];
 }

@@ -1,15 +1,13 @@
 using System.Globalization;
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
-using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Scissorhands.Abstractions.Cluster;
-using Scissorhands.Abstractions.Runs;
-using Scissorhands.Coordinator.Cluster;
+using Scissorhands.Coordinator.Access;
 using Scissorhands.Grains.Store;
 using Scissorhands.Planning;
 using Scissorhands.Planning.Configuration;
@@ -20,7 +18,6 @@ namespace Scissorhands.Coordinator.Api;
 public static class RunEndpoints
 {
     private const int EventsAtOnce = 500;
-    private const string RetryAfterSeconds = "2";
     private static readonly JsonSerializerOptions BodyOptions = new(JsonSerializerOptions.Web) { UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow };
     private static readonly TimeSpan WatchInterval = TimeSpan.FromMilliseconds(500);
 
@@ -30,7 +27,7 @@ public static class RunEndpoints
     public static IEndpointRouteBuilder MapRuns(this IEndpointRouteBuilder routes)
     {
         ArgumentNullException.ThrowIfNull(routes);
-        var api = routes.MapGroup("/v1").AddEndpointFilter(UnavailableAsync);
+        var api = routes.MapGroup("/v1").RequireAuthorization(AccessScopes.Operate).AddEndpointFilter(Unavailable.FilterAsync);
         api.MapPost("/runs", SubmitAsync);
         api.MapGet("/runs", ListAsync);
         api.MapGet("/runs/{id}", ViewAsync);
@@ -38,20 +35,6 @@ public static class RunEndpoints
         api.MapPost("/runs/{id}/cancel", CancelAsync);
         api.MapGet("/pools/{pool}/workers", static (string pool, IGrainFactory grains) => grains.GetGrain<IPoolGrain>(pool).WorkersAsync());
         return routes;
-    }
-
-    /// <summary>Where a coordinator or the store is lost at the moment, the answer says so and when to ask again.</summary>
-    private static async ValueTask<object?> UnavailableAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
-    {
-        try
-        {
-            return await next(context);
-        }
-        catch (Exception e) when (Outage.Is(e))
-        {
-            context.HttpContext.Response.Headers.RetryAfter = RetryAfterSeconds;
-            return Results.Json(new { error = "another coordinator or the store does not answer at the moment; ask again, nothing is done twice" }, statusCode: StatusCodes.Status503ServiceUnavailable);
-        }
     }
 
     private static async Task<IResult> SubmitAsync(HttpRequest request, IGrainFactory grains, CancellationToken cancellationToken)
@@ -73,7 +56,7 @@ public static class RunEndpoints
         }
 
         // The same submission is the same run, so that a submission may be repeated where its answer was lost.
-        var id = Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(order, RunStateJson.Options)))[..16];
+        var id = order.Id();
         var outcome = await grains.GetGrain<IRunGrain>(id).SubmitAsync(order);
         return outcome.Accepted
             ? Results.Accepted($"/v1/runs/{id}", new { run = id, created = outcome.Created, reason = outcome.Reason })

@@ -9,11 +9,15 @@ using Microsoft.Extensions.Logging;
 using Orleans.Configuration;
 using Orleans.Hosting;
 using Scissorhands.Abstractions.Cluster;
+using Scissorhands.Coordinator.Access;
 using Scissorhands.Coordinator.Api;
 using Scissorhands.Coordinator.Cluster;
+using Scissorhands.Coordinator.Deletion;
 using Scissorhands.Grains.Cluster;
+using Scissorhands.Grains.Deletion;
 using Scissorhands.Grains.Store;
 using Scissorhands.Messaging.Control;
+using Scissorhands.Planning;
 using StackExchange.Redis;
 
 namespace Scissorhands.Coordinator.Hosting;
@@ -45,6 +49,15 @@ public sealed record ClusterCoordinatorOptions
     /// <summary>Coordinators of another cluster are strangers. Default: scissorhands.</summary>
     public string ClusterId { get; init; } = "scissorhands";
 
+    /// <summary>Folders that deletion requests and models may name paths in. Default: none, so that no deletion requests are served.</summary>
+    public IReadOnlyList<string> Roots { get; init; } = [];
+
+    /// <summary>The callers' keys; null where everybody who reaches the service may do everything: it then listens on this machine only.</summary>
+    public ApiKeys? Keys { get; init; }
+
+    /// <summary>Largest body of a request, in bytes. Default: 16 MiB.</summary>
+    public long MaxBodyBytes { get; init; } = 16 << 20;
+
     /// <summary>How patient it is.</summary>
     public LivenessOptions Liveness { get; init; } = new();
 }
@@ -61,6 +74,11 @@ public static class ClusterCoordinator
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Liveness.Validate();
+        if (options.Keys is null && !options.Http.IsLoopback)
+        {
+            throw new InputException($"--http {options.Http}: is reachable from other machines, so --keys must name the callers' keys (scissorhands key makes them)");
+        }
+
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning).AddFilter("Orleans", LogLevel.Warning).AddFilter("MassTransit", LogLevel.Warning).AddFilter("Polly", LogLevel.Warning).AddFilter("Microsoft.EntityFrameworkCore", LogLevel.Warning);
         builder.WebHost.UseUrls(options.Http.ToString());
@@ -71,15 +89,38 @@ public static class ClusterCoordinator
         builder.Services.AddSingleton<WorkerCommandSink>();
         builder.Services.AddSingleton<IWorkerCommandSink>(static services => services.GetRequiredService<WorkerCommandSink>());
         builder.Services.AddHostedService(static services => services.GetRequiredService<WorkerCommandSink>());
+        AddDeletion(builder, options);
         AddSilo(builder, options);
         AddBus(builder.Services, options.Broker);
 
         // Last: it calls grains as soon as it starts.
         builder.Services.AddHostedService<RunKeeper>();
+        builder.Services.AddHostedService<DeletionKeeper>();
         var app = builder.Build();
         app.MapGet("/healthz", static () => Results.Text("ok"));
+        app.UseAuthentication();
+        app.UseAuthorization();
         app.MapRuns();
+        app.MapDeletion();
         return app;
+    }
+
+    private static void AddDeletion(WebApplicationBuilder builder, ClusterCoordinatorOptions options)
+    {
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = options.MaxBodyBytes);
+        builder.Services.AddAuthentication(ApiKeyHandler.SchemeName).AddScheme<ApiKeyOptions, ApiKeyHandler>(ApiKeyHandler.SchemeName, key => key.Keys = options.Keys);
+        var authorization = builder.Services.AddAuthorizationBuilder();
+        foreach (var scope in AccessScopes.All)
+        {
+            authorization.AddPolicy(scope, policy => policy.RequireClaim(ApiKeyHandler.ScopeClaim, scope));
+        }
+
+        builder.Services.AddSingleton(new StorageRoots(options.Roots));
+        builder.Services.AddSingleton<IVersionFolders, VersionFolders>();
+        builder.Services.AddSingleton<ModelCatalogue>();
+        builder.Services.AddSingleton<RequestWriter>();
+        builder.Services.AddHostedService(static services => services.GetRequiredService<RequestWriter>());
+        builder.Services.AddSingleton<DeletionIntake>();
     }
 
     private static void AddSilo(WebApplicationBuilder builder, ClusterCoordinatorOptions options) => builder.Host.UseOrleans(silo =>

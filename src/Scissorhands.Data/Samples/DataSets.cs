@@ -103,7 +103,7 @@ public static class DataSets
         }
     }
 
-    private static (IReadOnlyList<SampleGroup> Groups, IReadOnlyList<string>? Classes) Index(string pattern, CacheFolder cache, IReadOnlyList<string>? classNames, IProgress<DataProgress>? progress, CancellationToken cancellationToken)
+    internal static (IReadOnlyList<SampleGroup> Groups, IReadOnlyList<string>? Classes) Index(string pattern, CacheFolder cache, IReadOnlyList<string>? classNames, IProgress<DataProgress>? progress, CancellationToken cancellationToken)
     {
         if (Directory.Exists(pattern))
         {

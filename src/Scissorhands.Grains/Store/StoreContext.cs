@@ -13,6 +13,22 @@ internal sealed class StoreContext(DbContextOptions<StoreContext> options) : DbC
 
     public DbSet<MessageRow> Messages => Set<MessageRow>();
 
+    public DbSet<ModelRow> Models => Set<ModelRow>();
+
+    public DbSet<VersionRow> Versions => Set<VersionRow>();
+
+    public DbSet<BatchRow> Batches => Set<BatchRow>();
+
+    public DbSet<RequestRow> Requests => Set<RequestRow>();
+
+    public DbSet<TombstoneRow> Tombstones => Set<TombstoneRow>();
+
+    public DbSet<AuditInboxRow> AuditInbox => Set<AuditInboxRow>();
+
+    public DbSet<AuditEntryRow> AuditEntries => Set<AuditEntryRow>();
+
+    public DbSet<AuditHeadRow> AuditHeads => Set<AuditHeadRow>();
+
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
         modelBuilder.Entity<RunRow>(run =>
@@ -57,6 +73,87 @@ internal sealed class StoreContext(DbContextOptions<StoreContext> options) : DbC
             row.Property(m => m.Claimer).HasColumnName("claimer");
             row.Property(m => m.ClaimId).HasColumnName("claim_id");
             row.Property(m => m.ClaimedUntil).HasColumnName("claimed_until");
+        });
+        OnDeletionCreating(modelBuilder);
+    }
+
+    private static void OnDeletionCreating(ModelBuilder modelBuilder)
+    {
+        modelBuilder.Entity<ModelRow>(row =>
+        {
+            row.ToTable("model").HasKey(m => m.Name);
+            row.Property(m => m.Name).HasColumnName("name");
+            row.Property(m => m.Version).HasColumnName("version");
+            row.Property(m => m.DataSet).HasColumnName("data_set");
+            row.Property(m => m.Body).HasColumnName("body");
+            row.Property(m => m.CurrentVersion).HasColumnName("current_version");
+            row.Property(m => m.LastBatch).HasColumnName("last_batch");
+            row.Property(m => m.OpenBatch).HasColumnName("open_batch");
+            row.Property(m => m.Forgotten).HasColumnName("forgotten");
+            row.Property(m => m.WriteId).HasColumnName("write_id");
+        });
+        modelBuilder.Entity<VersionRow>(row =>
+        {
+            row.ToTable("model_version").HasKey(v => new { v.Model, v.Number });
+            row.Property(v => v.Model).HasColumnName("model");
+            row.Property(v => v.Number).HasColumnName("number").ValueGeneratedNever();
+            row.Property(v => v.State).HasColumnName("state");
+            row.Property(v => v.Body).HasColumnName("body");
+        });
+        modelBuilder.Entity<BatchRow>(row =>
+        {
+            row.ToTable("deletion_batch").HasKey(b => new { b.Model, b.Number });
+            row.Property(b => b.Model).HasColumnName("model");
+            row.Property(b => b.Number).HasColumnName("number").ValueGeneratedNever();
+            row.Property(b => b.Phase).HasColumnName("phase");
+            row.Property(b => b.Body).HasColumnName("body");
+        });
+        modelBuilder.Entity<RequestRow>(row =>
+        {
+            row.ToTable("deletion_request").HasKey(r => r.Id);
+            row.Property(r => r.Id).HasColumnName("id");
+            row.Property(r => r.Tenant).HasColumnName("tenant");
+            row.Property(r => r.Model).HasColumnName("model");
+            row.Property(r => r.State).HasColumnName("state");
+            row.Property(r => r.AcceptedAt).HasColumnName("accepted_at");
+            row.Property(r => r.Deadline).HasColumnName("deadline");
+            row.Property(r => r.BodyDigest).HasColumnName("body_digest");
+            row.Property(r => r.Body).HasColumnName("body");
+        });
+        modelBuilder.Entity<TombstoneRow>(row =>
+        {
+            row.ToTable("tombstone").HasKey(t => new { t.Model, t.SampleId });
+            row.Property(t => t.Model).HasColumnName("model");
+            row.Property(t => t.SampleId).HasColumnName("sample_id");
+            row.Property(t => t.Batch).HasColumnName("batch");
+        });
+        modelBuilder.Entity<AuditInboxRow>(row =>
+        {
+            row.ToTable("audit_inbox").HasKey(a => a.Id);
+            row.Property(a => a.Id).HasColumnName("id").ValueGeneratedOnAdd();
+            row.Property(a => a.Chain).HasColumnName("chain");
+            row.Property(a => a.Time).HasColumnName("time");
+            row.Property(a => a.Kind).HasColumnName("kind");
+            row.Property(a => a.Body).HasColumnName("body");
+        });
+        modelBuilder.Entity<AuditEntryRow>(row =>
+        {
+            row.ToTable("audit_entry").HasKey(a => new { a.Chain, a.Sequence });
+            row.Property(a => a.Chain).HasColumnName("chain");
+            row.Property(a => a.Sequence).HasColumnName("sequence").ValueGeneratedNever();
+            row.Property(a => a.Time).HasColumnName("time");
+            row.Property(a => a.Kind).HasColumnName("kind");
+            row.Property(a => a.Body).HasColumnName("body");
+            row.Property(a => a.Previous).HasColumnName("previous");
+            row.Property(a => a.Hash).HasColumnName("hash");
+        });
+        modelBuilder.Entity<AuditHeadRow>(row =>
+        {
+            row.ToTable("audit_head").HasKey(a => a.Chain);
+            row.Property(a => a.Chain).HasColumnName("chain");
+            row.Property(a => a.Epoch).HasColumnName("epoch");
+            row.Property(a => a.Sequence).HasColumnName("sequence");
+            row.Property(a => a.Hash).HasColumnName("hash");
         });
     }
 }

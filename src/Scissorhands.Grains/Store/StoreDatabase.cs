@@ -21,6 +21,7 @@ internal sealed partial class StoreDatabase : IAsyncDisposable
     private const int SqliteCannotOpen = 14;
     private const int SqliteNotADatabase = 26;
     private const int SqliteUnique = 2067;
+    private const int SqlitePrimaryKey = 1555;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
@@ -103,6 +104,10 @@ internal sealed partial class StoreDatabase : IAsyncDisposable
         PostgresException { SqlState: PostgresErrorCodes.UniqueViolation, ConstraintName: "run_writing" } => "output_folder",
         _ => null,
     };
+
+    /// <summary>Whether a write met a key that somebody else has written.</summary>
+    public static bool IsTaken(Exception thrown) => thrown.GetBaseException() is
+        PostgresException { SqlState: PostgresErrorCodes.UniqueViolation } or SqliteException { SqliteExtendedErrorCode: SqliteUnique or SqlitePrimaryKey };
 
     public async ValueTask DisposeAsync()
     {

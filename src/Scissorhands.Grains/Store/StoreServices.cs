@@ -7,7 +7,7 @@ namespace Scissorhands.Grains.Store;
 /// <summary>Registration of the store.</summary>
 public static class StoreServices
 {
-    /// <summary>Adds <see cref="IRunStore"/> and <see cref="IOutbox"/>; a <see cref="TimeProvider"/> has to be there.</summary>
+    /// <summary>Adds <see cref="IRunStore"/>, <see cref="IOutbox"/>, <see cref="IDeletionStore"/> and <see cref="IAuditStore"/>; a <see cref="TimeProvider"/> has to be there.</summary>
     /// <param name="services">The host's services.</param>
     /// <param name="options">Where the store is.</param>
     public static IServiceCollection AddRunStore(this IServiceCollection services, StoreOptions options)
@@ -18,6 +18,8 @@ public static class StoreServices
             provider.GetService<ILogger<StoreDatabase>>() ?? NullLogger<StoreDatabase>.Instance));
         services.AddSingleton<IRunStore, SqlRunStore>();
         services.AddSingleton<IOutbox, SqlOutbox>();
+        services.AddSingleton<IDeletionStore, SqlDeletionStore>();
+        services.AddSingleton<IAuditStore, SqlAuditStore>();
         return services;
     }
 }

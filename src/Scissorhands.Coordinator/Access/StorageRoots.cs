@@ -1,0 +1,67 @@
+using Scissorhands.Planning;
+
+namespace Scissorhands.Coordinator.Access;
+
+/// <summary>The folders that the service may read and write in. A path outside of them, or one that a link leads out of them, is refused.</summary>
+public sealed class StorageRoots
+{
+    private readonly string[] _roots;
+
+    /// <summary>Takes the folders.</summary>
+    /// <param name="roots">Absolute paths; none for none at all.</param>
+    /// <exception cref="InputException">A folder is missing or not absolute.</exception>
+    public StorageRoots(IEnumerable<string> roots)
+    {
+        ArgumentNullException.ThrowIfNull(roots);
+        _roots = [.. roots.Select(static root =>
+        {
+            if (!Path.IsPathRooted(root) || !Directory.Exists(root))
+            {
+                throw new InputException($"--root {root}: must be the absolute path of a folder that exists");
+            }
+
+            return Real(Path.GetFullPath(root));
+        })];
+    }
+
+    /// <summary>Checks a path that a caller has named.</summary>
+    /// <param name="key">What the caller named it as.</param>
+    /// <param name="path">The path; its last parts may be a glob or not exist yet.</param>
+    /// <returns>The full path.</returns>
+    /// <exception cref="InputException">Not absolute, or outside of the roots.</exception>
+    public string Check(string key, string? path)
+    {
+        if (string.IsNullOrEmpty(path) || path.Contains('\0', StringComparison.Ordinal))
+        {
+            throw new InputException($"{key}: missing");
+        }
+
+        if (_roots.Length == 0)
+        {
+            throw new InputException($"{key}: this coordinator was started without --root, so it serves no deletion requests");
+        }
+
+        var full = Path.IsPathRooted(path) ? Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)) : throw new InputException($"{key}: must be an absolute path");
+        var real = Real(full);
+        return Array.Exists(_roots, root => real == root || real.StartsWith(root.EndsWith('/') ? root : root + "/", StringComparison.Ordinal))
+            ? full
+            : throw new InputException($"{key}: lies outside of the folders that this service may use (--root)");
+    }
+
+    // Each part that exists is followed where it is a link; what does not exist cannot lead anywhere yet.
+    private static string Real(string path)
+    {
+        var at = Path.GetPathRoot(path)!;
+        foreach (var part in path[at.Length..].Split('/', StringSplitOptions.RemoveEmptyEntries))
+        {
+            at = Path.Combine(at, part);
+            var info = new FileInfo(at);
+            if (info.LinkTarget is not null)
+            {
+                at = (Directory.Exists(at) ? new DirectoryInfo(at).ResolveLinkTarget(true)?.FullName : info.ResolveLinkTarget(true)?.FullName) ?? at;
+            }
+        }
+
+        return Path.GetFullPath(at);
+    }
+}

@@ -1,0 +1,296 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Scissorhands.Abstractions.Deletion;
+using Scissorhands.Coordinator.Access;
+using Scissorhands.Coordinator.Deletion;
+using Scissorhands.Deletion.Batching;
+using Scissorhands.Deletion.Models;
+using Scissorhands.Deletion.Requests;
+using Scissorhands.Grains.Deletion;
+using Scissorhands.Grains.Store;
+using Scissorhands.Planning;
+using Scissorhands.Planning.Configuration;
+
+namespace Scissorhands.Coordinator.Api;
+
+/// <summary>The body that registers a model. Paths are absolute, on storage that workers share, under the service's roots.</summary>
+public sealed record ModelRegistration
+{
+    /// <summary>The model file.</summary>
+    public string? File { get; init; }
+
+    /// <summary>Its SHA-256; checked where given.</summary>
+    public string? Sha256 { get; init; }
+
+    /// <summary>Architecture of a state dict whose file does not name it.</summary>
+    public string? Architecture { get; init; }
+
+    /// <summary>Name of the data set it was trained on.</summary>
+    public string? DataSet { get; init; }
+
+    /// <summary>The training data.</summary>
+    public string? Data { get; init; }
+
+    /// <summary>The test data.</summary>
+    public string? TestData { get; init; }
+
+    /// <summary>Folder for its versions; made where it is missing.</summary>
+    public string? Versions { get; init; }
+
+    /// <summary>Configuration keys of its runs.</summary>
+    public JsonObject? Configuration { get; init; }
+
+    /// <summary>Pool whose workers do its runs. Default: "default".</summary>
+    public string Pool { get; init; } = "default";
+
+    /// <summary>Most workers that share a run. Default: 4.</summary>
+    public int Workers { get; init; } = 4;
+
+    /// <summary>When runs begin and what their results must show.</summary>
+    public DeletionPolicy Policy { get; init; } = new();
+}
+
+/// <summary>The body of a roll-back.</summary>
+/// <param name="Version">The version that is to be in use.</param>
+/// <param name="Reopen">Whether requests whose samples it still knows are opened again.</param>
+public sealed record RollBack(int Version, bool Reopen = false);
+
+/// <summary>Models, deletion requests and the audit over HTTP.</summary>
+public static class DeletionEndpoints
+{
+    private const int MostListed = 500;
+    private static readonly JsonSerializerOptions BodyOptions = new(JsonSerializerDefaults.Web)
+    {
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        AllowDuplicateProperties = false,
+        RespectNullableAnnotations = true,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
+    };
+
+    /// <summary>Maps the endpoints under <c>/v1</c>.</summary>
+    /// <param name="routes">The routes.</param>
+    /// <returns>The routes.</returns>
+    public static IEndpointRouteBuilder MapDeletion(this IEndpointRouteBuilder routes)
+    {
+        ArgumentNullException.ThrowIfNull(routes);
+        var api = routes.MapGroup("/v1").AddEndpointFilter(Unavailable.FilterAsync).AddEndpointFilter(BadInputAsync);
+        api.MapPost("/deletion-requests", SubmitAsync).RequireAuthorization(AccessScopes.Submit);
+        api.MapGet("/deletion-requests", ListAsync).RequireAuthorization(AccessScopes.Submit);
+        api.MapGet("/deletion-requests/{id}", ViewAsync).RequireAuthorization(AccessScopes.Submit);
+        api.MapPost("/deletion-requests/{id}/cancel", static (string id, HttpContext http, IDeletionStore store, IGrainFactory grains, TimeProvider time, CancellationToken ct) => ActAsync(id, RequestAction.Cancel, http, store, grains, time, ct)).RequireAuthorization(AccessScopes.Submit);
+        api.MapPost("/deletion-requests/{id}/hold", static (string id, HttpContext http, IDeletionStore store, IGrainFactory grains, TimeProvider time, CancellationToken ct) => ActAsync(id, RequestAction.Hold, http, store, grains, time, ct)).RequireAuthorization(AccessScopes.Operate);
+        api.MapPost("/deletion-requests/{id}/release", static (string id, HttpContext http, IDeletionStore store, IGrainFactory grains, TimeProvider time, CancellationToken ct) => ActAsync(id, RequestAction.Release, http, store, grains, time, ct)).RequireAuthorization(AccessScopes.Operate);
+        api.MapPost("/deletion-requests/{id}/retry", static (string id, HttpContext http, IDeletionStore store, IGrainFactory grains, TimeProvider time, CancellationToken ct) => ActAsync(id, RequestAction.Retry, http, store, grains, time, ct)).RequireAuthorization(AccessScopes.Operate);
+        api.MapPut("/models/{name}", RegisterAsync).RequireAuthorization(AccessScopes.Operate);
+        api.MapGet("/models", static async (IDeletionStore store, CancellationToken ct) => Results.Json(await store.ModelsAsync(null, ct), DeletionJson.Options)).RequireAuthorization(AccessScopes.Operate);
+        api.MapGet("/models/{name}", ModelAsync).RequireAuthorization(AccessScopes.Operate);
+        api.MapPost("/models/{name}/rollback", RollBackAsync).RequireAuthorization(AccessScopes.Operate);
+        api.MapGet("/models/{name}/batches/{number:int}", BatchAsync).RequireAuthorization(AccessScopes.Operate);
+        api.MapGet("/audit", AuditAsync).RequireAuthorization(AccessScopes.Audit);
+        return routes;
+    }
+
+    private static Caller CallerOf(HttpContext http) => new(http.User.Identity?.Name ?? "", http.User.FindFirst(ApiKeyHandler.TenantClaim)?.Value ?? "");
+
+    private static async ValueTask<object?> BadInputAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+    {
+        var request = context.HttpContext.Request;
+        try
+        {
+            // The types a browser sends to other sites unasked are none of these: a page must not act in its reader's name.
+            return HttpMethods.IsGet(request.Method) || request.HasJsonContentType() || request.ContentLength is 0 && request.Headers.ContainsKey("X-Requested-With")
+                ? await next(context)
+                : Error(StatusCodes.Status415UnsupportedMediaType, "the content type must be application/json");
+        }
+        catch (InputException e)
+        {
+            return Error(StatusCodes.Status400BadRequest, e.Message);
+        }
+        catch (JsonException e)
+        {
+            return Error(StatusCodes.Status400BadRequest, $"the body: not the JSON that is expected, line {e.LineNumber + 1}{(e.Path is null ? "" : $", at {e.Path}")}");
+        }
+        catch (BadHttpRequestException e)
+        {
+            return Error(e.StatusCode, e.StatusCode == StatusCodes.Status413PayloadTooLarge ? "the body is too large; name a file instead" : "the request is malformed");
+        }
+        catch (IntakeFullException e)
+        {
+            context.HttpContext.Response.Headers.RetryAfter = "2";
+            return Error(StatusCodes.Status503ServiceUnavailable, e.Message);
+        }
+    }
+
+    private static IResult Error(int status, string message) => Results.Json(new { error = message }, statusCode: status);
+
+    private static IResult Unknown(string what) => Error(StatusCodes.Status404NotFound, $"{what}: not known here");
+
+    private static async Task<IResult> SubmitAsync(HttpContext http, DeletionIntake intake, CancellationToken ct)
+    {
+        using var body = new MemoryStream();
+        await http.Request.Body.CopyToAsync(body, ct);
+        var submission = DeletionSubmission.Parse(body.GetBuffer().AsSpan(0, (int)body.Length));
+        var answers = await intake.TakeAsync(CallerOf(http), submission, ct);
+        if (answers.Any(static a => a.Conflict))
+        {
+            return Error(StatusCodes.Status409Conflict, $"requestId: stands for another request already, {answers.First(static a => a.Conflict).Request.Id}");
+        }
+
+        return submission.Model is not null
+            ? Results.Accepted(StatusUrl(answers[0].Request), Answer(answers[0]))
+            : Results.Accepted(null, new { requests = answers.Select(Answer) });
+    }
+
+    private static string StatusUrl(DeletionRequest request) => $"/v1/deletion-requests/{request.Id}";
+
+    private static object Answer(IntakeAnswer answer) => new
+    {
+        id = answer.Request.Id,
+        requestId = answer.Request.CallerId,
+        model = answer.Request.Model,
+        status = StatusUrl(answer.Request),
+        state = Name(answer.Request.State),
+        reason = answer.Request.Reason,
+        acceptedAt = answer.Request.AcceptedAt,
+        deadline = answer.Request.Deadline,
+        expectedCompletion = answer.Expected,
+        resolved = answer.Request.Resolution.Samples,
+        unknown = answer.Request.Resolution.Unknown,
+        duplicates = answer.Request.Resolution.Duplicates,
+        alreadyForgotten = answer.Request.Resolution.AlreadyForgotten,
+    };
+
+    private static string Name<T>(T value)
+        where T : struct, Enum => JsonNamingPolicy.CamelCase.ConvertName(value.ToString());
+
+    private static async Task<IResult> ListAsync(string? model, int? limit, HttpContext http, IDeletionStore store, TimeProvider time, CancellationToken ct)
+    {
+        var requests = await store.ListAsync(CallerOf(http).Tenant, model, Math.Clamp(limit ?? 100, 1, MostListed), ct);
+        var slack = (await store.ModelsAsync(null, ct)).ToDictionary(static m => m.Record.Name, static m => m.Record.Policy.Slack, StringComparer.Ordinal);
+        return Results.Ok(requests.Select(request => View(request, slack.GetValueOrDefault(request.Model), time.GetUtcNow())));
+    }
+
+    private static async Task<IResult> ViewAsync(string id, HttpContext http, IDeletionStore store, TimeProvider time, CancellationToken ct) =>
+        await FindAsync(id, http, store, ct) is { } request && await store.ModelAsync(request.Model, ct) is { } model
+            ? Results.Ok(View(request, model.Record.Policy.Slack, time.GetUtcNow()))
+            : Unknown("the request");
+
+    private static object View(DeletionRequest request, TimeSpan slack, DateTimeOffset now) => new
+    {
+        id = request.Id,
+        requestId = request.CallerId,
+        model = request.Model,
+        state = Name(request.State),
+        reason = request.Reason,
+        deadlineStatus = Name(RequestTransitions.Status(request.State, request.Deadline, request.EndedAt, now, slack)),
+        receivedAt = request.ReceivedAt,
+        acceptedAt = request.AcceptedAt,
+        deadline = request.Deadline,
+        retryAt = request.RetryAt,
+        endedAt = request.EndedAt,
+        batch = request.Batch,
+        samples = request.Resolution.Samples,
+    };
+
+    // Another tenant's request is as unknown as one that does not exist.
+    private static async Task<DeletionRequest?> FindAsync(string id, HttpContext http, IDeletionStore store, CancellationToken ct) =>
+        await store.RequestAsync(id, ct) is { } request && request.Tenant == CallerOf(http).Tenant ? request : null;
+
+    private static async Task<IResult> ActAsync(string id, RequestAction action, HttpContext http, IDeletionStore store, IGrainFactory grains, TimeProvider time, CancellationToken ct)
+    {
+        if (await FindAsync(id, http, store, ct) is not { } request)
+        {
+            return Unknown("the request");
+        }
+
+        return await grains.GetGrain<IModelGrain>(request.Model).ActAsync(id, action, CallerOf(http).Name) is { } error
+            ? Error(StatusCodes.Status409Conflict, error)
+            : await ViewAsync(id, http, store, time, ct);
+    }
+
+    private static async Task<IResult> RegisterAsync(string name, HttpContext http, IDeletionStore store, IVersionFolders folders, StorageRoots roots, TimeProvider time, CancellationToken ct)
+    {
+        ModelName.Check("the model's name", name);
+        var body = await JsonSerializer.DeserializeAsync<ModelRegistration>(http.Request.Body, BodyOptions, ct) ?? throw new InputException("the registration is empty");
+        ModelName.Check("dataSet", body.DataSet ?? throw new InputException("dataSet: missing"));
+        body.Policy.Validate();
+        if (body.Workers is < 1 or > 1024)
+        {
+            throw new InputException($"workers {body.Workers}: must be between 1 and 1024");
+        }
+
+        ModelName.Check("pool", body.Pool);
+        var file = roots.Check("file", body.File);
+        if (!File.Exists(file))
+        {
+            throw new InputException($"file {file}: no such file");
+        }
+
+        var record = new ModelRecord
+        {
+            Name = name,
+            File = file,
+            Sha256 = await VersionFolders.HashAsync(file, ct),
+            Architecture = body.Architecture,
+            DataSet = body.DataSet,
+            Data = roots.Check("data", body.Data),
+            TestData = body.TestData is null ? null : roots.Check("testData", body.TestData),
+            Versions = roots.Check("versions", body.Versions),
+            Configuration = (body.Configuration ?? []).ToJsonString(),
+            Pool = body.Pool,
+            Workers = body.Workers,
+            Policy = body.Policy,
+        };
+        if (body.Sha256 is { } expected && !string.Equals(expected, record.Sha256, StringComparison.OrdinalIgnoreCase))
+        {
+            throw new InputException($"file {file}: its SHA-256 is {record.Sha256}, not {expected}");
+        }
+
+        foreach (var preset in record.Policy.Presets)
+        {
+            VersionFolders.Configuration(record, preset.Name, "");
+        }
+
+        if (await store.ModelAsync(name, ct) is null)
+        {
+            var caller = CallerOf(http);
+            var first = await folders.AdoptAsync(record, ct);
+            await store.RegisterAsync(record, first with { PublishedAt = time.GetUtcNow() }, DeletionAudit.Registered(caller.Tenant, record, caller.Name, time.GetUtcNow()), ct);
+            await folders.PointAsync(record, 0, ct);
+        }
+
+        var stored = (await store.ModelAsync(name, ct))!;
+        return JsonSerializer.Serialize(stored.Record, DeletionJson.Options) == JsonSerializer.Serialize(record, DeletionJson.Options)
+            ? Results.Json(stored, DeletionJson.Options)
+            : Error(StatusCodes.Status409Conflict, $"model {name}: is registered already, with other values");
+    }
+
+    private static async Task<IResult> ModelAsync(string name, IDeletionStore store, CancellationToken ct) =>
+        await store.ModelAsync(name, ct) is { } model
+            ? Results.Json(new { model, versions = await store.VersionsAsync(name, ct) }, DeletionJson.Options)
+            : Unknown($"model {name}");
+
+    private static async Task<IResult> BatchAsync(string name, int number, IDeletionStore store, CancellationToken ct) =>
+        await store.BatchAsync(name, number, ct) is { } batch ? Results.Json(batch, DeletionJson.Options) : Unknown(string.Create(CultureInfo.InvariantCulture, $"batch {number} of model {name}"));
+
+    private static async Task<IResult> RollBackAsync(string name, HttpContext http, IGrainFactory grains, IDeletionStore store, CancellationToken ct)
+    {
+        var body = await JsonSerializer.DeserializeAsync<RollBack>(http.Request.Body, BodyOptions, ct) ?? throw new InputException("the body is empty");
+        if (await store.ModelAsync(name, ct) is null)
+        {
+            return Unknown($"model {name}");
+        }
+
+        return await grains.GetGrain<IModelGrain>(name).RollBackAsync(body.Version, body.Reopen, CallerOf(http).Name) is { } error
+            ? Error(StatusCodes.Status409Conflict, error)
+            : await ModelAsync(name, store, ct);
+    }
+
+    private static async Task<IResult> AuditAsync(long? after, int? limit, HttpContext http, IAuditStore audit, CancellationToken ct) =>
+        Results.Json(await audit.RowsAsync(CallerOf(http).Tenant, Math.Max(0, after ?? 0), Math.Clamp(limit ?? 100, 1, MostListed), ct), DeletionJson.Options);
+}

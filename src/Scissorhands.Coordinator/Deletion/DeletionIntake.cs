@@ -1,0 +1,111 @@
+using Scissorhands.Coordinator.Access;
+using Scissorhands.Data.Requests;
+using Scissorhands.Deletion.Batching;
+using Scissorhands.Deletion.Requests;
+using Scissorhands.Grains.Deletion;
+using Scissorhands.Grains.Store;
+using Scissorhands.Planning;
+
+namespace Scissorhands.Coordinator.Deletion;
+
+/// <summary>Who hands a request in.</summary>
+/// <param name="Name">The principal, as the door has authenticated it.</param>
+/// <param name="Tenant">Its tenant.</param>
+internal sealed record Caller(string Name, string Tenant);
+
+/// <summary>The answer to a request: the same to the same request, whichever door it came through.</summary>
+/// <param name="Request">The request as stored.</param>
+/// <param name="Expected">When it should be done (UTC).</param>
+/// <param name="Conflict">Whether the caller's id stands for another request already.</param>
+internal sealed record IntakeAnswer(DeletionRequest Request, DateTimeOffset Expected, bool Conflict);
+
+/// <summary>Takes deletion requests in, behind all doors.</summary>
+internal sealed class DeletionIntake(ModelCatalogue catalogue, RequestWriter writer, StorageRoots roots, TimeProvider time)
+{
+    private const int MostInFile = 10_000_000;
+    private static readonly TimeSpan DefaultDeadline = TimeSpan.FromDays(30);
+    private static readonly TimeSpan ClockSkew = TimeSpan.FromMinutes(5);
+
+    /// <summary>Resolves a request and stores it, one a model.</summary>
+    /// <param name="caller">Who hands it in.</param>
+    /// <param name="submission">What is asked.</param>
+    /// <param name="ct">Ends the wait; requests may still be stored.</param>
+    /// <returns>One answer a model.</returns>
+    /// <exception cref="InputException">The model, the data set or the file is not known, or a time is wrong.</exception>
+    public async Task<IReadOnlyList<IntakeAnswer>> TakeAsync(Caller caller, DeletionSubmission submission, CancellationToken ct)
+    {
+        var now = time.GetUtcNow();
+        if (submission.ReceivedAt > now + ClockSkew)
+        {
+            throw new InputException("receivedAt: lies in the future");
+        }
+
+        var models = submission.Model is { } one ? [one] : await catalogue.OfDataSetAsync(submission.DataSet!, ct);
+        if (models.Count == 0)
+        {
+            throw new InputException($"dataSet {submission.DataSet}: no model is registered that was trained on it");
+        }
+
+        var (ids, subjects) = Names(submission);
+        var answers = new List<IntakeAnswer>(models.Count);
+        foreach (var model in models)
+        {
+            answers.Add(await TakeAsync(caller, submission, model, ids, subjects, now, ct));
+        }
+
+        return answers;
+    }
+
+    private async Task<IntakeAnswer> TakeAsync(Caller caller, DeletionSubmission submission, string model, IReadOnlyList<string> ids, IReadOnlyList<string> subjects, DateTimeOffset now, CancellationToken ct)
+    {
+        var view = await catalogue.FindAsync(model, again: false, ct) ?? throw new InputException($"model {model}: is not registered");
+        var (samples, resolution) = RequestResolver.Resolve(ids, subjects, view);
+        if (resolution.Unknown.Count > 0)
+        {
+            view = (await catalogue.FindAsync(model, again: true, ct))!;
+            (samples, resolution) = RequestResolver.Resolve(ids, subjects, view);
+        }
+
+        var received = submission.ReceivedAt ?? now;
+        var request = new DeletionRequest
+        {
+            Id = DeletionSubmission.IdOf(caller.Name, submission.RequestId!, model),
+            Tenant = caller.Tenant,
+            Principal = caller.Name,
+            CallerId = submission.RequestId!,
+            BodyDigest = submission.Digest(),
+            Model = model,
+            ReceivedAt = received,
+            AcceptedAt = now,
+            Deadline = submission.Deadline ?? received + DefaultDeadline,
+            State = samples.Count == 0 ? RequestState.Rejected : submission.LegalHold ? RequestState.OnHold : RequestState.Accepted,
+            Reason = samples.Count > 0 ? null : resolution.AlreadyForgotten.Count > 0 ? "nothing is left to forget: what it names was forgotten before, or is not in the data" : "nothing that it names is in the data",
+            EndedAt = samples.Count == 0 ? now : null,
+            Samples = samples.Count == 0 ? null : samples,
+            Resolution = resolution,
+        };
+        var outcome = await writer.WriteAsync(request, DeletionAudit.Accepted(request), ct);
+        var stored = outcome.Request;
+        var policy = view.Model.Record.Policy;
+        var expected = BatchPlanner.Expect([new WaitingRequest(stored.Id, stored.AcceptedAt, stored.Deadline, stored.Resolution.Samples)], policy, stored.AcceptedAt);
+        return new IntakeAnswer(stored, expected, outcome.Conflict);
+    }
+
+    private (IReadOnlyList<string> Ids, IReadOnlyList<string> Subjects) Names(DeletionSubmission submission)
+    {
+        if (submission.File is null)
+        {
+            return (submission.Ids, submission.Subjects);
+        }
+
+        var entries = ForgetList.Read(roots.Check("file", submission.File));
+        if (entries.Count > MostInFile)
+        {
+            throw new InputException($"file: holds {entries.Count} entries, at most {MostInFile} are taken in one request");
+        }
+
+        return (
+            [.. submission.Ids, .. entries.Where(static e => e.Id is not null).Select(static e => e.Id!)],
+            [.. submission.Subjects, .. entries.Where(static e => e.Subject is not null).Select(static e => e.Subject!)]);
+    }
+}

@@ -1,0 +1,61 @@
+using System.Collections.Concurrent;
+using Scissorhands.Data.Samples;
+using Scissorhands.Deletion.Models;
+using Scissorhands.Grains.Deletion;
+using Scissorhands.Grains.Store;
+using Scissorhands.Planning.Configuration;
+
+namespace Scissorhands.Coordinator.Deletion;
+
+/// <summary>What requests to a model are resolved against.</summary>
+/// <param name="Model">The model.</param>
+/// <param name="Names">Ids and subjects of its training data.</param>
+/// <param name="Forgotten">Ids that its versions have forgotten.</param>
+internal sealed record ModelView(StoredModel Model, SampleNames Names, IReadOnlySet<string> Forgotten);
+
+/// <summary>
+/// Models with the names of their samples, kept for a moment: requests come by the hundred. What is a moment old is still
+/// right enough, as a batch looks again at what was forgotten meanwhile.
+/// </summary>
+internal sealed class ModelCatalogue(IDeletionStore store, TimeProvider time)
+{
+    private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan NamesFresh = TimeSpan.FromSeconds(30);
+    private readonly ConcurrentDictionary<string, Entry> _entries = new(StringComparer.Ordinal);
+
+    /// <summary>A model; null where there is none of this name.</summary>
+    /// <param name="name">The model.</param>
+    /// <param name="again">Whether to look at the data again, should the last look be long ago: a name was not found.</param>
+    /// <param name="ct">Ends the wait.</param>
+    public async Task<ModelView?> FindAsync(string name, bool again, CancellationToken ct)
+    {
+        if (_entries.TryGetValue(name, out var entry) && time.GetElapsedTime(entry.ReadAt) < Fresh && !(again && time.GetElapsedTime(entry.NamesAt) >= NamesFresh))
+        {
+            return entry.View;
+        }
+
+        if (await store.ModelAsync(name, ct) is not { } model)
+        {
+            return null;
+        }
+
+        var now = time.GetTimestamp();
+        var names = entry is not null && !(again && time.GetElapsedTime(entry.NamesAt) >= NamesFresh)
+            ? (entry.View.Names, At: entry.NamesAt)
+            : (await Task.Run(() => SampleNames.Read(model.Record.Data, Options(model.Record), ct), ct), At: now);
+        var forgotten = entry?.View.Model.Forgotten == model.Forgotten && entry.View.Model.CurrentVersion == model.CurrentVersion
+            ? entry.View.Forgotten
+            : (await store.TombstonesAsync(name, ct)).ToHashSet(StringComparer.Ordinal);
+        var view = new ModelView(model, names.Item1, forgotten);
+        _entries[name] = new Entry(view, now, names.At);
+        return view;
+    }
+
+    /// <summary>Names of the models trained on a data set.</summary>
+    public async Task<IReadOnlyList<string>> OfDataSetAsync(string dataSet, CancellationToken ct) => [.. (await store.ModelsAsync(dataSet, ct)).Select(static m => m.Record.Name)];
+
+    // The index holds names only, and is this process's own.
+    private static DataConfiguration Options(ModelRecord model) => VersionFolders.Configuration(model, model.Policy.Presets[0].Name, "").Data;
+
+    private sealed record Entry(ModelView View, long ReadAt, long NamesAt);
+}

@@ -1,0 +1,69 @@
+namespace Scissorhands.Deletion.Requests;
+
+/// <summary>What became of the names in a request. Positions count from 0 within the caller's own list.</summary>
+public sealed record Resolution
+{
+    /// <summary>Different samples that are to be forgotten.</summary>
+    public required int Samples { get; init; }
+
+    /// <summary>Names that nothing in the data has, one by one, as they were given.</summary>
+    public IReadOnlyList<string> Unknown { get; init; } = [];
+
+    /// <summary>Names given more than once, or whose samples another name of the request has named already.</summary>
+    public IReadOnlyList<string> Duplicates { get; init; } = [];
+
+    /// <summary>Names whose samples an earlier run of the model has forgotten.</summary>
+    public IReadOnlyList<string> AlreadyForgotten { get; init; } = [];
+}
+
+/// <summary>One deletion request to one model, as the store holds it.</summary>
+public sealed record DeletionRequest
+{
+    /// <summary>The service's id.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>Whose audit chain it is written to.</summary>
+    public required string Tenant { get; init; }
+
+    /// <summary>Who asked, as the door has authenticated it.</summary>
+    public required string Principal { get; init; }
+
+    /// <summary>The caller's own id.</summary>
+    public required string CallerId { get; init; }
+
+    /// <summary>SHA-256 of what was asked.</summary>
+    public required string BodyDigest { get; init; }
+
+    /// <summary>The model.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>When the person asked (UTC).</summary>
+    public required DateTimeOffset ReceivedAt { get; init; }
+
+    /// <summary>When it became durable here (UTC).</summary>
+    public required DateTimeOffset AcceptedAt { get; init; }
+
+    /// <summary>When it has to be done (UTC).</summary>
+    public required DateTimeOffset Deadline { get; init; }
+
+    /// <summary>Where it stands.</summary>
+    public required RequestState State { get; init; }
+
+    /// <summary>Why it was rejected, failed or cancelled, or is to be tried again; null for none.</summary>
+    public string? Reason { get; init; }
+
+    /// <summary>When a failed one is tried again (UTC); null where an operator has to say so.</summary>
+    public DateTimeOffset? RetryAt { get; init; }
+
+    /// <summary>The batch it is or was part of; null before.</summary>
+    public int? Batch { get; init; }
+
+    /// <summary>When it reached a final state (UTC).</summary>
+    public DateTimeOffset? EndedAt { get; init; }
+
+    /// <summary>Ids of its samples; null once they are forgotten and only proof is needed.</summary>
+    public IReadOnlyList<string>? Samples { get; init; }
+
+    /// <summary>What became of its names, as it was answered first; without names once it is completed.</summary>
+    public required Resolution Resolution { get; init; }
+}

@@ -1,0 +1,304 @@
+using Scissorhands.Abstractions.Cluster;
+using Scissorhands.Deletion.Audit;
+using Scissorhands.Deletion.Batching;
+using Scissorhands.Deletion.Gate;
+using Scissorhands.Deletion.Models;
+using Scissorhands.Deletion.Requests;
+using Scissorhands.Grains.Store;
+
+namespace Scissorhands.Grains.Deletion;
+
+/// <summary>
+/// Carries a model's requests from waiting to certified, one step at a call. What a step does outside the store it finds
+/// done when it is repeated; what it decides is written with the model's version before the next step acts on it.
+/// </summary>
+internal sealed class BatchDriver
+{
+    private readonly IDeletionStore _store;
+    private readonly IVersionFolders _folders;
+    private readonly ICertifier _certifier;
+    private readonly Func<string, IRunGrain> _runs;
+    private readonly TimeProvider _time;
+
+    public BatchDriver(IDeletionStore store, IVersionFolders folders, ICertifier certifier, Func<string, IRunGrain> runs, TimeProvider time)
+    {
+        _store = store;
+        _folders = folders;
+        _certifier = certifier;
+        _runs = runs;
+        _time = time;
+    }
+
+    /// <summary>Does the next step, if there is one.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="ct">Ends the step; it is done again later.</param>
+    /// <returns>The model as it is then, and whether a further step may follow at once.</returns>
+    public async Task<(StoredModel Model, bool More)> StepAsync(StoredModel model, CancellationToken ct)
+    {
+        if (model.OpenBatch is not { } number)
+        {
+            return await FormAsync(model, ct);
+        }
+
+        var batch = await _store.BatchAsync(model.Record.Name, number, ct) ?? throw new InvalidOperationException($"model {model.Record.Name}: its open batch {number} is not stored");
+        return batch.Phase switch
+        {
+            BatchPhase.Preparing => (await SubmitAsync(model, batch, ct), true),
+            BatchPhase.Running => await FollowAsync(model, batch, ct),
+            BatchPhase.Publishing => (await PublishAsync(model, batch, ct), true),
+            BatchPhase.Destroying => (await DestroyAsync(model, batch, ct), true),
+            BatchPhase.Certifying => (await CertifyAsync(model, batch, ct), true),
+            _ => (await _store.CommitAsync(model with { OpenBatch = null }, new ModelChange(), ct), true),
+        };
+    }
+
+    /// <summary>Requests that wait for a run: accepted ones, and failed ones whose time has come.</summary>
+    public static IEnumerable<DeletionRequest> Waiting(IEnumerable<DeletionRequest> requests, DateTimeOffset now) =>
+        requests.Where(r => r.State == RequestState.Accepted || (r.State == RequestState.Failed && r.RetryAt <= now));
+
+    private static WaitingRequest Wait(DeletionRequest request) => new(request.Id, request.AcceptedAt, request.Deadline, request.Samples!.Count);
+
+    private async Task<(StoredModel Model, bool More)> FormAsync(StoredModel model, CancellationToken ct)
+    {
+        var now = _time.GetUtcNow();
+        var open = await _store.RequestsAsync(model.Record.Name, [RequestState.Accepted, RequestState.Failed], ct);
+        var waiting = Waiting(open, now).ToArray();
+        if (waiting.Length == 0)
+        {
+            return (model, false);
+        }
+
+        // Accepted while a batch with the same samples was published: there is nothing left to forget.
+        var known = (await _store.TombstonesAsync(model.Record.Name, ct)).ToHashSet(StringComparer.Ordinal);
+        if (waiting.Where(r => r.Samples!.All(known.Contains)).ToArray() is { Length: > 0 } done)
+        {
+            var ended = done.Select(r => Move(r, RequestState.Rejected, now) with { Reason = "all of its samples were forgotten by an earlier run meanwhile", Samples = null, RetryAt = null, EndedAt = now }).ToArray();
+            return (await CommitAsync(model, new ModelChange { Requests = ended, Audit = Audit(ended, now) }, ct), true);
+        }
+
+        var decision = BatchPlanner.Decide([.. waiting.Select(Wait)], model.Record.Policy, now);
+        if (decision.Requests.Count == 0)
+        {
+            return (model, false);
+        }
+
+        var policy = model.Record.Policy;
+        var chosen = decision.Requests.Select(c => waiting.Single(r => r.Id == c.Id)).ToArray();
+        var number = model.LastBatch + 1;
+        var batch = new DeletionBatch
+        {
+            Model = model.Record.Name,
+            Number = number,
+            Phase = BatchPhase.Preparing,
+            Requests = [.. chosen.Select(static r => r.Id)],
+            Samples = Samples(chosen, known).Count,
+            From = model.CurrentVersion,
+            Deadline = chosen.Min(static r => r.Deadline),
+            CreatedAt = now,
+            Attempts = [new BatchAttempt(0, policy.FirstPreset ?? policy.Presets[0].Name, null, null, null)],
+        };
+        var scheduled = chosen.Select(r => Move(r, RequestState.Scheduled, now) with { Batch = number, RetryAt = null, Reason = null }).ToArray();
+        var change = new ModelChange
+        {
+            Requests = scheduled,
+            Batch = batch,
+            Audit = [.. Audit(scheduled, now), .. Audit(scheduled, batch, "formed", new { batch.Requests, batch.Samples, batch.From, decision.Reason }, now)],
+        };
+        return (await CommitAsync(model with { LastBatch = number, OpenBatch = number }, change, ct), true);
+    }
+
+    private async Task<StoredModel> SubmitAsync(StoredModel model, DeletionBatch batch, CancellationToken ct)
+    {
+        var now = _time.GetUtcNow();
+        var requests = await RequestsAsync(batch, ct);
+        var tombstones = await _store.TombstonesAsync(model.Record.Name, ct);
+        var from = (await _store.VersionsAsync(model.Record.Name, ct)).Single(v => v.Number == batch.From);
+        var attempt = batch.Attempts[^1];
+        var order = await _folders.PrepareAsync(model, batch, attempt, from, Samples(requests, tombstones.ToHashSet(StringComparer.Ordinal)), tombstones, ct);
+        var outcome = await _runs(order.Id()).SubmitAsync(order);
+        if (!outcome.Accepted)
+        {
+            return await FailAsync(model, batch, outcome.Reason ?? "its run was refused", mayPass: true, ct);
+        }
+
+        var running = requests.Where(static r => r.State != RequestState.Running).Select(r => Move(r, RequestState.Running, now)).ToArray();
+        var next = batch with { Phase = BatchPhase.Running, Attempts = [.. batch.Attempts.SkipLast(1), attempt with { RunId = order.Id() }] };
+        return await CommitAsync(
+            model,
+            new ModelChange { Batch = next, Requests = running, Audit = [.. Audit(running, now), .. Audit(requests, next, "submitted", new { run = order.Id(), attempt = attempt.Number, attempt.Preset }, now)] },
+            ct);
+    }
+
+    private async Task<(StoredModel Model, bool More)> FollowAsync(StoredModel model, DeletionBatch batch, CancellationToken ct)
+    {
+        var attempt = batch.Attempts[^1];
+        var view = await _runs(attempt.RunId!).ViewAsync();
+        switch (view?.Status)
+        {
+            case "completed":
+                return (await JudgeAsync(model, batch, ct), true);
+            case "failed" or "canceled":
+                var failed = batch with { Attempts = [.. batch.Attempts.SkipLast(1), attempt with { Failure = view.Reason ?? view.Status }] };
+                return (await FailAsync(model, failed, $"run {attempt.RunId}: {view.Reason ?? view.Status}", mayPass: !view.BadInput, ct), true);
+            case null:
+                // Written as submitted, yet not known: the store was restored from before.
+                return (await CommitAsync(model, new ModelChange { Batch = batch with { Phase = BatchPhase.Preparing } }, ct), true);
+            default:
+                return (model, false);
+        }
+    }
+
+    private async Task<StoredModel> JudgeAsync(StoredModel model, DeletionBatch batch, CancellationToken ct)
+    {
+        var now = _time.GetUtcNow();
+        var policy = model.Record.Policy;
+        var requests = await RequestsAsync(batch, ct);
+        var attempt = batch.Attempts[^1];
+        var verdict = GateJudge.Judge(await _folders.FiguresAsync(model, batch, attempt, ct), policy.Gate);
+        var judged = batch with { Attempts = [.. batch.Attempts.SkipLast(1), attempt with { Verdict = verdict }] };
+        var verifying = requests.Where(static r => r.State == RequestState.Running).Select(r => Move(r, RequestState.Verifying, now)).ToArray();
+        var audit = Audit(requests, judged, "judged", new { attempt = attempt.Number, attempt.Preset, verdict }, now);
+        if (verdict.Decision == GateDecision.Publish)
+        {
+            return await CommitAsync(model, new ModelChange { Batch = judged with { Phase = BatchPhase.Publishing }, Requests = verifying, Audit = [.. Audit(verifying, now), .. audit] }, ct);
+        }
+
+        if (Next(policy, judged, verdict.Decision) is not { } preset)
+        {
+            model = await CommitAsync(model, new ModelChange { Batch = judged, Requests = verifying, Audit = [.. Audit(verifying, now), .. audit] }, ct);
+            return await FailAsync(model, judged, $"no version was published: {verdict.Describe()}", mayPass: true, ct);
+        }
+
+        var again = judged with { Phase = BatchPhase.Preparing, Attempts = [.. judged.Attempts, new BatchAttempt(attempt.Number + 1, preset, null, null, null)] };
+        return await CommitAsync(model, new ModelChange { Batch = again, Audit = audit }, ct);
+    }
+
+    private async Task<StoredModel> PublishAsync(StoredModel model, DeletionBatch batch, CancellationToken ct)
+    {
+        var now = _time.GetUtcNow();
+        var name = model.Record.Name;
+        var requests = await RequestsAsync(batch, ct);
+        var versions = await _store.VersionsAsync(name, ct);
+        if (versions.FirstOrDefault(v => v.Batch == batch.Number) is { } done)
+        {
+            await _folders.PointAsync(model.Record, done.Number, ct);
+            return await CommitAsync(model, new ModelChange { Batch = batch with { Phase = BatchPhase.Destroying } }, ct);
+        }
+
+        var number = versions.Max(static v => v.Number) + 1;
+        var attempt = batch.Attempts[^1];
+        var published = await _folders.PublishAsync(model, batch, attempt, number, ct);
+        var former = versions.Single(static v => v.State == VersionState.Current);
+        var version = new ModelVersion
+        {
+            Model = name,
+            Number = number,
+            Parent = batch.From,
+            File = published.File,
+            Sha256 = published.Sha256,
+            RunId = attempt.RunId,
+            Batch = batch.Number,
+            PublishedAt = now,
+            State = VersionState.Current,
+        };
+        var known = (await _store.TombstonesAsync(name, ct)).ToHashSet(StringComparer.Ordinal);
+        var files = batch with { Files = published.Files };
+
+        // The store is the truth; the pointer follows, here or in the next step.
+        return await CommitAsync(
+            model with { CurrentVersion = number },
+            new ModelChange
+            {
+                Batch = files,
+                Versions = [former with { State = VersionState.Superseded }, version],
+                Tombstones = Samples(requests, known),
+                Audit = Audit(requests, files, "published", new { version = number, version.Sha256, files.Files }, now),
+            },
+            ct);
+    }
+
+    private async Task<StoredModel> DestroyAsync(StoredModel model, DeletionBatch batch, CancellationToken ct)
+    {
+        var now = _time.GetUtcNow();
+        var requests = await RequestsAsync(batch, ct);
+        var superseded = (await _store.VersionsAsync(model.Record.Name, ct)).Where(static v => v.State == VersionState.Superseded).SkipLast(model.Record.Policy.KeepVersions).ToArray();
+        var destroyed = await _folders.DestroyAsync(model, batch, superseded, ct);
+        var next = batch with { Phase = BatchPhase.Certifying, Destroyed = destroyed };
+        return await CommitAsync(
+            model,
+            new ModelChange
+            {
+                Batch = next,
+                Versions = [.. superseded.Select(static v => v with { State = VersionState.Destroyed })],
+                Audit = Audit(requests, next, "destroyed", new { destroyed }, now),
+            },
+            ct);
+    }
+
+    private async Task<StoredModel> CertifyAsync(StoredModel model, DeletionBatch batch, CancellationToken ct)
+    {
+        var requests = await RequestsAsync(batch, ct);
+        var versions = await _store.VersionsAsync(model.Record.Name, ct);
+        var version = versions.Single(v => v.Batch == batch.Number);
+        var certificate = await _certifier.CertifyAsync(model, batch, version, versions.Single(v => v.Number == batch.From), requests, ct);
+        var now = _time.GetUtcNow();
+        var completed = requests.Select(r => Move(r, RequestState.Completed, now) with { Samples = null, EndedAt = now, Resolution = new Resolution { Samples = r.Resolution.Samples } }).ToArray();
+        var next = batch with { Phase = BatchPhase.Completed, EndedAt = now };
+        return await CommitAsync(
+            model with { OpenBatch = null },
+            new ModelChange { Batch = next, Requests = completed, Audit = [.. Audit(requests, next, "certified", new { certificate, version = version.Number }, now), .. Audit(completed, now)] },
+            ct);
+    }
+
+    private async Task<StoredModel> FailAsync(StoredModel model, DeletionBatch batch, string reason, bool mayPass, CancellationToken ct)
+    {
+        var now = _time.GetUtcNow();
+        await _folders.DiscardAsync(model, batch, ct);
+        var requests = await RequestsAsync(batch, ct);
+        DateTimeOffset? retry = mayPass ? now + model.Record.Policy.RetryAfter : null;
+        var failed = requests.Select(r => Move(r, RequestState.Failed, now) with { Reason = reason, RetryAt = retry }).ToArray();
+        var next = batch with { Phase = BatchPhase.Failed, Reason = reason, EndedAt = now };
+        return await CommitAsync(
+            model with { OpenBatch = null },
+            new ModelChange { Batch = next, Requests = failed, Audit = [.. Audit(failed, now), .. Audit(requests, next, "failed", new { reason, attempts = next.Attempts.Count }, now)] },
+            ct);
+    }
+
+    // Stronger presets follow in the list, milder ones precede; none is tried twice.
+    private static string? Next(DeletionPolicy policy, DeletionBatch batch, GateDecision decision)
+    {
+        if (batch.Attempts.Count >= policy.MaxAttempts)
+        {
+            return null;
+        }
+
+        var names = policy.Presets.Select(static p => p.Name).ToList();
+        var at = names.IndexOf(batch.Attempts[^1].Preset) + (decision == GateDecision.Stronger ? 1 : -1);
+        return at >= 0 && at < names.Count && batch.Attempts.All(a => a.Preset != names[at]) ? names[at] : null;
+    }
+
+    private static DeletionRequest Move(DeletionRequest request, RequestState state, DateTimeOffset now) => RequestTransitions.Allows(request.State, state)
+        ? request with { State = state }
+        : throw new InvalidOperationException($"request {request.Id} cannot go from {request.State} to {state} ({now:u})");
+
+    private static List<string> Samples(IEnumerable<DeletionRequest> requests, HashSet<string> forgotten)
+    {
+        var samples = requests.SelectMany(static r => r.Samples ?? []).Where(id => !forgotten.Contains(id)).Distinct(StringComparer.Ordinal).ToList();
+        samples.Sort(StringComparer.Ordinal);
+        return samples;
+    }
+
+    private static IReadOnlyList<AuditDraft> Audit(IEnumerable<DeletionRequest> changed, DateTimeOffset now) => [.. changed.Select(r => DeletionAudit.Changed(r, now))];
+
+    // Each tenant's chain tells what happened to its requests.
+    private static IReadOnlyList<AuditDraft> Audit(IEnumerable<DeletionRequest> requests, DeletionBatch batch, string what, object details, DateTimeOffset now) =>
+        [.. requests.Select(static r => r.Tenant).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).Select(tenant => DeletionAudit.Batch(tenant, batch, what, details, now))];
+
+    private async Task<IReadOnlyList<DeletionRequest>> RequestsAsync(DeletionBatch batch, CancellationToken ct)
+    {
+        var all = await _store.RequestsAsync(batch.Model, [RequestState.Scheduled, RequestState.Running, RequestState.Verifying], ct);
+        return [.. all.Where(r => r.Batch == batch.Number)];
+    }
+
+    private Task<StoredModel> CommitAsync(StoredModel model, ModelChange change, CancellationToken ct) => _store.CommitAsync(model, change, ct);
+}

@@ -1,0 +1,38 @@
+using System.Text.Json;
+using Scissorhands.Deletion.Audit;
+using Scissorhands.Deletion.Models;
+using Scissorhands.Deletion.Requests;
+using Scissorhands.Grains.Store;
+
+namespace Scissorhands.Grains.Deletion;
+
+/// <summary>Rows for the audit. They name requests, batches, runs and versions, never samples or people.</summary>
+public static class DeletionAudit
+{
+    /// <summary>A model was registered.</summary>
+    public static AuditDraft Registered(string tenant, ModelRecord model, string principal, DateTimeOffset now) =>
+        Draft(tenant, now, "model.registered", new { model = model.Name, sha256 = model.Sha256, dataSet = model.DataSet, principal });
+
+    /// <summary>A request became durable.</summary>
+    public static AuditDraft Accepted(DeletionRequest request) => Draft(
+        request.Tenant,
+        request.AcceptedAt,
+        request.State == RequestState.Rejected ? "request.rejected" : "request.accepted",
+        new { request = request.Id, principal = request.Principal, model = request.Model, digest = request.BodyDigest, samples = request.Resolution.Samples, deadline = request.Deadline, state = request.State, reason = request.Reason });
+
+    /// <summary>A request changed its state.</summary>
+    public static AuditDraft Changed(DeletionRequest request, DateTimeOffset now, string? principal = null) =>
+        Draft(request.Tenant, now, $"request.{Name(request.State)}", new { request = request.Id, model = request.Model, batch = request.Batch, reason = request.Reason, retryAt = request.RetryAt, principal });
+
+    /// <summary>A batch did something.</summary>
+    public static AuditDraft Batch(string tenant, DeletionBatch batch, string what, object details, DateTimeOffset now) =>
+        Draft(tenant, now, $"batch.{what}", new { model = batch.Model, batch = batch.Number, details });
+
+    /// <summary>A version was taken back.</summary>
+    public static AuditDraft RolledBack(string tenant, string model, int from, int to, IReadOnlyList<string> reopened, string principal, DateTimeOffset now) =>
+        Draft(tenant, now, "model.rolled-back", new { model, from, to, reopened, principal });
+
+    private static string Name(RequestState state) => JsonNamingPolicy.KebabCaseLower.ConvertName(state.ToString());
+
+    private static AuditDraft Draft(string tenant, DateTimeOffset now, string kind, object body) => new(tenant, now, kind, JsonSerializer.Serialize(body, DeletionJson.Options));
+}

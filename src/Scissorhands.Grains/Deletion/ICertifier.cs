@@ -1,0 +1,19 @@
+using Scissorhands.Deletion.Models;
+using Scissorhands.Deletion.Requests;
+using Scissorhands.Grains.Store;
+
+namespace Scissorhands.Grains.Deletion;
+
+/// <summary>Certifies what was forgotten.</summary>
+public interface ICertifier
+{
+    /// <summary>Writes the certificate of a batch into its version's folder.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="batch">The batch.</param>
+    /// <param name="version">The version.</param>
+    /// <param name="from">The version it was made of.</param>
+    /// <param name="requests">The batch's requests, with their samples.</param>
+    /// <param name="ct">Ends the writing.</param>
+    /// <returns>SHA-256 of the certificate; null where no key was given to sign it.</returns>
+    Task<string?> CertifyAsync(StoredModel model, DeletionBatch batch, ModelVersion version, ModelVersion from, IReadOnlyList<DeletionRequest> requests, CancellationToken ct);
+}

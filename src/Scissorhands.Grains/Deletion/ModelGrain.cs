@@ -1,0 +1,180 @@
+using Microsoft.Extensions.Logging;
+using Scissorhands.Abstractions.Cluster;
+using Scissorhands.Abstractions.Deletion;
+using Scissorhands.Deletion.Models;
+using Scissorhands.Deletion.Requests;
+using Scissorhands.Grains.Cluster;
+using Scissorhands.Grains.Store;
+
+namespace Scissorhands.Grains.Deletion;
+
+/// <summary>Hosts a model's <see cref="BatchDriver"/>: steps as long as there is something to do, and again with every beat.</summary>
+public sealed partial class ModelGrain : Grain, IModelGrain
+{
+    private readonly IDeletionStore _store;
+    private readonly IVersionFolders _folders;
+    private readonly TimeProvider _time;
+    private readonly LivenessOptions _options;
+    private readonly ILogger<ModelGrain> _logger;
+    private readonly BatchDriver _driver;
+
+    /// <summary>Creates the grain.</summary>
+    /// <param name="store">The store of truth.</param>
+    /// <param name="folders">The model's files.</param>
+    /// <param name="certifier">Certifies what was forgotten.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="options">How patient the coordinator is.</param>
+    /// <param name="logger">The log.</param>
+    public ModelGrain(IDeletionStore store, IVersionFolders folders, ICertifier certifier, TimeProvider time, LivenessOptions options, ILogger<ModelGrain> logger)
+    {
+        _store = store;
+        _folders = folders;
+        _time = time;
+        _options = options;
+        _logger = logger;
+        _driver = new BatchDriver(store, folders, certifier, run => GrainFactory.GetGrain<IRunGrain>(run), time);
+    }
+
+    private string Name => this.GetPrimaryKeyString();
+
+    /// <inheritdoc/>
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        this.RegisterGrainTimer(StepAsync, new GrainTimerCreationOptions(TimeSpan.Zero, _options.BeatInterval) { Interleave = false });
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public Task WakeAsync() => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public async Task<string?> ActAsync(string requestId, RequestAction action, string principal)
+    {
+        if (await _store.ModelAsync(Name, CancellationToken.None) is not { } model || await _store.RequestAsync(requestId, CancellationToken.None) is not { } request)
+        {
+            return $"request {requestId}: not known here";
+        }
+
+        var target = action switch
+        {
+            RequestAction.Cancel => RequestState.Cancelled,
+            RequestAction.Hold => RequestState.OnHold,
+            _ => RequestState.Accepted,
+        };
+        if ((action == RequestAction.Release && request.State != RequestState.OnHold)
+            || (action == RequestAction.Retry && request.State != RequestState.Failed)
+            || request.State == RequestState.Completed
+            || !RequestTransitions.Allows(request.State, target))
+        {
+            return $"request {requestId} is {request.State.ToString().ToLowerInvariant()}: it cannot be {Past(action)} now";
+        }
+
+        var now = _time.GetUtcNow();
+        var changed = request with
+        {
+            State = target,
+            Reason = target == RequestState.Accepted ? null : $"by {principal}",
+            RetryAt = null,
+            Batch = null,
+            EndedAt = target == RequestState.Cancelled ? now : null,
+            Samples = target == RequestState.Cancelled ? null : request.Samples,
+        };
+        await _store.CommitAsync(model, new ModelChange { Requests = [changed], Audit = [DeletionAudit.Changed(changed, now, principal)] }, CancellationToken.None);
+        return null;
+    }
+
+    /// <inheritdoc/>
+    public async Task<string?> RollBackAsync(int version, bool reopen, string principal)
+    {
+        if (await _store.ModelAsync(Name, CancellationToken.None) is not { } model)
+        {
+            return $"model {Name}: not known here";
+        }
+
+        if (model.OpenBatch is { } open)
+        {
+            return $"model {Name}: batch {open} is at work on it; roll back when it has ended";
+        }
+
+        var versions = await _store.VersionsAsync(Name, CancellationToken.None);
+        if (versions.FirstOrDefault(v => v.Number == version) is not { } target || version >= model.CurrentVersion)
+        {
+            return $"model {Name}: there is no version {version} before version {model.CurrentVersion}, which is in use";
+        }
+
+        if (target.State == VersionState.Destroyed)
+        {
+            return $"model {Name}: the weights of version {version} were destroyed, as they knew what was to be forgotten";
+        }
+
+        var back = versions.Where(v => v.Number > version && v.State is VersionState.Current or VersionState.Superseded).ToArray();
+        var batches = back.Select(static v => v.Batch!.Value).ToArray();
+        var known = (await _store.RequestsAsync(Name, [RequestState.Completed], CancellationToken.None)).Where(r => r.Batch is { } batch && batches.Contains(batch)).ToArray();
+        if (known.Length > 0 && !reopen)
+        {
+            return $"model {Name}: version {version} still knows the samples of {known.Length} completed requests; roll back with reopen, which opens them again with their deadlines and revokes their certificates";
+        }
+
+        // What each named is gone with its completion; what their batch has forgotten is not, and comes to the same together.
+        var now = _time.GetUtcNow();
+        var reopened = new List<DeletionRequest>();
+        foreach (var request in known)
+        {
+            var samples = await _store.TombstonesAsync(Name, request.Batch!.Value, CancellationToken.None);
+            reopened.Add(request with
+            {
+                State = RequestState.Accepted,
+                Reason = $"version {version}, which still knows its samples, is in use again; the certificate of batch {request.Batch} is revoked",
+                Batch = null,
+                EndedAt = null,
+                Samples = samples,
+            });
+        }
+
+        var tenants = known.Select(static r => r.Tenant).Append("default").Distinct(StringComparer.Ordinal);
+        await _store.CommitAsync(
+            model with { CurrentVersion = version },
+            new ModelChange
+            {
+                Requests = reopened,
+                Versions = [.. back.Select(static v => v with { State = VersionState.RolledBack }), target with { State = VersionState.Current }],
+                ReopenedBatches = batches,
+                Audit = [.. tenants.Select(tenant => DeletionAudit.RolledBack(tenant, Name, model.CurrentVersion, version, [.. reopened.Where(r => r.Tenant == tenant).Select(static r => r.Id)], principal, now))],
+            },
+            CancellationToken.None);
+        await _folders.PointAsync(model.Record, version, CancellationToken.None);
+        return null;
+    }
+
+    private static string Past(RequestAction action) => action switch
+    {
+        RequestAction.Cancel => "cancelled",
+        RequestAction.Hold => "held",
+        RequestAction.Release => "released",
+        _ => "tried again",
+    };
+
+    private async Task StepAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (await _store.ModelAsync(Name, cancellationToken) is not { } model)
+            {
+                return;
+            }
+
+            for (var more = true; more && !cancellationToken.IsCancellationRequested;)
+            {
+                (model, more) = await _driver.StepAsync(model, cancellationToken);
+            }
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            // Done again with the next beat: each step finds what is done already.
+            LogStep(e, Name);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Model {Model}: a step of its deletion batch failed, it is tried again")]
+    private partial void LogStep(Exception exception, string model);
+}

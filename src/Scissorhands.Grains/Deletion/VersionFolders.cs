@@ -1,0 +1,290 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Scissorhands.Abstractions.Cluster;
+using Scissorhands.Deletion.Gate;
+using Scissorhands.Deletion.Models;
+using Scissorhands.Grains.Store;
+using Scissorhands.Planning;
+using Scissorhands.Planning.Configuration;
+using Scissorhands.Reporting;
+using Scissorhands.Reporting.Model;
+
+namespace Scissorhands.Grains.Deletion;
+
+/// <summary>
+/// A model's folder: <c>v0000</c>, <c>v0001</c>, ... hold versions, <c>current</c> is a link to the one in use, and
+/// <c>work/batch-0001</c> what a batch works on: the forget list, the tombstones, a cache of decoded images and the folder of
+/// each attempt. What knows the samples lies in <c>work</c> and in former versions, so that it can be destroyed.
+/// </summary>
+public sealed class VersionFolders : IVersionFolders
+{
+    private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute;
+    private const string SaliencyFile = "saliency.safetensors";
+
+    /// <inheritdoc/>
+    public async Task<ModelVersion> AdoptAsync(ModelRecord model, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        var folder = VersionPath(model, 0);
+        var file = Path.Combine(folder, "model" + Path.GetExtension(model.File));
+        if (!File.Exists(file))
+        {
+            Make(folder);
+            var beside = $"{file}.{Guid.NewGuid():N}.part";
+            try
+            {
+                await using (var source = File.OpenRead(model.File))
+                await using (var target = new FileStream(beside, FileMode.CreateNew, FileAccess.Write))
+                {
+                    await source.CopyToAsync(target, ct);
+                    target.Flush(flushToDisk: true);
+                }
+
+                if (await HashAsync(beside, ct) != model.Sha256)
+                {
+                    throw new InputException($"{model.File}: its SHA-256 is not {model.Sha256}");
+                }
+
+                File.Move(beside, file, overwrite: true);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw new InputException($"model {model.Name}: its version 0 cannot be made in {model.Versions} ({e.Message})", e);
+            }
+            finally
+            {
+                File.Delete(beside);
+            }
+        }
+
+        return new ModelVersion { Model = model.Name, Number = 0, File = file, Sha256 = model.Sha256, PublishedAt = File.GetLastWriteTimeUtc(file), State = VersionState.Current };
+    }
+
+    /// <inheritdoc/>
+    public async Task<RunOrder> PrepareAsync(StoredModel model, DeletionBatch batch, BatchAttempt attempt, ModelVersion from, IReadOnlyList<string> samples, IReadOnlyList<string> tombstones, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(batch);
+        ArgumentNullException.ThrowIfNull(attempt);
+        ArgumentNullException.ThrowIfNull(from);
+        ArgumentNullException.ThrowIfNull(samples);
+        ArgumentNullException.ThrowIfNull(tombstones);
+        var record = model.Record;
+        var work = BatchPath(record, batch);
+        Make(work);
+        var forget = Path.Combine(work, "forget.jsonl");
+        var forgotten = Path.Combine(work, "tombstones.jsonl");
+        await WriteIdsAsync(forget, samples, ct);
+        await WriteIdsAsync(forgotten, tombstones, ct);
+        if (await HashAsync(from.File, ct) != from.Sha256)
+        {
+            throw new RunFailedException($"{from.File}: is not what was published as version {from.Number} of model {record.Name}");
+        }
+
+        var configuration = Configuration(record, attempt.Preset, Path.Combine(work, "cache"));
+        return new RunOrder
+        {
+            Model = from.File,
+            Architecture = record.Architecture,
+            Data = record.Data,
+            TestData = record.TestData,
+            Forget = forget,
+            Forgotten = tombstones.Count > 0 ? forgotten : null,
+            Out = AttemptPath(record, batch, attempt),
+            Configuration = ConfigurationJson.Canonical(configuration),
+            Pool = record.Pool,
+            Workers = record.Workers,
+            Deadline = batch.Deadline,
+            Device = configuration.Device,
+        };
+    }
+
+    /// <summary>The configuration of a model's run with a preset.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="preset">The preset's name.</param>
+    /// <param name="cache">The cache's folder, where the model names none.</param>
+    /// <returns>The configuration, validated.</returns>
+    /// <exception cref="InputException">A key or value is wrong: names it.</exception>
+    public static RunConfiguration Configuration(ModelRecord model, string preset, string cache)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        var own = ConfigurationJson.ParseTree(model.Configuration, $"configuration of model {model.Name}");
+        var over = model.Policy.Presets.Single(p => p.Name == preset).Configuration.DeepClone();
+        var configuration = ConfigurationBinder.Bind(
+            [("configuration", new JsonObject { ["data.cache"] = cache }), ($"configuration of model {model.Name}", own), ($"preset {preset}", over)],
+            []);
+        ConfigurationValidator.Validate(configuration, ["classification"]);
+        return configuration;
+    }
+
+    /// <inheritdoc/>
+    public Task<GateFigures> FiguresAsync(StoredModel model, DeletionBatch batch, BatchAttempt attempt, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(batch);
+        ArgumentNullException.ThrowIfNull(attempt);
+        var report = ReportJson.Read(Path.Combine(AttemptPath(model.Record, batch, attempt), "report.json"));
+        var (before, after) = (report.Before, report.AfterRepair);
+        return Task.FromResult(new GateFigures(
+            Share(after.Forget)!,
+            after.NonMemberShare is { } share ? new MeasuredShare(share, after.Forget.Count) : null,
+            Share(before.Retain)!,
+            Share(after.Retain)!,
+            Share(before.Test),
+            Share(after.Test),
+            Share(after.Earlier)));
+    }
+
+    /// <inheritdoc/>
+    public async Task<PublishedVersion> PublishAsync(StoredModel model, DeletionBatch batch, BatchAttempt attempt, int number, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(batch);
+        ArgumentNullException.ThrowIfNull(attempt);
+        var record = model.Record;
+        var target = VersionPath(record, number);
+        if (!Directory.Exists(target))
+        {
+            var source = AttemptPath(record, batch, attempt);
+            var beside = target + ".part";
+            Make(beside);
+
+            // A crash may have left some of them moved already. Saliency tells of the forgotten samples: it is not published.
+            foreach (var file in Directory.EnumerateFiles(source).Where(static f => Path.GetFileName(f) != SaliencyFile))
+            {
+                File.Move(file, Path.Combine(beside, Path.GetFileName(file)), overwrite: true);
+            }
+
+            Directory.Move(beside, target);
+        }
+
+        var report = ReportJson.Read(Path.Combine(target, "report.json"));
+        var files = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        foreach (var artifact in report.Artifacts.Where(static a => a.File != SaliencyFile))
+        {
+            var hash = await HashAsync(Path.Combine(target, artifact.File), ct);
+            files[artifact.File] = hash == artifact.Sha256 ? hash : throw new RunFailedException($"{Path.Combine(target, artifact.File)}: is not the file that its report describes");
+        }
+
+        files["report.json"] = await HashAsync(Path.Combine(target, "report.json"), ct);
+        var loaded = files.ContainsKey("model.pt") ? "model.pt" : "model.safetensors";
+        return new PublishedVersion(Path.Combine(target, loaded), files[loaded], files);
+    }
+
+    /// <inheritdoc/>
+    public Task PointAsync(ModelRecord model, int version, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        var link = Path.Combine(model.Versions, "current");
+        var beside = $"{link}.{Guid.NewGuid():N}";
+        File.CreateSymbolicLink(beside, VersionName(version));
+        File.Move(beside, link, overwrite: true);
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<string>> DestroyAsync(StoredModel model, DeletionBatch batch, IReadOnlyList<ModelVersion> superseded, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(batch);
+        ArgumentNullException.ThrowIfNull(superseded);
+        var gone = new List<string>();
+        var work = BatchPath(model.Record, batch);
+        if (Directory.Exists(work))
+        {
+            Directory.Delete(work, recursive: true);
+        }
+
+        gone.Add($"batch {batch.Number}: forget list, decoded images, checkpoints, saliency and memory gradients of {batch.Attempts.Count} attempts");
+        foreach (var version in superseded)
+        {
+            var folder = Path.GetDirectoryName(version.File)!;
+            foreach (var file in Directory.Exists(folder) ? Directory.GetFiles(folder) : [])
+            {
+                if (Path.GetExtension(file) is ".pt" or ".pth" or ".safetensors" || file == version.File)
+                {
+                    File.Delete(file);
+                }
+            }
+
+            gone.Add($"version {version.Number}: weights and mask");
+        }
+
+        return Task.FromResult<IReadOnlyList<string>>(gone);
+    }
+
+    /// <inheritdoc/>
+    public Task DiscardAsync(StoredModel model, DeletionBatch batch, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(batch);
+        var work = BatchPath(model.Record, batch);
+        if (Directory.Exists(work))
+        {
+            Directory.Delete(work, recursive: true);
+        }
+
+        return Task.CompletedTask;
+    }
+
+    /// <summary>The folder of a version.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="version">The version's number.</param>
+    /// <returns>The path.</returns>
+    public static string VersionPath(ModelRecord model, int version)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        return Path.Combine(model.Versions, VersionName(version));
+    }
+
+    /// <summary>SHA-256 of a file.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="ct">Ends the reading.</param>
+    /// <returns>Lower-case hex.</returns>
+    public static async Task<string> HashAsync(string path, CancellationToken ct)
+    {
+        await using var stream = File.OpenRead(path);
+        return Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, ct));
+    }
+
+    private static void Make(string folder)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Directory.CreateDirectory(folder);
+        }
+        else
+        {
+            Directory.CreateDirectory(folder, Private);
+        }
+    }
+
+    private static string VersionName(int version) => string.Create(CultureInfo.InvariantCulture, $"v{version:0000}");
+
+    private static string BatchPath(ModelRecord model, DeletionBatch batch) => Path.Combine(model.Versions, "work", string.Create(CultureInfo.InvariantCulture, $"batch-{batch.Number:0000}"));
+
+    private static string AttemptPath(ModelRecord model, DeletionBatch batch, BatchAttempt attempt) =>
+        Path.Combine(BatchPath(model, batch), string.Create(CultureInfo.InvariantCulture, $"attempt-{attempt.Number}"));
+
+    private static MeasuredShare? Share(SetMeasurement? set) => set is { Count: > 0 } ? new MeasuredShare(set.Accuracy, set.Count) : null;
+
+    // JSON lines: an id may look like anything.
+    private static async Task WriteIdsAsync(string path, IReadOnlyList<string> ids, CancellationToken ct)
+    {
+        var beside = path + ".part";
+        await using (var stream = new FileStream(beside, FileMode.Create, FileAccess.Write))
+        {
+            foreach (var id in ids)
+            {
+                await JsonSerializer.SerializeAsync(stream, new { id }, cancellationToken: ct);
+                stream.WriteByte((byte)'\n');
+            }
+
+            stream.Flush(flushToDisk: true);
+        }
+
+        File.Move(beside, path, overwrite: true);
+    }
+}

@@ -1,0 +1,140 @@
+using Scissorhands.Deletion.Audit;
+using Scissorhands.Deletion.Models;
+using Scissorhands.Deletion.Requests;
+
+namespace Scissorhands.Grains.Store;
+
+/// <summary>A registered model and where it stands.</summary>
+public sealed record StoredModel
+{
+    /// <summary>What was registered.</summary>
+    public required ModelRecord Record { get; init; }
+
+    /// <summary>Counts the writes to it and to all of its requests; from 1.</summary>
+    public required long Version { get; init; }
+
+    /// <summary>Number of the version in use.</summary>
+    public required int CurrentVersion { get; init; }
+
+    /// <summary>Number of the newest batch; 0 for none.</summary>
+    public required int LastBatch { get; init; }
+
+    /// <summary>Number of the batch at work; null for none.</summary>
+    public int? OpenBatch { get; init; }
+
+    /// <summary>Different samples forgotten since it was registered.</summary>
+    public long Forgotten { get; init; }
+}
+
+/// <summary>What is written with a model in one transaction.</summary>
+public sealed record ModelChange
+{
+    /// <summary>Requests of the model with their new state.</summary>
+    public IReadOnlyList<DeletionRequest> Requests { get; init; } = [];
+
+    /// <summary>The batch, new or changed; null for none.</summary>
+    public DeletionBatch? Batch { get; init; }
+
+    /// <summary>Versions, new or changed.</summary>
+    public IReadOnlyList<ModelVersion> Versions { get; init; } = [];
+
+    /// <summary>Samples that the batch's version no longer knows; known ones are left as they are.</summary>
+    public IReadOnlyList<string> Tombstones { get; init; } = [];
+
+    /// <summary>Batches whose samples are known again, as their version was taken back.</summary>
+    public IReadOnlyList<int> ReopenedBatches { get; init; } = [];
+
+    /// <summary>Rows for the audit.</summary>
+    public IReadOnlyList<AuditDraft> Audit { get; init; } = [];
+}
+
+/// <summary>What became of a request that was handed in.</summary>
+/// <param name="Request">The request as it is stored: the first of its id.</param>
+/// <param name="Conflict">Whether the first asked for something else.</param>
+public sealed record AcceptOutcome(DeletionRequest Request, bool Conflict);
+
+/// <summary>Models, deletion requests and what becomes of them. Every method may be called by several processes at once.</summary>
+public interface IDeletionStore
+{
+    /// <summary>Registers a model with its version 0; where there is one of this name, that one is returned and nothing is written.</summary>
+    /// <param name="record">The model.</param>
+    /// <param name="first">Its version 0.</param>
+    /// <param name="audit">The row for the audit.</param>
+    /// <param name="ct">Ends the wait.</param>
+    Task<StoredModel> RegisterAsync(ModelRecord record, ModelVersion first, AuditDraft audit, CancellationToken ct);
+
+    /// <summary>The model of a name; null where there is none.</summary>
+    Task<StoredModel?> ModelAsync(string name, CancellationToken ct);
+
+    /// <summary>All models, by name; those of a data set where one is named.</summary>
+    Task<IReadOnlyList<StoredModel>> ModelsAsync(string? dataSet, CancellationToken ct);
+
+    /// <summary>Names of the models with an open batch or with requests that wait.</summary>
+    Task<IReadOnlyList<string>> ModelsAtWorkAsync(CancellationToken ct);
+
+    /// <summary>
+    /// Stores requests that are new, each with its row for the audit, in one transaction. A request whose id is taken stays
+    /// the first one.
+    /// </summary>
+    /// <param name="requests">The requests and their rows; ids may repeat.</param>
+    /// <param name="ct">Ends the wait; what was under way may still have been written.</param>
+    /// <returns>What became of each, in their order.</returns>
+    Task<IReadOnlyList<AcceptOutcome>> AcceptAsync(IReadOnlyList<(DeletionRequest Request, AuditDraft Audit)> requests, CancellationToken ct);
+
+    /// <summary>The request of an id; null where there is none.</summary>
+    Task<DeletionRequest?> RequestAsync(string id, CancellationToken ct);
+
+    /// <summary>Requests of a model in some states, by deadline and id.</summary>
+    Task<IReadOnlyList<DeletionRequest>> RequestsAsync(string model, IReadOnlyList<RequestState> states, CancellationToken ct);
+
+    /// <summary>Newest requests of a tenant, of one model where it is named, newest first.</summary>
+    Task<IReadOnlyList<DeletionRequest>> ListAsync(string tenant, string? model, int limit, CancellationToken ct);
+
+    /// <summary>Writes a model and what has changed with it.</summary>
+    /// <param name="model">The model, with the version it was read or written with.</param>
+    /// <param name="change">What has changed.</param>
+    /// <param name="ct">Ends the wait; what was under way may still have been written.</param>
+    /// <returns>The model with its new version, one higher.</returns>
+    /// <exception cref="StaleVersionException">Somebody else has written meanwhile; nothing was written.</exception>
+    Task<StoredModel> CommitAsync(StoredModel model, ModelChange change, CancellationToken ct);
+
+    /// <summary>A batch of a model; null where there is none.</summary>
+    Task<DeletionBatch?> BatchAsync(string model, int number, CancellationToken ct);
+
+    /// <summary>Versions of a model, by number.</summary>
+    Task<IReadOnlyList<ModelVersion>> VersionsAsync(string model, CancellationToken ct);
+
+    /// <summary>Samples that published versions of a model have forgotten, sorted by their bytes.</summary>
+    Task<IReadOnlyList<string>> TombstonesAsync(string model, CancellationToken ct);
+
+    /// <summary>Those that one batch was the first to forget, sorted by their bytes.</summary>
+    Task<IReadOnlyList<string>> TombstonesAsync(string model, int batch, CancellationToken ct);
+}
+
+/// <summary>Chains of what happened. Rows wait in an inbox, written with what they tell of, until one sequencer gives them their place.</summary>
+public interface IAuditStore
+{
+    /// <summary>Takes the sequencing of a chain over: whoever had it can append no more.</summary>
+    /// <param name="chain">The chain.</param>
+    /// <param name="ct">Ends the wait.</param>
+    /// <returns>The new epoch.</returns>
+    Task<long> TakeOverAsync(string chain, CancellationToken ct);
+
+    /// <summary>Gives rows that wait their place, oldest first, in one transaction.</summary>
+    /// <param name="chain">The chain.</param>
+    /// <param name="epoch">The epoch of the one who appends.</param>
+    /// <param name="limit">At most so many.</param>
+    /// <param name="ct">Ends the wait.</param>
+    /// <returns>How many; null where another epoch has begun, and nothing was written.</returns>
+    Task<int?> AppendAsync(string chain, long epoch, int limit, CancellationToken ct);
+
+    /// <summary>Chains with rows that wait.</summary>
+    Task<IReadOnlyList<string>> WaitingChainsAsync(CancellationToken ct);
+
+    /// <summary>Rows of a chain in their order.</summary>
+    /// <param name="chain">The chain.</param>
+    /// <param name="after">Place of the last row already known; 0 for all.</param>
+    /// <param name="limit">At most so many.</param>
+    /// <param name="ct">Ends the wait.</param>
+    Task<IReadOnlyList<AuditEntry>> RowsAsync(string chain, long after, int limit, CancellationToken ct);
+}

@@ -1,0 +1,232 @@
+using System.Text.Json;
+using Microsoft.EntityFrameworkCore;
+using Scissorhands.Deletion.Audit;
+using Scissorhands.Deletion.Models;
+using Scissorhands.Deletion.Requests;
+
+namespace Scissorhands.Grains.Store;
+
+/// <summary>
+/// Models and deletion requests in the database of the runs. All that happens to a model and to its requests after they were
+/// accepted is written with a version of the model, so that of two who decide for it at once one writes nothing.
+/// </summary>
+internal sealed class SqlDeletionStore(StoreDatabase database) : IDeletionStore
+{
+    private const int AttemptsAgainstOthers = 5;
+
+    public Task<StoredModel> RegisterAsync(ModelRecord record, ModelVersion first, AuditDraft audit, CancellationToken ct) => database.WriteAsync(
+        async context =>
+        {
+            var body = JsonSerializer.Serialize(record, DeletionJson.Options);
+            var inserted = await context.Database.ExecuteSqlAsync(
+                $"""
+                INSERT INTO model (name, version, data_set, body, current_version, last_batch, open_batch, forgotten, write_id)
+                VALUES ({record.Name}, 1, {record.DataSet}, {body}, 0, 0, NULL, 0, '')
+                ON CONFLICT (name) DO NOTHING
+                """,
+                ct);
+            if (inserted == 1)
+            {
+                context.Versions.Add(ToRow(first));
+                context.AuditInbox.Add(AuditInboxRow.Of(audit));
+                await context.SaveChangesAsync(ct);
+            }
+
+            return (await context.Models.AsNoTracking().SingleAsync(m => m.Name == record.Name, ct)).ToModel();
+        },
+        ct);
+
+    public Task<StoredModel?> ModelAsync(string name, CancellationToken ct) => database.ReadAsync(
+        async context => (await context.Models.AsNoTracking().SingleOrDefaultAsync(m => m.Name == name, ct))?.ToModel(),
+        ct);
+
+    public Task<IReadOnlyList<StoredModel>> ModelsAsync(string? dataSet, CancellationToken ct) => database.ReadAsync<IReadOnlyList<StoredModel>>(
+        async context => (await context.Models.AsNoTracking().Where(m => dataSet == null || m.DataSet == dataSet).OrderBy(m => m.Name).ToListAsync(ct)).ConvertAll(static m => m.ToModel()),
+        ct);
+
+    public Task<IReadOnlyList<string>> ModelsAtWorkAsync(CancellationToken ct) => database.ReadAsync<IReadOnlyList<string>>(
+        async context =>
+        {
+            var waiting = Names([RequestState.Accepted, RequestState.Failed]);
+            return await context.Models.Where(m => m.OpenBatch != null || context.Requests.Any(r => r.Model == m.Name && waiting.Contains(r.State))).Select(m => m.Name).ToListAsync(ct);
+        },
+        ct);
+
+    public async Task<IReadOnlyList<AcceptOutcome>> AcceptAsync(IReadOnlyList<(DeletionRequest Request, AuditDraft Audit)> requests, CancellationToken ct)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await database.WriteAsync(context => InsertAsync(context, requests, ct), ct);
+            }
+            catch (DbUpdateException e) when (attempt < AttemptsAgainstOthers && StoreDatabase.IsTaken(e))
+            {
+                // Another coordinator has stored one of them since they were looked up: it is found now.
+            }
+        }
+    }
+
+    public Task<DeletionRequest?> RequestAsync(string id, CancellationToken ct) => database.ReadAsync(
+        async context => (await context.Requests.AsNoTracking().SingleOrDefaultAsync(r => r.Id == id, ct))?.ToRequest(),
+        ct);
+
+    public Task<IReadOnlyList<DeletionRequest>> RequestsAsync(string model, IReadOnlyList<RequestState> states, CancellationToken ct) => database.ReadAsync<IReadOnlyList<DeletionRequest>>(
+        async context =>
+        {
+            var names = Names(states);
+            var rows = await context.Requests.AsNoTracking().Where(r => r.Model == model && names.Contains(r.State)).OrderBy(r => r.Deadline).ThenBy(r => r.Id).ToListAsync(ct);
+            return rows.ConvertAll(static r => r.ToRequest());
+        },
+        ct);
+
+    public Task<IReadOnlyList<DeletionRequest>> ListAsync(string tenant, string? model, int limit, CancellationToken ct) => database.ReadAsync<IReadOnlyList<DeletionRequest>>(
+        async context =>
+        {
+            var rows = await context.Requests.AsNoTracking().Where(r => r.Tenant == tenant && (model == null || r.Model == model))
+                .OrderByDescending(r => r.AcceptedAt).ThenByDescending(r => r.Id).Take(limit).ToListAsync(ct);
+            return rows.ConvertAll(static r => r.ToRequest());
+        },
+        ct);
+
+    public Task<StoredModel> CommitAsync(StoredModel model, ModelChange change, CancellationToken ct)
+    {
+        var writeId = Guid.NewGuid().ToString("N");
+        return database.WriteAsync(context => WriteAsync(context, model, change, writeId, ct), ct);
+    }
+
+    public Task<DeletionBatch?> BatchAsync(string model, int number, CancellationToken ct) => database.ReadAsync(
+        async context => (await context.Batches.AsNoTracking().SingleOrDefaultAsync(b => b.Model == model && b.Number == number, ct)) is { } row
+            ? JsonSerializer.Deserialize<DeletionBatch>(row.Body, DeletionJson.Options)
+            : null,
+        ct);
+
+    public Task<IReadOnlyList<ModelVersion>> VersionsAsync(string model, CancellationToken ct) => database.ReadAsync<IReadOnlyList<ModelVersion>>(
+        async context => (await context.Versions.AsNoTracking().Where(v => v.Model == model).OrderBy(v => v.Number).ToListAsync(ct))
+            .ConvertAll(static v => JsonSerializer.Deserialize<ModelVersion>(v.Body, DeletionJson.Options)!),
+        ct);
+
+    public Task<IReadOnlyList<string>> TombstonesAsync(string model, CancellationToken ct) => TombstonesOfAsync(model, null, ct);
+
+    public Task<IReadOnlyList<string>> TombstonesAsync(string model, int batch, CancellationToken ct) => TombstonesOfAsync(model, batch, ct);
+
+    private static string[] Names(IReadOnlyList<RequestState> states) => [.. states.Select(static s => s.ToString())];
+
+    private static VersionRow ToRow(ModelVersion version) => new()
+    {
+        Model = version.Model,
+        Number = version.Number,
+        State = version.State.ToString(),
+        Body = JsonSerializer.Serialize(version, DeletionJson.Options),
+    };
+
+    private static async Task<IReadOnlyList<AcceptOutcome>> InsertAsync(StoreContext context, IReadOnlyList<(DeletionRequest Request, AuditDraft Audit)> requests, CancellationToken ct)
+    {
+        var ids = requests.Select(static r => r.Request.Id).Distinct(StringComparer.Ordinal).ToArray();
+        var known = await context.Requests.AsNoTracking().Where(r => ids.Contains(r.Id)).ToDictionaryAsync(static r => r.Id, StringComparer.Ordinal, ct);
+        var outcomes = new List<AcceptOutcome>(requests.Count);
+        foreach (var (request, audit) in requests)
+        {
+            if (known.TryGetValue(request.Id, out var first))
+            {
+                outcomes.Add(new AcceptOutcome(first.ToRequest(), first.BodyDigest != request.BodyDigest));
+                continue;
+            }
+
+            var row = RequestRow.Of(request);
+            context.Requests.Add(row);
+            context.AuditInbox.Add(AuditInboxRow.Of(audit));
+            known.Add(request.Id, row);
+            outcomes.Add(new AcceptOutcome(request, false));
+        }
+
+        await context.SaveChangesAsync(ct);
+        return outcomes;
+    }
+
+    private static async Task<StoredModel> WriteAsync(StoreContext context, StoredModel model, ModelChange change, string writeId, CancellationToken ct)
+    {
+        var name = model.Record.Name;
+        var updated = await context.Models.Where(m => m.Name == name && m.Version == model.Version).ExecuteUpdateAsync(
+            set => set
+                .SetProperty(m => m.Version, model.Version + 1)
+                .SetProperty(m => m.CurrentVersion, model.CurrentVersion)
+                .SetProperty(m => m.LastBatch, model.LastBatch)
+                .SetProperty(m => m.OpenBatch, model.OpenBatch)
+                .SetProperty(m => m.WriteId, writeId),
+            ct);
+        if (updated == 0)
+        {
+            var found = await context.Models.AsNoTracking().SingleOrDefaultAsync(m => m.Name == name, ct);
+            if (found?.Version == model.Version + 1 && found.WriteId == writeId)
+            {
+                // An earlier attempt, whose answer was lost.
+                return found.ToModel();
+            }
+
+            throw new StaleVersionException(name, model.Version, found?.Version ?? 0);
+        }
+
+        // What is no longer in use first: the index allows one that is.
+        foreach (var version in change.Versions.OrderBy(static v => v.State == VersionState.Current))
+        {
+            var row = ToRow(version);
+            await context.Database.ExecuteSqlAsync(
+                $"""
+                INSERT INTO model_version (model, number, state, body) VALUES ({name}, {row.Number}, {row.State}, {row.Body})
+                ON CONFLICT (model, number) DO UPDATE SET state = excluded.state, body = excluded.body
+                """,
+                ct);
+        }
+
+        if (change.Batch is { } batch)
+        {
+            var body = JsonSerializer.Serialize(batch, DeletionJson.Options);
+            await context.Database.ExecuteSqlAsync(
+                $"""
+                INSERT INTO deletion_batch (model, number, phase, body) VALUES ({name}, {batch.Number}, {batch.Phase.ToString()}, {body})
+                ON CONFLICT (model, number) DO UPDATE SET phase = excluded.phase, body = excluded.body
+                """,
+                ct);
+        }
+
+        foreach (var request in change.Requests)
+        {
+            var row = RequestRow.Of(request);
+            await context.Requests.Where(r => r.Id == row.Id && r.Model == name).ExecuteUpdateAsync(
+                set => set.SetProperty(r => r.State, row.State).SetProperty(r => r.Deadline, row.Deadline).SetProperty(r => r.Body, row.Body),
+                ct);
+        }
+
+        if (change.ReopenedBatches.Count > 0)
+        {
+            var reopened = change.ReopenedBatches.ToArray();
+            await context.Tombstones.Where(t => t.Model == name && reopened.Contains(t.Batch)).ExecuteDeleteAsync(ct);
+        }
+
+        if (change.Tombstones.Count > 0)
+        {
+            var there = (await context.Tombstones.Where(t => t.Model == name).Select(t => t.SampleId).ToListAsync(ct)).ToHashSet(StringComparer.Ordinal);
+            context.Tombstones.AddRange(change.Tombstones.Where(there.Add).Select(id => new TombstoneRow { Model = name, SampleId = id, Batch = change.Batch!.Number }));
+        }
+
+        context.AuditInbox.AddRange(change.Audit.Select(AuditInboxRow.Of));
+        await context.SaveChangesAsync(ct);
+        if (change.Tombstones.Count > 0 || change.ReopenedBatches.Count > 0)
+        {
+            var forgotten = await context.Tombstones.LongCountAsync(t => t.Model == name, ct);
+            await context.Models.Where(m => m.Name == name).ExecuteUpdateAsync(set => set.SetProperty(m => m.Forgotten, forgotten), ct);
+        }
+
+        return (await context.Models.AsNoTracking().SingleAsync(m => m.Name == name, ct)).ToModel();
+    }
+
+    private Task<IReadOnlyList<string>> TombstonesOfAsync(string model, int? batch, CancellationToken ct) => database.ReadAsync<IReadOnlyList<string>>(
+        async context =>
+        {
+            var ids = await context.Tombstones.Where(t => t.Model == model && (batch == null || t.Batch == batch)).Select(t => t.SampleId).ToListAsync(ct);
+            ids.Sort(StringComparer.Ordinal);
+            return ids;
+        },
+        ct);
+}
