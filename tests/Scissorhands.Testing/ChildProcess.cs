@@ -9,7 +9,7 @@ public sealed class ChildProcess : IAsyncDisposable
     private readonly Process _process;
     private readonly StringBuilder _output = new();
     private readonly TaskCompletionSource _said = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly List<(string Beginning, TaskCompletionSource<string> Said)> _awaited = [];
+    private readonly List<(Func<string, bool> IsMeant, TaskCompletionSource<string> Said)> _awaited = [];
     private readonly string? _ready;
 
     /// <summary>Starts it.</summary>
@@ -61,22 +61,25 @@ public sealed class ChildProcess : IAsyncDisposable
     public int ExitCode => _process.ExitCode;
 
     /// <summary>The first line that the process prints, or has printed, with this beginning; fails when it ends without it.</summary>
-    public async Task<string> SaysAsync(string beginning)
+    /// <param name="words">The beginning.</param>
+    /// <param name="anywhere">Whether the words may stand anywhere in the line, as behind the head of a log's line.</param>
+    public async Task<string> SaysAsync(string words, bool anywhere = false)
     {
+        bool IsMeant(string line) => anywhere ? line.Contains(words, StringComparison.Ordinal) : line.StartsWith(words, StringComparison.Ordinal);
         var said = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_output)
         {
-            var line = _output.ToString().Split('\n').FirstOrDefault(l => l.StartsWith(beginning, StringComparison.Ordinal));
+            var line = _output.ToString().Split('\n').FirstOrDefault(IsMeant);
             if (line is not null)
             {
                 return line.TrimEnd('\r');
             }
 
-            _awaited.Add((beginning, said));
+            _awaited.Add((IsMeant, said));
         }
 
         await Task.WhenAny(said.Task, Exited);
-        return said.Task.IsCompleted ? await said.Task : throw new InvalidOperationException($"The process has ended without saying '{beginning}':\n{Output}");
+        return said.Task.IsCompleted ? await said.Task : throw new InvalidOperationException($"The process has ended without saying '{words}':\n{Output}");
     }
 
     /// <summary>Sends a signal: KILL, STOP, CONT, ...</summary>
@@ -121,7 +124,7 @@ public sealed class ChildProcess : IAsyncDisposable
         lock (_output)
         {
             _output.AppendLine(line);
-            foreach (var (_, said) in _awaited.Where(a => line.StartsWith(a.Beginning, StringComparison.Ordinal)))
+            foreach (var (_, said) in _awaited.Where(a => a.IsMeant(line)))
             {
                 said.TrySetResult(line);
             }

@@ -22,7 +22,7 @@ public sealed class FaultyRelay : IAsyncDisposable
 {
     private const int PieceBytes = 32 << 10;
     private readonly Uri _broker;
-    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly TcpListener _listener;
     private readonly CancellationTokenSource _stop = new();
     private readonly Lock _sync = new();
     private readonly HashSet<Link> _links = [];
@@ -31,9 +31,11 @@ public sealed class FaultyRelay : IAsyncDisposable
 
     /// <summary>Listens.</summary>
     /// <param name="broker">Where connections are forwarded to.</param>
-    public FaultyRelay(Uri broker)
+    /// <param name="port">The port to listen on; 0 for any that is free.</param>
+    public FaultyRelay(Uri broker, int port = 0)
     {
         _broker = broker;
+        _listener = new TcpListener(IPAddress.Loopback, port);
         _listener.Start();
         Address = new UriBuilder(broker) { Host = "127.0.0.1", Port = ((IPEndPoint)_listener.LocalEndpoint).Port }.Uri;
         _accepting = AcceptAsync();

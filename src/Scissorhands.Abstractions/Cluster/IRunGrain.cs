@@ -143,7 +143,7 @@ public sealed record RunView
     [Id(0)]
     public required string RunId { get; init; }
 
-    /// <summary>queued, running, completed, failed or canceled.</summary>
+    /// <summary>queued, running, completed, failed or cancelled.</summary>
     [Id(1)]
     public required string Status { get; init; }
 

@@ -30,13 +30,13 @@ internal sealed class CoordinatorClient : IDisposable
         _again = Again(time);
     }
 
-    /// <summary>The address from the option, the environment or the default.</summary>
+    /// <summary>The address from the option, the environment or the default. Its path, where a proxy gives the coordinator one, ends with a slash.</summary>
     public static Uri Address(string? option)
     {
         var text = option ?? (Environment.GetEnvironmentVariable(AddressVariable) is { Length: > 0 } variable ? variable : "http://localhost:8080");
-        return Uri.TryCreate(text, UriKind.Absolute, out var address) && address.Scheme is "http" or "https"
-            ? address
-            : throw new InputException($"--coordinator {text}: must be an address such as http://localhost:8080");
+        return Uri.TryCreate(text, UriKind.Absolute, out var address) && address.Scheme is "http" or "https" && address.Query.Length == 0 && address.Fragment.Length == 0
+            ? new UriBuilder(address) { Path = address.AbsolutePath.TrimEnd('/') + "/" }.Uri
+            : throw new InputException($"{(option is null ? AddressVariable : "--coordinator")} {text}: must be an address such as http://localhost:8080, or http://HOST/PATH behind a proxy");
     }
 
     /// <inheritdoc/>
@@ -119,7 +119,7 @@ internal sealed class CoordinatorClient : IDisposable
                     last = item.EventId ?? last;
                     var value = JsonSerializer.Deserialize<JsonElement>(item.Data);
                     yield return (item.EventType, value);
-                    if (item.EventType == "status" && value.ValueKind == JsonValueKind.Object && value.GetProperty("status").GetString() is "completed" or "failed" or "canceled")
+                    if (item.EventType == "status" && value.ValueKind == JsonValueKind.Object && value.GetProperty("status").GetString() is "completed" or "failed" or "cancelled")
                     {
                         yield break;
                     }

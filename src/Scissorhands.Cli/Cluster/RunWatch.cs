@@ -57,8 +57,7 @@ internal static class RunWatch
             }
             else if (!json)
             {
-                var fields = value.GetProperty("fields");
-                Console.WriteLine($"{value.GetProperty("name").GetString()}{(fields.ValueKind == JsonValueKind.Object ? " " + Words(fields) : "")}");
+                Console.WriteLine(EventText.Of(value.GetProperty("name").GetString()!, value.GetProperty("fields")));
             }
 
             if (json)
@@ -82,7 +81,7 @@ internal static class RunWatch
             { Status: "completed" } => ExitCodes.Done,
             { Status: "failed", BadInput: true } => throw new InputException(view.Reason ?? "the input is at fault"),
             { Status: "failed" } => throw new RunFailedException(view.Reason ?? "the run has failed"),
-            { Status: "canceled" } => throw new RunFailedException($"run {run} was cancelled: {view.Reason}"),
+            { Status: "cancelled" } => throw new RunFailedException($"run {run} was cancelled{(view.Reason is null ? "" : $" ({view.Reason})")}"),
             _ => ExitCodes.Done,
         };
     }
@@ -98,6 +97,4 @@ internal static class RunWatch
         var slowest = ranks.Where(p => p.Stage == view.Stage).MinBy(static p => p.Total == 0 ? 1 : p.Done / (double)p.Total);
         return slowest is null ? null : string.Create(CultureInfo.InvariantCulture, $"{view.Stage}: {slowest.Done}/{slowest.Total} {slowest.Unit}, {view.Members.Count} workers{(slowest.Loss is { } loss ? $", loss {loss:F4}" : "")}");
     }
-
-    private static string Words(JsonElement fields) => string.Join(", ", fields.EnumerateObject().Select(static field => $"{field.Name} {field.Value}"));
 }

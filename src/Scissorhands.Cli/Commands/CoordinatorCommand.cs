@@ -50,14 +50,18 @@ internal static class CoordinatorCommand
                 GatewayPort = parsed.GetValue(gateway),
                 ClusterId = parsed.GetRequiredValue(cluster),
                 Broker = ControlBus.BrokerFromEnvironment(),
-                Store = StoreOptions.Parse(Environment.GetEnvironmentVariable(StoreVariable) is { Length: > 0 } store ? store : "sqlite:scissorhands.db"),
+                Store = StoreOptions.Parse(Environment.GetEnvironmentVariable(StoreVariable) is { Length: > 0 } store ? store : "sqlite:scissorhands.db", StoreVariable),
                 Redis = Environment.GetEnvironmentVariable(RedisVariable) is { Length: > 0 } redis ? redis : null,
                 Liveness = new LivenessOptions { BeatInterval = interval, LostAfter = interval * 3, SettleTime = interval * 1.5, WakeInterval = interval * 1.5 },
             });
             await using (app)
             {
-                await app.StartAsync(cancellationToken);
-                Console.WriteLine($"coordinator ready at {url}");
+                await ClusterCoordinator.StartAsync(app, cancellationToken);
+                if (!app.Lifetime.ApplicationStopping.IsCancellationRequested)
+                {
+                    Console.WriteLine($"coordinator ready at {url}");
+                }
+
                 await app.WaitForShutdownAsync(cancellationToken);
             }
 

@@ -57,9 +57,9 @@ internal static class EvaluateCommand
                 await LocalEvaluation.CheckAsync(inputs, other);
             }
 
-            var measured = ReportBuilder.Measure(await LocalEvaluation.ExecuteAsync(inputs, names.Model, workers, progress.Report, interrupt.Now));
+            var measured = ReportBuilder.Measure(await LocalEvaluation.ExecuteAsync(inputs, names.Model, workers, report => progress.Report(report, "evaluate model"), interrupt.Now));
             var reference = parsed.GetValue(retrained) is { } file
-                ? ReportBuilder.Measure(await LocalEvaluation.ExecuteAsync(inputs, file, workers, progress.Report, interrupt.Now))
+                ? ReportBuilder.Measure(await LocalEvaluation.ExecuteAsync(inputs, file, workers, report => progress.Report(report, "evaluate retrained"), interrupt.Now))
                 : null;
             var report = new EvaluationReport(measured.Percent, reference?.Percent);
             await progress.DisposeAsync();

@@ -4,6 +4,7 @@ using Scissorhands.Abstractions.Runs;
 using Scissorhands.Cli.Progress;
 using Scissorhands.Cli.Run;
 using Scissorhands.Core.Native;
+using Scissorhands.Messaging.Control;
 using Scissorhands.Planning;
 using Scissorhands.Reporting;
 using Scissorhands.Reporting.Html;
@@ -67,6 +68,12 @@ internal static class RunCommand
         var configuration = CommonOptions.Resolve(request.ConfigurationFiles, request.Settings);
         NumericProfile.Apply(configuration);
         using var interrupt = new Interrupt();
+        if (request.OverBroker)
+        {
+            // Before anything is read or written: it would all be in vain.
+            await BrokerConnection.CheckAsync(ControlBus.BrokerFromEnvironment(), interrupt.Now);
+        }
+
         var folder = new RunFolder(request.Output);
         await using var progress = ProgressFactory.Create(json, time);
         using var inputs = InputLoader.Load(request.Names, configuration, progress, interrupt.Now);

@@ -61,10 +61,14 @@ internal static class WorkerCommand
     private static async Task<bool> RunAsync(ClusterWorkerOptions options, CancellationToken cancellationToken)
     {
         using var host = ClusterWorkerHost.Build(options);
-        await host.StartAsync(cancellationToken);
-        Console.WriteLine($"worker {options.WorkerId} ready for pool {options.Pool}");
-        await host.WaitForShutdownAsync(cancellationToken);
+        await ClusterWorkerHost.StartAsync(host, cancellationToken);
         var worker = host.Services.GetRequiredService<ClusterWorker>();
-        return worker.Refused is { } reason ? throw new InputException($"worker {options.WorkerId}: refused: {reason}") : worker.IsToStartAnew;
+        if (worker.Connected.IsCompleted)
+        {
+            Console.WriteLine($"worker {options.WorkerId} ready for pool {options.Pool}");
+        }
+
+        await host.WaitForShutdownAsync(cancellationToken);
+        return worker.Refused is { } reason ? throw new InputException(reason) : worker.IsToStartAnew;
     }
 }

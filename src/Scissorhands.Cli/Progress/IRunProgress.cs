@@ -9,7 +9,8 @@ public interface IRunProgress : IInputProgress, IAsyncDisposable
 {
     /// <summary>A worker has reported.</summary>
     /// <param name="report">The report.</param>
-    void Report(WorkerReport report);
+    /// <param name="stage">What its stage is called here; null for the stage's own name.</param>
+    void Report(WorkerReport report, string? stage = null);
 
     /// <summary>The run has ended well. Called after the progress was closed.</summary>
     /// <param name="report">Its report.</param>

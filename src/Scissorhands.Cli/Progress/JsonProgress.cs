@@ -25,12 +25,12 @@ public sealed class JsonProgress : IRunProgress
         Write(new { @event = "data", source, activity = progress.Activity, done = progress.Done, total = progress.Total });
 
     /// <inheritdoc />
-    public void Report(WorkerReport report)
+    public void Report(WorkerReport report, string? stage = null)
     {
         switch (report)
         {
             case StageProgress p:
-                Write(new { @event = "progress", stage = StageNames.Of(p.Stage), worker = p.Rank, done = p.Done, total = p.Total, unit = p.Unit, loss = p.Loss });
+                Write(new { @event = "progress", stage = stage ?? StageNames.Of(p.Stage), worker = p.Rank, done = p.Done, total = p.Total, unit = p.Unit, loss = p.Loss });
                 break;
             case CheckpointWritten c:
                 Write(new { @event = "checkpoint", stage = StageNames.Of(c.Stage), worker = c.Rank, name = c.Name });

@@ -13,7 +13,7 @@ public sealed class PlainProgress : IRunProgress
     private readonly Lock _lock = new();
     private readonly TextWriter _output;
     private readonly TimeProvider _time;
-    private RunStage? _stage;
+    private string? _stage;
     private RateMeter? _meter;
     private long _lastLine;
     private long _furthest;
@@ -46,16 +46,17 @@ public sealed class PlainProgress : IRunProgress
     }
 
     /// <inheritdoc />
-    public void Report(WorkerReport report)
+    public void Report(WorkerReport report, string? stage = null)
     {
         lock (_lock)
         {
             switch (report)
             {
                 case StageProgress p:
-                    if (_stage != p.Stage)
+                    var name = stage ?? StageNames.Of(p.Stage);
+                    if (_stage != name)
                     {
-                        (_stage, _meter, _furthest) = (p.Stage, new RateMeter(_time, Math.Max(0, p.Done - 1)), 0);
+                        (_stage, _meter, _furthest) = (name, new RateMeter(_time, Math.Max(0, p.Done - 1)), 0);
                     }
 
                     // Several workers report: the bar never goes back.
@@ -68,7 +69,7 @@ public sealed class PlainProgress : IRunProgress
 
                     var loss = p.Loss is { } l ? string.Create(CultureInfo.InvariantCulture, $", loss {l:F4}") : "";
                     var remaining = _meter!.Remaining(_furthest, p.Total) is { } r && _furthest < p.Total ? $", {Format(r)} left" : "";
-                    Line(string.Create(CultureInfo.InvariantCulture, $"{StageNames.Of(p.Stage)}: {_furthest}/{p.Total} {p.Unit}, {_meter.Rate(_furthest):F1}/s{loss}{remaining}"));
+                    Line(string.Create(CultureInfo.InvariantCulture, $"{name}: {_furthest}/{p.Total} {p.Unit}, {_meter.Rate(_furthest):F1}/s{loss}{remaining}"));
                     break;
                 case CheckpointWritten { Rank: 0 } c:
                     Line($"{StageNames.Of(c.Stage)}: checkpoint {c.Name}");

@@ -37,11 +37,11 @@ public sealed class TerminalProgress : IRunProgress
     public void Data(string source, DataProgress progress) => Show($"{source} {progress.Activity}", progress.Done, progress.Total, "samples", null);
 
     /// <inheritdoc />
-    public void Report(WorkerReport report)
+    public void Report(WorkerReport report, string? stage = null)
     {
         if (report is StageProgress p)
         {
-            Show(StageNames.Of(p.Stage), p.Done, p.Total, p.Unit, p.Loss);
+            Show(stage ?? StageNames.Of(p.Stage), p.Done, p.Total, p.Unit, p.Loss);
         }
     }
 

@@ -106,7 +106,7 @@ public static class RunEndpoints
         Results.Ok((await store.ListAsync(200, cancellationToken)).Select(static run => new
         {
             runId = run.RunId,
-            status = run.Status.ToString().ToLowerInvariant(),
+            status = RunStatusNames.Of(run.Status),
             pool = run.Pool,
             submittedAt = run.SubmittedAt,
             deadline = run.Deadline,
@@ -125,7 +125,7 @@ public static class RunEndpoints
             return Unknown(id);
         }
 
-        return await run.CancelAsync("cancelled by its owner") ? Results.Ok(await run.ViewAsync()) : Results.Conflict(new { error = $"run {id} has ended already" });
+        return await run.CancelAsync("by its owner") ? Results.Ok(await run.ViewAsync()) : Results.Conflict(new { error = $"run {id} has ended already" });
     }
 
     private static IResult Unknown(string id) => Results.NotFound(new { error = $"run {id}: not known here" });
@@ -172,7 +172,7 @@ public static class RunEndpoints
                 yield return new SseItem<string>(status, "status");
             }
 
-            if (view is null or { Status: "completed" or "failed" or "canceled" })
+            if (view is null or { Status: "completed" or "failed" or "cancelled" })
             {
                 yield break;
             }

@@ -40,11 +40,11 @@ internal sealed partial class WorkerCommandSink(IBus bus, ILogger<WorkerCommandS
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
-                LogNotSent(e, command.WorkerId, command.GetType().Name);
+                LogNotSent(command.WorkerId, command.GetType().Name, e.GetBaseException().Message);
             }
         }
     }
 
-    [LoggerMessage(LogLevel.Warning, "Command {Command} to worker {WorkerId} was not sent")]
-    private partial void LogNotSent(Exception exception, string workerId, string command);
+    [LoggerMessage(LogLevel.Warning, "Command {Command} to worker {WorkerId} was not sent: {Reason}")]
+    private partial void LogNotSent(string workerId, string command, string reason);
 }

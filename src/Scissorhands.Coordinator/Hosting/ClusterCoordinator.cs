@@ -63,8 +63,9 @@ public sealed record ClusterCoordinatorOptions
 }
 
 /// <summary>Wires a coordinator process: silo, bus, store, HTTP.</summary>
-public static class ClusterCoordinator
+public static partial class ClusterCoordinator
 {
+    private static readonly TimeSpan StoreRetryInterval = TimeSpan.FromSeconds(2);
     private const string ServiceId = "scissorhands";
 
     /// <summary>Builds the process.</summary>
@@ -80,9 +81,11 @@ public static class ClusterCoordinator
         }
 
         var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning).AddFilter("Orleans", LogLevel.Warning).AddFilter("MassTransit", LogLevel.Warning).AddFilter("Polly", LogLevel.Warning).AddFilter("Microsoft.EntityFrameworkCore", LogLevel.Warning);
+        // The bus warns of each attempt to reach a broker that is away, with its stack; the watch says it once.
+        builder.Logging.AddFilter("MassTransit", LogLevel.Error).AddFilter("Microsoft.AspNetCore", LogLevel.Warning).AddFilter("Orleans", LogLevel.Warning).AddFilter("Polly", LogLevel.Warning).AddFilter("Microsoft.EntityFrameworkCore", LogLevel.Warning);
         builder.WebHost.UseUrls(options.Http.ToString());
         builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton(options);
         builder.Services.AddSingleton(options.Liveness);
         builder.Services.AddSingleton(BuildVersion.Own());
         builder.Services.AddRunStore(options.Store);
@@ -92,6 +95,8 @@ public static class ClusterCoordinator
         AddDeletion(builder, options);
         AddSilo(builder, options);
         AddBus(builder.Services, options.Broker);
+        builder.Services.AddSingleton<BrokerWatch>();
+        builder.Services.AddHostedService(static services => services.GetRequiredService<BrokerWatch>());
 
         // Last: it calls grains as soon as it starts.
         builder.Services.AddHostedService<RunKeeper>();
@@ -122,6 +127,41 @@ public static class ClusterCoordinator
         builder.Services.AddHostedService(static services => services.GetRequiredService<RequestWriter>());
         builder.Services.AddSingleton<DeletionIntake>();
     }
+
+    /// <summary>Starts the process: waits for the store, serves HTTP, waits for the broker.</summary>
+    /// <param name="app">What <see cref="Build"/> has built.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>Completes once store and broker are there, or the process is to end.</returns>
+    /// <exception cref="InputException">The store's file is no database, or cannot be made.</exception>
+    public static async Task StartAsync(WebApplication app, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(app);
+        await WaitForStoreAsync(app.Services, cancellationToken);
+        await app.StartAsync(cancellationToken);
+        var ending = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var registration = app.Lifetime.ApplicationStopping.Register(ending.SetResult);
+        await Task.WhenAny(app.Services.GetRequiredService<BrokerWatch>().Connected, ending.Task).WaitAsync(cancellationToken);
+    }
+
+    private static async Task WaitForStoreAsync(IServiceProvider services, CancellationToken cancellationToken)
+    {
+        var probe = services.GetRequiredService<StoreProbe>();
+        using var timer = new PeriodicTimer(StoreRetryInterval, services.GetRequiredService<TimeProvider>());
+        string? told = null;
+        while (await probe.ReasonAsync(cancellationToken) is { } reason)
+        {
+            if (reason != told)
+            {
+                told = reason;
+                LogNoStore(services.GetRequiredService<ILogger<ClusterCoordinatorOptions>>(), reason, StoreRetryInterval.TotalSeconds);
+            }
+
+            await timer.WaitForNextTickAsync(cancellationToken);
+        }
+    }
+
+    [LoggerMessage(LogLevel.Warning, "waiting for the store at {Reason}; retrying every {Seconds} s")]
+    private static partial void LogNoStore(ILogger logger, string reason, double seconds);
 
     private static void AddSilo(WebApplicationBuilder builder, ClusterCoordinatorOptions options) => builder.Host.UseOrleans(silo =>
     {

@@ -72,12 +72,12 @@ public static class ForgetList
         if (unknown.Count > 0 && !ignoreUnknown)
         {
             var first = string.Join(", ", unknown.Take(Named).Select(u => Quote((u.Id ?? u.Subject)!)));
-            throw new InputException($"{source}: {unknown.Count} of {entries.Count} entries are not in the data: {first}{(unknown.Count > Named ? ", ..." : "")}; leave them out with --ignore-unknown");
+            throw new InputException($"{source}: {unknown.Count} of {entries.Count} entries are not in the data: {first}{(unknown.Count > Named ? ", ..." : "")}; {Advice(unknown, set)}leave them out with --ignore-unknown");
         }
 
         if (ordinals.Count == 0)
         {
-            throw new InputException($"{source}: none of its {entries.Count} entries is in the data, so there is nothing to forget");
+            throw new InputException($"{source}: none of its {entries.Count} entries is in the data, so there is nothing to forget; {Advice(unknown, set)}check the list");
         }
 
         return ordinals.Count < set.Count
@@ -131,6 +131,37 @@ public static class ForgetList
 
         return (ordinals, unknown);
     }
+
+    /// <summary>
+    /// What ids look like here, and whether the unknown ones are known when written otherwise. Digits are not shown: the form
+    /// of an id names nobody.
+    /// </summary>
+    private static string Advice(List<ForgetEntry> unknown, ISampleSet set)
+    {
+        string[] ids = [.. unknown.Select(static u => u.Id).OfType<string>()];
+        if (ids.Length == 0 || set.Count == 0)
+        {
+            return "";
+        }
+
+        var form = Quote(string.Concat(set.Id(0).Select(static c => char.IsDigit(c) ? '#' : c)));
+        var advice = $"ids here look like {form}; ";
+        foreach (var (without, shorten) in ((string, Func<string, string>)[])[
+            ("ending", WithoutEnding),
+            ("folder", static id => id[(id.LastIndexOf('/') + 1)..]),
+            ("folder and ending", static id => WithoutEnding(id[(id.LastIndexOf('/') + 1)..]))])
+        {
+            string[] found = [.. ids.Where(id => shorten(id) is { Length: > 0 } shorter && shorter.Length < id.Length && set.TryFind(shorter, out _))];
+            if (found.Length > 0)
+            {
+                return $"{advice}{found.Length} of them {(found.Length == 1 ? "is" : "are")} when written without {without}: {Quote(shorten(found[0]))}, not {Quote(found[0])}; ";
+            }
+        }
+
+        return advice;
+    }
+
+    private static string WithoutEnding(string id) => id.LastIndexOf('.') is var dot && dot > id.LastIndexOf('/') ? id[..dot] : id;
 
     // A file that is no list at all may hold anything: a line of megabytes, or bytes that move the terminal's cursor.
     private static string Quote(string name)

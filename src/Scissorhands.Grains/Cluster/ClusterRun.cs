@@ -145,7 +145,7 @@ internal sealed class ClusterRun
         if (IsOpen)
         {
             Close(RunStatus.Canceled, reason, decision);
-            decision.Events.Add(Event("canceled", new { reason }));
+            decision.Events.Add(Event("cancelled", new { reason }));
         }
 
         return decision;

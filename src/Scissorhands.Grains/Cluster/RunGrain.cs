@@ -202,7 +202,7 @@ public sealed partial class RunGrain : Grain, IRunGrain
         }
     }
 
-    private static string Name(RunStatus status) => status.ToString().ToLowerInvariant();
+    private static string Name(RunStatus status) => RunStatusNames.Of(status);
 
     private RunView View(ClusterRun run) => new()
     {

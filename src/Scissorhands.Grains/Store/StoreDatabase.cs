@@ -1,5 +1,6 @@
 using System.Data;
 using System.Data.Common;
+using System.Globalization;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using Microsoft.Data.Sqlite;
@@ -42,17 +43,21 @@ internal sealed partial class StoreDatabase : IAsyncDisposable
         if (options.PostgresConnection() is { } connection)
         {
             _postgres = NpgsqlDataSource.Create(connection);
+            Name = string.Create(CultureInfo.InvariantCulture, $"{connection.Host}:{connection.Port}");
             builder.UseNpgsql(_postgres);
         }
         else
         {
-            _path = options.SqlitePath();
+            Name = _path = options.SqlitePath();
             builder.UseSqlite(new SqliteConnectionStringBuilder { DataSource = _path, ForeignKeys = true, DefaultTimeout = BusySeconds }.ToString())
                 .AddInterceptors(new SqliteSettings());
         }
 
         _options = builder.Options;
     }
+
+    /// <summary>The database as it is named to people: host and port, or the file.</summary>
+    public string Name { get; }
 
     /// <summary>Whether it is PostgreSQL.</summary>
     public bool IsPostgres => _postgres is not null;
@@ -78,7 +83,7 @@ internal sealed partial class StoreDatabase : IAsyncDisposable
         {
             try
             {
-                return await AttemptAsync(work, ct);
+                return await OnceAsync(work, ct);
             }
             catch (Exception e) when (!ct.IsCancellationRequested && IsTransient(e) && _time.GetElapsedTime(start) + wait < Patience)
             {
@@ -86,13 +91,21 @@ internal sealed partial class StoreDatabase : IAsyncDisposable
                 _postgres?.Clear();
                 LogRetry(wait.TotalMilliseconds, e.GetBaseException().Message);
             }
-            catch (SqliteException e) when (e.SqliteErrorCode is SqliteCannotOpen or SqliteNotADatabase)
-            {
-                throw new InputException($"{_path}: cannot be used as the store ({e.Message})", e);
-            }
-
             // Processes that lost the database at the same moment are not to return at the same moment.
             await Task.Delay(wait * (RandomNumberGenerator.GetInt32(50, 101) / 100.0), _time, ct);
+        }
+    }
+
+    /// <summary>Carries out work with one attempt.</summary>
+    public async Task<T> OnceAsync<T>(Func<StoreContext, Task<T>> work, CancellationToken ct)
+    {
+        try
+        {
+            return await AttemptAsync(work, ct);
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode is SqliteCannotOpen or SqliteNotADatabase)
+        {
+            throw new InputException($"{_path}: cannot be used as the store ({e.Message})", e);
         }
     }
 

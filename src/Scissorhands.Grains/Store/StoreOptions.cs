@@ -7,17 +7,20 @@ namespace Scissorhands.Grains.Store;
 /// <summary>Where the store is. Its text form hides the address, which may hold a password.</summary>
 public sealed partial record StoreOptions
 {
-    private const string Forms = "expected a path, sqlite:PATH, postgres://USER:PASSWORD@HOST:PORT/DATABASE or Host=...";
+    private const string Forms = "expected sqlite:PATH, a path that ends in .db, .sqlite or .sqlite3, postgres://USER:PASSWORD@HOST:PORT/DATABASE or Host=...;Database=...";
+
+    private string Name { get; init; } = "store";
 
     /// <summary>Address of the database, in one of the forms that <see cref="Parse"/> takes.</summary>
     public required string Connection { get; init; }
 
     /// <summary>Checks an address.</summary>
-    /// <param name="text">"sqlite:PATH" or a path: SQLite; "postgres://user:password@host:port/database" or "Host=...": PostgreSQL.</param>
+    /// <param name="text">"sqlite:PATH" or a path whose ending says so: SQLite; "postgres://user:password@host:port/database" or "Host=...": PostgreSQL.</param>
+    /// <param name="name">What messages call it, such as the environment variable that it came from.</param>
     /// <exception cref="InputException">It is none of these. The message does not repeat it, for it may hold a password.</exception>
-    public static StoreOptions Parse(string text)
+    public static StoreOptions Parse(string text, string name = "store")
     {
-        var options = new StoreOptions { Connection = text };
+        var options = new StoreOptions { Connection = text, Name = name };
         if (options.PostgresConnection() is null)
         {
             _ = options.SqlitePath();
@@ -33,16 +36,20 @@ public sealed partial record StoreOptions
     internal string SqlitePath()
     {
         var path = Connection.Trim();
-        if (path.StartsWith("sqlite:", StringComparison.OrdinalIgnoreCase))
+        var named = path.StartsWith("sqlite:", StringComparison.OrdinalIgnoreCase);
+        if (named)
         {
             path = path["sqlite:".Length..];
         }
 
+        // A slip in any other form would become a new, empty store of that name.
+        var isFile = named || (FileEnding().IsMatch(path) && !Scheme().IsMatch(path)) || File.Exists(path);
+
         // What looks like an address of something else would become a file with a password in its name.
-        if (path.Length == 0 || path.Contains('\0', StringComparison.Ordinal) || path.Contains("://", StringComparison.Ordinal)
+        if (!isFile || path.Length == 0 || path.Contains('\0', StringComparison.Ordinal) || path.Contains("://", StringComparison.Ordinal)
             || path == ":memory:" || Secret().IsMatch(path))
         {
-            throw new InputException($"store: {Forms}");
+            throw new InputException($"{Name}: names no store; {Forms}");
         }
 
         return Path.GetFullPath(path);
@@ -80,7 +87,7 @@ public sealed partial record StoreOptions
         catch (Exception e) when (e is ArgumentException or FormatException or KeyNotFoundException or InvalidCastException or OverflowException)
         {
             // Not passed on as the cause: its message quotes parts of the address.
-            throw new InputException($"store: not a valid PostgreSQL address; {Forms}");
+            throw new InputException($"{Name}: not a valid PostgreSQL address; {Forms}");
         }
     }
 
@@ -123,6 +130,13 @@ public sealed partial record StoreOptions
 
         return builder;
     }
+
+    [GeneratedRegex(@"\.(db|sqlite|sqlite3)$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex FileEnding();
+
+    // Two letters at least: one may be a drive.
+    [GeneratedRegex(@"^[a-z][a-z0-9+.-]+:", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex Scheme();
 
     [GeneratedRegex(@"(^|;)\s*(host|server)\s*=", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex Keywords();

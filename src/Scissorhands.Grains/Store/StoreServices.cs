@@ -16,6 +16,7 @@ public static class StoreServices
             options,
             provider.GetRequiredService<TimeProvider>(),
             provider.GetService<ILogger<StoreDatabase>>() ?? NullLogger<StoreDatabase>.Instance));
+        services.AddSingleton(static provider => new StoreProbe(provider.GetRequiredService<StoreDatabase>()));
         services.AddSingleton<IRunStore, SqlRunStore>();
         services.AddSingleton<IOutbox, SqlOutbox>();
         services.AddSingleton<IDeletionStore, SqlDeletionStore>();

@@ -15,6 +15,12 @@ public static class ControlBus
     /// <summary>Where the coordinator's messages are sent. An exchange: sending must not declare the queue in another way than its owner.</summary>
     public static Uri CoordinatorAddress { get; } = new("exchange:" + CoordinatorQueue);
 
+    /// <summary>Where commands go that failed in a worker: one queue for all workers, for those of each would outlive it.</summary>
+    public const string WorkersErrorQueue = "scissorhands.worker_error";
+
+    /// <summary>Where commands go that a worker does not know: one queue for all workers.</summary>
+    public const string WorkersSkippedQueue = "scissorhands.worker_skipped";
+
     /// <summary>A worker's command queue.</summary>
     /// <param name="workerId">The worker.</param>
     /// <returns>The queue's name.</returns>
@@ -27,11 +33,20 @@ public static class ControlBus
 
     /// <summary>The broker's address from the environment, the only place secrets come from.</summary>
     /// <returns>An amqp or amqps address.</returns>
-    /// <exception cref="InputException">The variable is missing or not an address.</exception>
-    public static Uri BrokerFromEnvironment() =>
-        Uri.TryCreate(Environment.GetEnvironmentVariable(BrokerVariable), UriKind.Absolute, out var broker) && broker.Scheme is "amqp" or "amqps"
+    /// <exception cref="InputException">The variable is missing or not an address. The message does not repeat it, for it may hold a password.</exception>
+    public static Uri BrokerFromEnvironment()
+    {
+        const string Form = "amqp://USER:PASSWORD@HOST:PORT/VHOST (amqps:// where the connection is encrypted; the default port is 5672 or 5671, the default virtual host '/')";
+        if (Environment.GetEnvironmentVariable(BrokerVariable) is not { Length: > 0 } text)
+        {
+            throw new InputException($"{BrokerVariable} is not set: it names the broker, as {Form}");
+        }
+
+        // One segment at most: what follows the host is the virtual host's name, in which '/' is written %2F.
+        return Uri.TryCreate(text, UriKind.Absolute, out var broker) && broker.Scheme is "amqp" or "amqps" && broker.Host.Length > 0 && broker.Segments.Length <= 2 && broker.UserInfo.Split(':').Length <= 2
             ? broker
-            : throw new InputException($"{BrokerVariable}: set it to the broker's address, amqp://USER:PASSWORD@HOST:PORT/");
+            : throw new InputException($"{BrokerVariable} does not name a broker: expected {Form}; characters such as '@', '/' and ':' within user name and password are written %40, %2F and %3A");
+    }
 
     /// <summary>A coordinator's bus: messages of workers in a queue that all coordinators share, replicated, bounded in flight.</summary>
     /// <param name="bus">The bus.</param>
@@ -58,6 +73,12 @@ public static class ControlBus
     {
         ArgumentNullException.ThrowIfNull(consumers);
         bus.ConnectTo(broker);
+        bus.SendTopology.ErrorQueueNameFormatter = WorkersLeftovers.Instance;
+        bus.SendTopology.DeadLetterQueueNameFormatter = WorkersLeftovers.Instance;
+
+        // By default as short-lived as the queue that the message was in; all workers must declare them alike.
+        bus.SendTopology.ConfigureErrorSettings = static queue => (queue.Durable, queue.AutoDelete) = (true, false);
+        bus.SendTopology.ConfigureDeadLetterSettings = static queue => (queue.Durable, queue.AutoDelete) = (true, false);
         bus.ReceiveEndpoint(WorkerQueue(workerId), endpoint =>
         {
             endpoint.Durable = true;
@@ -73,7 +94,7 @@ public static class ControlBus
         ArgumentNullException.ThrowIfNull(broker);
         var credentials = broker.UserInfo.Split(':', 2);
         bus.Host(
-            new UriBuilder("rabbitmq", broker.Host, broker.Port >= 0 ? broker.Port : broker.Scheme == "amqps" ? 5671 : 5672, broker.AbsolutePath).Uri,
+            new UriBuilder("rabbitmq", broker.Host, BrokerConnection.PortOf(broker), broker.AbsolutePath).Uri,
             host =>
             {
                 if (credentials.Length == 2)
@@ -87,5 +108,14 @@ public static class ControlBus
                     host.UseSsl(static _ => { });
                 }
             });
+    }
+
+    private sealed class WorkersLeftovers : IErrorQueueNameFormatter, IDeadLetterQueueNameFormatter
+    {
+        public static WorkersLeftovers Instance { get; } = new();
+
+        public string FormatErrorQueueName(string queueName) => WorkersErrorQueue;
+
+        public string FormatDeadLetterQueueName(string queueName) => WorkersSkippedQueue;
     }
 }

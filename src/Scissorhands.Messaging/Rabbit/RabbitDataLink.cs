@@ -1,6 +1,6 @@
 using RabbitMQ.Client;
 using RabbitMQ.Client.Events;
-using RabbitMQ.Client.Exceptions;
+using Scissorhands.Messaging.Control;
 using Scissorhands.Messaging.Frames;
 using Scissorhands.Messaging.Rabbit.Bodies;
 using Scissorhands.Planning;
@@ -121,10 +121,9 @@ public sealed class RabbitDataLink : IAsyncDisposable
         {
             await DisposeAsync(consuming);
             await DisposeAsync(publishing);
-            if (e is BrokerUnreachableException or OperationInterruptedException)
+            if (BrokerConnection.IsFailure(e))
             {
-                // The innermost reason says it: refused, unknown host, wrong password. The address goes without its credentials.
-                throw new RunFailedException($"broker {broker.Host}:{broker.Port}: {e.GetBaseException().Message}", e);
+                throw BrokerConnection.Failed(broker, e);
             }
 
             throw;

@@ -123,17 +123,37 @@ public static class ConfigurationBinder
 
     private static string Unknown(string source, string key)
     {
-        return $"{source}: unknown configuration key '{OneLine(key)}'; did you mean '{Nearest(key)}'?";
+        var start = $"{source}: unknown configuration key '{OneLine(key)}'; ";
+        if (Nearest(key) is { } nearest)
+        {
+            return $"{start}did you mean '{nearest}'?";
+        }
+
+        var section = key.Split('.')[0];
+        return ConfigurationKey.Sections.ContainsKey(section)
+            ? $"{start}section '{section}' has {Names(section)}"
+            : $"{start}there are {string.Join(", ", ConfigurationKey.Root.Select(static child => child.Children.Count > 0 ? child.Name + ".*" : child.Name))}";
     }
 
-    private static string Nearest(string unknown)
+    /// <summary>The key that was meant; null where none is like it.</summary>
+    private static string? Nearest(string unknown)
     {
+        const int MostSlips = 3;
         var lower = unknown.ToLowerInvariant();
         var shortName = lower[(lower.LastIndexOf('.') + 1)..];
+
+        // A slip for each three letters: 'foo' is like no key, though each of them differs from it by a few letters only.
+        var slips = Math.Min(MostSlips, shortName.Length / 3);
+
         // A key without (or with the wrong) section is a commoner slip than a misspelt one, hence the second measure.
-        return ConfigurationKey.Leaves.Values
-            .MinBy(key => Math.Min(2 * Distance(lower, key.Name.ToLowerInvariant()), 1 + (2 * Distance(shortName, key.ShortName.ToLowerInvariant()))))!
-            .Name;
+        var (key, cost, distance) = ConfigurationKey.Leaves.Values
+            .Select(key =>
+            {
+                var (whole, last) = (Distance(lower, key.Name.ToLowerInvariant()), Distance(shortName, key.ShortName.ToLowerInvariant()));
+                return (key.Name, Cost: Math.Min(2 * whole, 1 + (2 * last)), Distance: Math.Min(whole, last));
+            })
+            .MinBy(static candidate => candidate.Cost);
+        return distance <= slips ? key : null;
     }
 
     private static int Distance(string a, string b)

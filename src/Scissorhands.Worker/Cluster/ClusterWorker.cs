@@ -25,7 +25,10 @@ public sealed partial class ClusterWorker : BackgroundService
     private readonly CancellationTokenSource _leaving = new();
     private readonly TaskCompletionSource _idle = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly string _life = Guid.NewGuid().ToString("N");
+    private readonly TaskCompletionSource _connected = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private RabbitDataLink? _link;
+    private WorkerClaim? _claim;
+    private string? _away;
     private long _unheardSince;
     private GangAssigned? _pending;
     private Generation? _current;
@@ -52,8 +55,27 @@ public sealed partial class ClusterWorker : BackgroundService
     /// </summary>
     public bool IsToStartAnew { get; private set; }
 
-    /// <summary>Why the coordinator refused this worker; null where it did not.</summary>
+    /// <summary>Why this worker may not go on, in one line: refused by the coordinator, or its name is another's. Null where it may.</summary>
     public string? Refused { get; private set; }
+
+    /// <summary>Completes once the worker has its name and the way for tensors, and has told the coordinator of itself.</summary>
+    public Task Connected => _connected.Task;
+
+    /// <summary>
+    /// Takes the worker's name, before anything of the worker is on the broker: two of one name would take each other's
+    /// commands. Waits for a broker that is away.
+    /// </summary>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>Completes once the name is taken.</returns>
+    /// <exception cref="InputException">Another worker has the name.</exception>
+    public async Task ClaimAsync(CancellationToken cancellationToken)
+    {
+        using var timer = new PeriodicTimer(_options.BeatInterval, _time);
+        while (!await TryClaimAsync(cancellationToken))
+        {
+            await timer.WaitForNextTickAsync(cancellationToken);
+        }
+    }
 
     /// <inheritdoc/>
     public override void Dispose()
@@ -100,6 +122,11 @@ public sealed partial class ClusterWorker : BackgroundService
         {
             await _link.DisposeAsync();
         }
+
+        if (_claim is not null)
+        {
+            await _claim.DisposeAsync();
+        }
     }
 
     /// <summary>Takes a command in; quick, so that the delivery is not held while work is done.</summary>
@@ -130,7 +157,7 @@ public sealed partial class ClusterWorker : BackgroundService
                     _unheardSince = 0;
                     break;
                 case WorkerRefused refused when refused.Life == _life:
-                    Refused = refused.Reason;
+                    Refused = $"worker {_options.WorkerId}: refused by the coordinator: {refused.Reason}";
                     LogRefused(refused.Reason);
                     _lifetime.StopApplication();
                     break;
@@ -145,8 +172,11 @@ public sealed partial class ClusterWorker : BackgroundService
         using var timer = new PeriodicTimer(_options.BeatInterval, _time);
         do
         {
-            await EnsureLinkAsync(stoppingToken);
-            await BeatAsync(stoppingToken);
+            if (await HoldNameAsync(stoppingToken))
+            {
+                await EnsureLinkAsync(stoppingToken);
+                await BeatAsync(stoppingToken);
+            }
         }
         while (!compute.IsCompleted && await timer.WaitForNextTickAsync(stoppingToken));
         await compute;
@@ -173,6 +203,72 @@ public sealed partial class ClusterWorker : BackgroundService
         _assigned.Release();
     }
 
+    private async Task<bool> HoldNameAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await TryClaimAsync(cancellationToken);
+        }
+        catch (InputException e)
+        {
+            // While this worker was away another one has come.
+            Refused = e.Message;
+            LogRefused(e.Message);
+            lock (_sync)
+            {
+                _current?.End("another worker has its name");
+            }
+
+            _lifetime.StopApplication();
+            return false;
+        }
+    }
+
+    private async Task<bool> TryClaimAsync(CancellationToken cancellationToken)
+    {
+        if (_claim is { IsHeld: true })
+        {
+            return true;
+        }
+
+        try
+        {
+            var fresh = await WorkerClaim.TakeAsync(_options.Broker, _options.WorkerId, () => LogNameHeld(_options.WorkerId), _time, cancellationToken);
+            var old = Interlocked.Exchange(ref _claim, fresh);
+            if (old is not null)
+            {
+                await old.DisposeAsync();
+            }
+
+            BrokerIsBack();
+            return true;
+        }
+        catch (RunFailedException e)
+        {
+            BrokerIsAway(e.Message);
+            return false;
+        }
+    }
+
+    // Told once, not with each attempt.
+    private void BrokerIsAway(string reason)
+    {
+        if (_away != reason)
+        {
+            _away = reason;
+            LogNoBroker(reason, _options.BeatInterval.TotalSeconds);
+        }
+    }
+
+    private void BrokerIsBack()
+    {
+        if (_away is not null)
+        {
+            _away = null;
+            LogBroker(BrokerConnection.NameOf(_options.Broker));
+        }
+    }
+
     private async Task EnsureLinkAsync(CancellationToken cancellationToken)
     {
         if (_link is { } link && !link.Lost.IsCompleted)
@@ -188,15 +284,23 @@ public sealed partial class ClusterWorker : BackgroundService
             {
                 await old.DisposeAsync();
             }
+
+            BrokerIsBack();
         }
         catch (RunFailedException e)
         {
-            LogNoBroker(e.Message);
+            BrokerIsAway(e.Message);
         }
     }
 
     private async Task BeatAsync(CancellationToken cancellationToken)
     {
+        if (_claim is not { IsHeld: true })
+        {
+            // The name may be another's by now, and a sign of life under it would take the other's place.
+            return;
+        }
+
         GangAssigned? working;
         lock (_sync)
         {
@@ -222,6 +326,10 @@ public sealed partial class ClusterWorker : BackgroundService
             var endpoint = await _bus.GetSendEndpoint(ControlBus.CoordinatorAddress);
             await endpoint.Send(beat, patience.Token);
             await ListenAsync(patience.Token);
+            if (queue.Length > 0)
+            {
+                _connected.TrySetResult();
+            }
         }
         catch (Exception) when (!cancellationToken.IsCancellationRequested)
         {
@@ -370,10 +478,16 @@ public sealed partial class ClusterWorker : BackgroundService
     [LoggerMessage(LogLevel.Error, "Run {RunId}, generation {Generation}: failed")]
     private partial void LogFailed(Exception exception, string runId, long generation);
 
-    [LoggerMessage(LogLevel.Warning, "{Reason}; tried again")]
-    private partial void LogNoBroker(string reason);
+    [LoggerMessage(LogLevel.Warning, "waiting for the {Reason}; retrying every {Seconds} s")]
+    private partial void LogNoBroker(string reason, double seconds);
 
-    [LoggerMessage(LogLevel.Error, "Refused by the coordinator: {Reason}")]
+    [LoggerMessage(LogLevel.Information, "the broker at {Broker} is back")]
+    private partial void LogBroker(string broker);
+
+    [LoggerMessage(LogLevel.Warning, "worker {WorkerId}: a worker of that name is connected but does not answer; waiting for the broker to drop its connection")]
+    private partial void LogNameHeld(string workerId);
+
+    [LoggerMessage(LogLevel.Error, "Refused: {Reason}")]
     private partial void LogRefused(string reason);
 
     [LoggerMessage(LogLevel.Information, "Worker {WorkerId} leaves at the next durable point")]

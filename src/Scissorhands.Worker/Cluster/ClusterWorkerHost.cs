@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Scissorhands.Messaging.Control;
+using Scissorhands.Planning;
 
 namespace Scissorhands.Worker.Cluster;
 
@@ -18,7 +19,9 @@ public static class ClusterWorkerHost
         options.Validate();
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Logging.AddSimpleConsole(static console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss "));
-        builder.Logging.AddFilter("MassTransit", LogLevel.Warning).AddFilter("Microsoft", LogLevel.Warning);
+
+        // The bus warns of each attempt to reach a broker that is away, with its stack; the worker says it once.
+        builder.Logging.AddFilter("MassTransit", LogLevel.Error).AddFilter("Microsoft", LogLevel.Warning);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton<ClusterWorker>();
@@ -30,10 +33,26 @@ public static class ClusterWorkerHost
             bus.UsingRabbitMq((context, rabbit) =>
                 rabbit.UseAsWorker(options.Broker, options.WorkerId, endpoint => endpoint.ConfigureConsumer<WorkerCommandConsumer>(context)));
         });
-        builder.Services.Configure<MassTransitHostOptions>(static host => host.WaitUntilStarted = false);
+        builder.Services.Configure<MassTransitHostOptions>(static host => host.WaitUntilStarted = true);
 
         // After the bus, so that it ends before the bus does.
         builder.Services.AddHostedService(static services => services.GetRequiredService<ClusterWorker>());
         return builder.Build();
+    }
+
+    /// <summary>Starts the process: takes the worker's name, waits for the broker, connects.</summary>
+    /// <param name="host">What <see cref="Build"/> has built.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>Completes once the worker is connected and known to the broker, or is to end.</returns>
+    /// <exception cref="InputException">Another worker has the name.</exception>
+    public static async Task StartAsync(IHost host, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        var worker = host.Services.GetRequiredService<ClusterWorker>();
+        await worker.ClaimAsync(cancellationToken);
+        await host.StartAsync(cancellationToken);
+        var ending = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var registration = host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.Register(ending.SetResult);
+        await Task.WhenAny(worker.Connected, ending.Task).WaitAsync(cancellationToken);
     }
 }

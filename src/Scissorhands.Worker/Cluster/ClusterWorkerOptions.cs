@@ -1,3 +1,5 @@
+using System.Globalization;
+using Scissorhands.Core.Native;
 using Scissorhands.Planning;
 
 namespace Scissorhands.Worker.Cluster;
@@ -39,7 +41,7 @@ public sealed record ClusterWorkerOptions
     public TimeSpan Grace { get; init; } = TimeSpan.FromMinutes(2);
 
     /// <summary>Checks the settings.</summary>
-    /// <exception cref="InputException">A value is out of its range.</exception>
+    /// <exception cref="InputException">A value is out of its range, or this machine has no such device.</exception>
     public void Validate()
     {
         if (!IsName(WorkerId))
@@ -52,9 +54,14 @@ public sealed record ClusterWorkerOptions
             throw new InputException("--pool: must be 1 to 64 letters, digits, '-', '_' or '.'");
         }
 
-        if (Device != "cpu" && Device != "cuda" && !(Device.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(Device.AsSpan(5), out _)))
+        if (Device != "cpu" && Device != "cuda" && !(Device.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(Device.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out _)))
         {
             throw new InputException($"--device {Device}: must be cpu, cuda or cuda:N");
+        }
+
+        if (CudaDevices.Refusal(Device) is { } refusal)
+        {
+            throw new InputException($"--device {Device}: {refusal}");
         }
 
         if (BeatInterval <= TimeSpan.Zero || AskAgainAfter <= TimeSpan.Zero || PeerTimeout <= TimeSpan.Zero || DeafAfter <= TimeSpan.Zero || Grace <= TimeSpan.Zero)

@@ -33,17 +33,17 @@ public static class InputLoader
             throw new InputException($"--model {names.Model}: no such file");
         }
 
-        var entries = ForgetList.Read(names.Forget);
+        var entries = Named("--forget", names.Forget, () => ForgetList.Read(names.Forget));
         if (entries.Count == 0)
         {
             throw new InputException($"--forget {names.Forget}: the forget list is empty");
         }
 
-        var earlier = names.Forgotten is { } file ? ForgetList.Read(file) : [];
+        var earlier = names.Forgotten is { } file ? Named("--forgotten", file, () => ForgetList.Read(file)) : [];
         ISampleSet? train = null, test = null;
         try
         {
-            train = DataSets.Open(names.Data, configuration.Data, new Relay(progress, "--data"), cancellationToken);
+            train = Named("--data", names.Data, () => DataSets.Open(names.Data, configuration.Data, new Relay(progress, "--data"), cancellationToken));
             var selection = ForgetList.Resolve(entries, train, names.IgnoreUnknown, names.Forget);
             if (selection.Unknown > 0)
             {
@@ -64,7 +64,10 @@ public static class InputLoader
                 throw new InputException($"{names.Forget}: with the {forgotten.Length} samples forgotten earlier, the list covers all {train.Count} samples of the data; nothing would be left to repair the model on");
             }
 
-            test = names.TestData is { } pattern ? DataSets.Open(pattern, configuration.Data, train.ClassNames, new Relay(progress, "--test-data"), cancellationToken) : null;
+            var classes = train.ClassNames;
+            test = names.TestData is { } pattern
+                ? Named("--test-data", pattern, () => DataSets.Open(pattern, configuration.Data, classes, new Relay(progress, "--test-data"), cancellationToken))
+                : null;
             if (test is not null && test.Shape != train.Shape)
             {
                 throw new InputException($"--test-data {names.TestData}: images are {test.Shape.Height}x{test.Shape.Width}, those of --data {train.Shape.Height}x{train.Shape.Width}; set data.imageSize");
@@ -87,6 +90,19 @@ public static class InputLoader
             train?.Dispose();
             test?.Dispose();
             throw;
+        }
+    }
+
+    // Whoever opens a file does not know the option that named it.
+    private static T Named<T>(string option, string name, Func<T> open)
+    {
+        try
+        {
+            return open();
+        }
+        catch (InputException e) when (e.Message.StartsWith(name + ":", StringComparison.Ordinal))
+        {
+            throw new InputException($"{option} {e.Message}", e);
         }
     }
 

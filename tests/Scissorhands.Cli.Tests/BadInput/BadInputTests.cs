@@ -11,6 +11,15 @@ public sealed class BadInputTests(TinyWorld world)
     [Fact]
     public Task Run_modelMissing_named() => ExpectAsync(["--model", "/nowhere/model.pt"], "/nowhere/model.pt");
 
+    [Theory]
+    [InlineData("--model", "/nowhere/model.pt")]
+    [InlineData("--data", "/nowhere/train.tar")]
+    [InlineData("--test-data", "/nowhere/test-*.tar")]
+    [InlineData("--forget", "/nowhere/forget.txt")]
+    [InlineData("--forgotten", "/nowhere/forgotten.txt")]
+    public async Task Run_fileMissing_namedWithItsOption(string option, string path) =>
+        Assert.StartsWith($"{option} {path}: ", await ExpectAsync([option, path]), StringComparison.Ordinal);
+
     [Fact]
     public async Task Run_modelIsText_named()
     {
@@ -149,6 +158,9 @@ public sealed class BadInputTests(TinyWorld world)
 
     [Fact]
     public Task Run_scopeMatchesNothing_globNamed() => ExpectAsync(["--set", "trim.scope=[*layer9*]"], "trim.scope", "*layer9*");
+
+    [Fact]
+    public Task Run_keyLikeNoOther_thoseOfTheSectionNamed() => ExpectAsync(["--set", "repair.foo=3"], "repair.foo", "section 'repair' has repair.epochs");
 
     [Fact]
     public Task Run_unknownKey_nearestNamed() => ExpectAsync(["--set", "repair.epoch=3"], "repair.epoch", "repair.epochs");

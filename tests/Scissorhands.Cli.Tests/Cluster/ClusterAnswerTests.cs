@@ -230,6 +230,11 @@ public sealed class ClusterAnswerTests(TinyWorld world, WideWorld wide, SharedCl
 
         Assert.True(accepted.ExitCode == 0, accepted.Describe() + cluster.Describe());
         Assert.Equal(refused.Output[0], accepted.Output[0]);
+        Assert.Contains("failed", refused.Output);
+        Assert.Contains("opened again; goes on from what is durable", accepted.Output);
+        Assert.Contains("generation 2: 4 workers", accepted.Output);
+        Assert.Contains("evaluate original: done", accepted.Output);
+        Assert.DoesNotContain(accepted.Output, static line => line.Contains("reason", StringComparison.Ordinal));
         Assert.Equal(await world.ExpectedAsync(), Answer.In(output));
     }
 
@@ -293,6 +298,24 @@ public sealed class ClusterAnswerTests(TinyWorld world, WideWorld wide, SharedCl
 
         Assert.True(result.ExitCode == 0, result.Describe() + cluster.Describe());
         Assert.Equal(await world.ExpectedAsync(), Answer.In(output));
+    }
+
+    [Fact]
+    public async Task Watch_cancelledRun_saysInWordsWhatWasAndOnceWhy()
+    {
+        var cluster = Cluster();
+        var forget = world.ForgetList(3);
+        var submitted = await CliProcess.RunAsync(["submit", "--model", world.ModelPath, "--data", world.TrainPath, "--forget", forget, "--out", world.NewPath("called-off"), "--pool", "nobody", "--no-wait", "--coordinator", cluster.Address, .. world.Settings()]);
+        Assert.True(submitted.ExitCode == 0, submitted.Describe());
+        var run = submitted.Output[0].Split(' ')[1];
+        Assert.Equal(0, (await CliProcess.RunAsync(["cancel", run, "--coordinator", cluster.Address])).ExitCode);
+        var watched = await CliProcess.RunAsync(["watch", run, "--coordinator", cluster.Address]);
+        var status = await CliProcess.RunAsync(["status", run, "--coordinator", cluster.Address]);
+
+        Assert.Equal(1, watched.ExitCode);
+        Assert.Equal("cancelled", watched.Output[^1]);
+        Assert.Equal($"run {run} was cancelled (by its owner)", Assert.Single(watched.Errors));
+        Assert.Equal($"run {run}: cancelled (by its owner)", status.Output[0]);
     }
 
     [Fact]

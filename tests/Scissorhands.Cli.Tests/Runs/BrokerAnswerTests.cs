@@ -62,13 +62,15 @@ public sealed class BrokerAnswerTests(TinyWorld world, BrokerFixture fixture) : 
     [Theory]
     [InlineData("amqp://guest:secret@127.0.0.1:1/", 1, "127.0.0.1:1")]
     [InlineData("nonsense", 2, ControlBus.BrokerVariable)]
-    public async Task Run_brokerThatIsNotThere_saysWhichAndNoPassword(string address, int exitCode, string expected)
+    public async Task Run_brokerThatIsNotThere_saysWhichAndNoPasswordAndLeavesNothing(string address, int exitCode, string expected)
     {
-        await using var process = CliProcess.Start([.. world.Arguments(world.NewPath("no-broker"), 2), "--broker"], environment: (ControlBus.BrokerVariable, address));
+        var output = world.NewPath("no-broker");
+        await using var process = CliProcess.Start([.. world.Arguments(output, 2), "--broker"], environment: (ControlBus.BrokerVariable, address));
         var result = await process.FinishAsync();
 
         Assert.Equal(exitCode, result.ExitCode);
         Assert.Contains(expected, string.Join('\n', result.Errors), StringComparison.Ordinal);
         Assert.DoesNotContain("secret", string.Join('\n', result.Errors), StringComparison.Ordinal);
+        Assert.False(Path.Exists(output), $"{output} was made");
     }
 }

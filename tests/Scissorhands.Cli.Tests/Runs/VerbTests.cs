@@ -1,5 +1,7 @@
 using Scissorhands.Drill.World;
+using System.Net;
 using System.Text.Json;
+using Scissorhands.Testing;
 
 namespace Scissorhands.Cli.Tests.Runs;
 
@@ -42,6 +44,9 @@ public sealed class VerbTests(TinyWorld world)
         Assert.Equal(["ua", "ra", "ta", "mia"], root.GetProperty("retrained").EnumerateObject().Select(p => p.Name));
         Assert.All(((string[])["ua", "ra", "ta", "mia"]).Select(k => root.GetProperty(k).GetDouble()), figure => Assert.InRange(figure, 0, 100));
         Assert.Equal(0, root.GetProperty("averageGap").GetDouble());
+        Assert.Contains(result.Output, static line => line.StartsWith("evaluate model: ", StringComparison.Ordinal));
+        Assert.Contains(result.Output, static line => line.StartsWith("evaluate retrained: ", StringComparison.Ordinal));
+        Assert.DoesNotContain(result.Output, static line => line.Contains("original", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -103,6 +108,41 @@ public sealed class VerbTests(TinyWorld world)
         Assert.NotEmpty(result.Output);
         Assert.All(result.Output, l => Assert.True(l.StartsWith("ok", StringComparison.Ordinal) || l.StartsWith("FAIL", StringComparison.Ordinal), l));
         Assert.Equal(result.Output.Any(l => l.StartsWith("FAIL", StringComparison.Ordinal)) ? 1 : 0, result.ExitCode);
+    }
+
+    /// <summary>Behind a proxy a coordinator has a path, with or without a slash at its end.</summary>
+    [Theory]
+    [InlineData("")]
+    [InlineData("/")]
+    [InlineData("/team/scissorhands")]
+    [InlineData("/team/scissorhands/")]
+    public async Task Status_coordinatorWithAPath_isAskedUnderIt(string path)
+    {
+        using var listener = new HttpListener();
+        var address = $"http://127.0.0.1:{Ports.Free(1)[0]}";
+        listener.Prefixes.Add(address + "/");
+        listener.Start();
+        var asked = listener.GetContextAsync();
+        await using var process = CliProcess.Start(["status", "--coordinator", address + path]);
+        var context = await asked.WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
+        context.Response.ContentType = "application/json";
+        context.Response.Close("[]"u8.ToArray(), willBlock: false);
+        var result = await process.FinishAsync();
+
+        Assert.True(result.ExitCode == 0, result.Describe());
+        Assert.Equal(path.TrimEnd('/') + "/v1/runs", context.Request.Url!.AbsolutePath);
+    }
+
+    [Theory]
+    [InlineData("ftp://host")]
+    [InlineData("host:8080")]
+    [InlineData("http://host/?path=x")]
+    public async Task Status_coordinatorThatIsNoAddress_isRefused(string address)
+    {
+        var result = await CliProcess.RunAsync(["status", "--coordinator", address]);
+
+        Assert.Equal(2, result.ExitCode);
+        Assert.StartsWith($"--coordinator {address}: ", Assert.Single(result.Errors), StringComparison.Ordinal);
     }
 
     private async Task<string> EvaluateAsync(int workers)

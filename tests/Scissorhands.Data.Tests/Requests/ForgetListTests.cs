@@ -32,6 +32,23 @@ public sealed class ForgetListTests : IDisposable
         Assert.Equal([0], Resolve(set, "a\nu1\n", ignoreUnknown: true).Ordinals);
     }
 
+    [Theory]
+    [InlineData("img-001.png\nimg-002.png\nimg-004.png", "2 of them are when written without ending: 'img-001', not 'img-001.png'")]
+    [InlineData("some.where/img-001\nu1", "1 of them is when written without folder: 'img-001', not 'some.where/img-001'")]
+    [InlineData("cat/img-001.png", "1 of them is when written without folder and ending: 'img-001', not 'cat/img-001.png'")]
+    [InlineData("img_001\n.png\n/", "'img-###'")]
+    public void Resolve_IdsWrittenOtherwise_SaysWhatIdsLookLikeAndWhatWouldMatch(string list, string expected)
+    {
+        using var set = Set("img-001", "img-002", "img-003");
+        foreach (var ignoreUnknown in (bool[])[false, true])
+        {
+            var fault = Assert.Throws<InputException>(() => Resolve(set, list, ignoreUnknown)).Message;
+            Assert.Contains("ids here look like 'img-###'", fault, StringComparison.Ordinal);
+            Assert.Contains(expected, fault, StringComparison.Ordinal);
+            Assert.DoesNotContain("img-003", fault, StringComparison.Ordinal);
+        }
+    }
+
     [Fact]
     public void Resolve_FileThatIsNoList_ShowsTheStartOfItsLinesOnly()
     {
@@ -62,12 +79,14 @@ public sealed class ForgetListTests : IDisposable
         return ForgetList.Resolve(ForgetList.Read(_folder["forget.txt"]), set, ignoreUnknown, "forget.txt");
     }
 
-    private ISampleSet Set()
+    private ISampleSet Set() => Set("a", "b", "c", "d");
+
+    private ISampleSet Set(params string[] keys)
     {
-        Shards.Write(_folder["a.tar"], "abcd".SelectMany(key => new[]
+        Shards.Write(_folder["a.tar"], keys.SelectMany(key => new[]
         {
             ($"{key}.png", Shards.Png(2, 2, (_, _) => (0, 0, 0))),
-            ($"{key}.json", Encoding.UTF8.GetBytes(key < 'c' ? "{\"label\": 0, \"subject\": \"p\"}" : "{\"label\": 1}")),
+            ($"{key}.json", Encoding.UTF8.GetBytes(string.CompareOrdinal(key, "c") < 0 ? "{\"label\": 0, \"subject\": \"p\"}" : "{\"label\": 1}")),
         }));
         return DataSets.Open(_folder["a.tar"], new DataConfiguration { Cache = "none" }, null, CancellationToken.None);
     }

@@ -107,7 +107,7 @@ public sealed class GrainTests(GrainFixture fixture) : IClassFixture<GrainFixtur
         var fresh = await Run("folder-3").SubmitAsync(Order("folder") with { Model = "third" });
         Assert.Equal(outcome, fresh);
         Assert.Null(await Run("folder-3").ViewAsync());
-        Assert.Equal("canceled", (await first.ViewAsync())?.Status);
+        Assert.Equal("cancelled", (await first.ViewAsync())?.Status);
     }
 
     [Fact]

@@ -8,6 +8,8 @@ public sealed class StoreOptionsTests
     [Theory]
     [InlineData("runs.db")]
     [InlineData("sqlite:some where/runs.db")]
+    [InlineData("sqlite:runs")]
+    [InlineData("/var/lib/runs.SQLite3")]
     [InlineData("postgres://user:p%40ss@host:5433/db?sslmode=require")]
     [InlineData("postgresql://host/db")]
     [InlineData("Host=host;Password=x")]
@@ -17,6 +19,13 @@ public sealed class StoreOptionsTests
     [Theory]
     [InlineData("")]
     [InlineData("sqlite:")]
+    [InlineData("sqlite")]
+    [InlineData("hush7")]
+    [InlineData("sqllite:hush7.db")]
+    [InlineData("postgres:user:hush7@host/db")]
+    [InlineData("postgress://user:hush7@host/db")]
+    [InlineData("Hst=host;Password=hush7")]
+    [InlineData("Hst=host;pass=hush7")]
     [InlineData(":memory:")]
     [InlineData("mysql://user:hush7@host/db")]
     [InlineData("postgres://user:hush7@host:port/db")]
@@ -33,6 +42,10 @@ public sealed class StoreOptionsTests
         Assert.DoesNotContain("hush7", thrown.ToString(), StringComparison.Ordinal);
         Assert.StartsWith("store: ", thrown.Message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void Parse_Named_TheMessageSaysWhereItCameFrom() =>
+        Assert.StartsWith("SOME_VARIABLE: ", Assert.Throws<InputException>(() => StoreOptions.Parse("hush7", "SOME_VARIABLE")).Message, StringComparison.Ordinal);
 
     [Fact]
     public void ToString_Password_IsNotShown() =>

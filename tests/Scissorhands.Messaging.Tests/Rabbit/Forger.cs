@@ -79,10 +79,14 @@ internal sealed class Forger : IAsyncDisposable
         return before.QueueName;
     }
 
-    /// <summary>Two ranks, what the first sends to the second comes by way of <paramref name="queue"/>.</summary>
-    internal static RabbitCollectiveGroup[] Form(BrokerGroups groups, string queue, long generation, CollectiveOptions options) =>
-    [
-        new RabbitCollectiveGroup(groups.Links[0], "run", generation, 0, [groups.Links[0].QueueName, queue], BrokerGroups.Key, options),
-        new RabbitCollectiveGroup(groups.Links[1], "run", generation, 1, [groups.Links[0].QueueName, groups.Links[1].QueueName], BrokerGroups.Key, options),
-    ];
+    /// <summary>All ranks; what rank 0 sends to rank 1 comes by way of <paramref name="queue"/>.</summary>
+    internal static RabbitCollectiveGroup[] Form(BrokerGroups groups, string queue, long generation, CollectiveOptions options, TimeProvider? clock = null) =>
+        [.. Enumerable.Range(0, groups.Links.Count).Select(rank => Join(groups, queue, generation, rank, options, clock))];
+
+    /// <summary>One rank of <see cref="Form"/>.</summary>
+    internal static RabbitCollectiveGroup Join(BrokerGroups groups, string queue, long generation, int rank, CollectiveOptions options, TimeProvider? clock = null)
+    {
+        string[] queues = [.. groups.Links.Select((link, to) => rank == 0 && to == 1 ? queue : link.QueueName)];
+        return new RabbitCollectiveGroup(groups.Links[rank], "run", generation, rank, queues, BrokerGroups.Key, options, clock);
+    }
 }

@@ -33,7 +33,7 @@ public sealed class MissingFrameTests(BrokerFixture fixture) : IClassFixture<Bro
         Assert.SkipWhen(fixture.Broker.Missing is not null, fixture.Broker.Missing ?? "");
         await using var groups = await BrokerGroups.CreateAsync(fixture.Broker.Address, Ranks, Options);
         await using var forger = await Forger.ConnectAsync(fixture.Broker.Address);
-        var ranks = Form(groups, await StandBeforeRank1Async(forger, groups, Enum.Parse<FrameKind>(kind), change), new ManualClock());
+        var ranks = Forger.Form(groups, await StandBeforeRank1Async(forger, groups, Enum.Parse<FrameKind>(kind), change), 2, Options, new ManualClock());
 
         // The others may have everything of a sum that goes one way only.
         var running = kind == "Piece"
@@ -54,7 +54,7 @@ public sealed class MissingFrameTests(BrokerFixture fixture) : IClassFixture<Bro
         await using var groups = await BrokerGroups.CreateAsync(fixture.Broker.Address, Ranks, Options);
         await using var forger = await Forger.ConnectAsync(fixture.Broker.Address);
         var clock = new ManualClock();
-        var ranks = Form(groups, await StandBeforeRank1Async(forger, groups, FrameKind.Piece, "lost"), clock);
+        var ranks = Forger.Form(groups, await StandBeforeRank1Async(forger, groups, FrameKind.Piece, "lost"), 2, Options, clock);
         var running = ranks.Select(static rank => rank.Barrier(new OperationKey("step", 0))).ToArray();
         await Task.WhenAll(running[0].Completion, running[2].Completion).WaitAsync(RankThreads.Deadline, TestContext.Current.CancellationToken);
         clock.Advance(Options.PeerTimeout / 5);
@@ -71,7 +71,7 @@ public sealed class MissingFrameTests(BrokerFixture fixture) : IClassFixture<Bro
         await DisposeAsync(groups.Ranks);
         var clock = new ManualClock();
         var queue = await StandBeforeRank1Async(forger, groups, FrameKind.Piece, "lost");
-        await using var first = Join(groups, queue, clock, 0);
+        await using var first = Forger.Join(groups, queue, 2, 0, Options, clock);
         var early = groups.Links[1].EarlyFrames;
         var running = Enumerable.Range(0, 3).Select(step => Norms(first, step)).ToArray();
         using var deadline = new CancellationTokenSource(RankThreads.Deadline);
@@ -80,7 +80,7 @@ public sealed class MissingFrameTests(BrokerFixture fixture) : IClassFixture<Bro
             await Task.Delay(5, deadline.Token);
         }
 
-        await using var second = Join(groups, queue, clock, 1);
+        await using var second = Forger.Join(groups, queue, 2, 1, Options, clock);
         Assert.All(
             await RankWork.FailuresAsync([.. running, Norms(second, 0)]),
             static failure => Assert.Contains("a frame of rank 0 is missing", failure, StringComparison.Ordinal));
@@ -88,16 +88,6 @@ public sealed class MissingFrameTests(BrokerFixture fixture) : IClassFixture<Bro
 
     private static ICollectiveOperation Norms(RabbitCollectiveGroup rank, int step) =>
         rank.SumDoubles(new OperationKey("norms", step), Ranks, [new SubtreeDoubles(new TreeNode(0, rank.Rank), new double[2])], new double[2]);
-
-    private static RabbitCollectiveGroup[] Form(BrokerGroups groups, string queue, ManualClock clock) =>
-        [.. Enumerable.Range(0, Ranks).Select(rank => Join(groups, queue, clock, rank))];
-
-    /// <summary>What rank 0 sends to rank 1 comes by way of the queue.</summary>
-    private static RabbitCollectiveGroup Join(BrokerGroups groups, string queue, ManualClock clock, int rank)
-    {
-        string[] queues = [.. groups.Links.Select(static link => link.QueueName)];
-        return new RabbitCollectiveGroup(groups.Links[rank], "run", 2, rank, rank == 0 ? [queues[0], queue, queues[2]] : queues, BrokerGroups.Key, Options, clock);
-    }
 
     /// <summary>Changes the first frame of a kind from rank 0 to rank 1.</summary>
     private static async Task<string> StandBeforeRank1Async(Forger forger, BrokerGroups groups, FrameKind kind, string change)

@@ -91,6 +91,24 @@ public sealed class ConfigurationBinderTests
     }
 
     [Theory]
+    [InlineData("repair.foo", "section 'repair' has repair.epochs, ")]
+    [InlineData("repair.", "section 'repair' has repair.epochs, ")]
+    [InlineData("repair.nothingLikeIt", "section 'repair' has repair.epochs, ")]
+    [InlineData("foo", "there are seed, ")]
+    [InlineData("foo.bar", "there are seed, ")]
+    [InlineData("foo.epochs", "did you mean 'repair.epochs'")]
+    [InlineData("epoch", "did you mean 'repair.epochs'")]
+    [InlineData("repair.epoch", "did you mean 'repair.epochs'")]
+    [InlineData("trim.fracton", "did you mean 'trim.fraction'")]
+    public void Bind_unknownSetting_namesTheNearestOrThoseThereAre(string key, string said)
+    {
+        var failure = Assert.Throws<InputException>(() => Bind(key + "=1"));
+
+        Assert.StartsWith($"--set: unknown configuration key '{key}'; ", failure.Message, StringComparison.Ordinal);
+        Assert.Contains(said, failure.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("""{"seed":"1"}""", "seed", "\"1\"", "a whole number")]
     [InlineData("""{"threads":1.5}""", "threads", "1.5", "a whole number")]
     [InlineData("""{"threads":3000000000}""", "threads", "3000000000", "a whole number")]

@@ -1,0 +1,29 @@
+using Microsoft.EntityFrameworkCore;
+using Scissorhands.Planning;
+
+namespace Scissorhands.Grains.Store;
+
+/// <summary>Finds out whether the store is there, with one attempt; makes its schema where it has none.</summary>
+public sealed class StoreProbe
+{
+    private readonly StoreDatabase _database;
+
+    internal StoreProbe(StoreDatabase database) => _database = database;
+
+    /// <summary>Looks.</summary>
+    /// <param name="cancellationToken">Ends the attempt.</param>
+    /// <returns>Which store it is and why it cannot be used now; null where it can.</returns>
+    /// <exception cref="InputException">It never will be: its file is no database, or cannot be made.</exception>
+    public async Task<string?> ReasonAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _database.OnceAsync(context => context.Runs.AnyAsync(cancellationToken), cancellationToken);
+            return null;
+        }
+        catch (Exception e) when (e is not InputException && !cancellationToken.IsCancellationRequested)
+        {
+            return $"{_database.Name}: {e.GetBaseException().Message.ReplaceLineEndings(" ")}";
+        }
+    }
+}

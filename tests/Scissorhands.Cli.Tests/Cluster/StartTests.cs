@@ -1,0 +1,232 @@
+using System.Text.Json;
+using Scissorhands.Cli.Tests.Runs;
+using Scissorhands.Drill.Cluster;
+using Scissorhands.Messaging.Control;
+using Scissorhands.Testing;
+
+namespace Scissorhands.Cli.Tests.Cluster;
+
+/// <summary>What workers and coordinators say and do until they are ready, and whose a worker's name is.</summary>
+public sealed class StartTests(BrokerFixture fixture) : IClassFixture<BrokerFixture>, IAsyncDisposable
+{
+    private const string Secret = "hush7";
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
+    private readonly string _folder = Directory.CreateTempSubdirectory("scissorhands-start-").FullName;
+    private readonly List<ChildProcess> _started = [];
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var process in _started)
+        {
+            await process.DisposeAsync();
+        }
+
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    [Fact]
+    public async Task Worker_nameInUse_isRefusedAndTheFirstGoesOn()
+    {
+        await using var cluster = await LocalCluster.StartAsync(new ClusterOptions { Broker = Broker() }, workers: 1);
+        var second = Start(["worker", "--id", "w0", "--beat", "0.5"]);
+        await second.Exited.WaitAsync(Deadline, TestContext.Current.CancellationToken);
+
+        Assert.Equal(2, second.ExitCode);
+        var line = Assert.Single(second.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.StartsWith("worker w0: another worker of that name", line, StringComparison.Ordinal);
+        Assert.Contains("--id", line, StringComparison.Ordinal);
+        Assert.Equal("free", await StateAsync(cluster, "w0"));
+        Assert.False(cluster.Worker("w0").Exited.IsCompleted, cluster.Describe());
+    }
+
+    [Fact]
+    public async Task Worker_killedAndStartedAgain_hasItsNameAtOnce()
+    {
+        await using var cluster = await LocalCluster.StartAsync(new ClusterOptions { Broker = Broker() }, workers: 1);
+        await cluster.Worker("w0").SignalAsync("KILL");
+        await cluster.Worker("w0").Exited.WaitAsync(Deadline, TestContext.Current.CancellationToken);
+        await cluster.StartWorkerAsync("w0");
+
+        Assert.DoesNotContain("does not answer", cluster.Worker("w0").Output, StringComparison.Ordinal);
+        Assert.Equal("free", await StateAsync(cluster, "w0"));
+    }
+
+    /// <summary>The broker drops the connection of a process that stands still; only then is its name another's.</summary>
+    [Fact]
+    public async Task Worker_nameOfOneThatStandsStill_isTakenOnceTheBrokerHasDroppedIt()
+    {
+        await using var cluster = await LocalCluster.StartAsync(new ClusterOptions { Broker = Broker() }, workers: 1);
+        var first = cluster.Worker("w0");
+        await first.SignalAsync("STOP");
+        await cluster.StartWorkerAsync("w0");
+        Assert.Contains("does not answer", cluster.Worker("w0").Output, StringComparison.Ordinal);
+
+        await first.SignalAsync("CONT");
+        await first.Exited.WaitAsync(Deadline, TestContext.Current.CancellationToken);
+
+        Assert.Equal(2, first.ExitCode);
+        Assert.Contains("worker w0: another worker", first.Output, StringComparison.Ordinal);
+        Assert.Equal("free", await StateAsync(cluster, "w0"));
+        Assert.False(cluster.Worker("w0").Exited.IsCompleted, cluster.Describe());
+    }
+
+    /// <summary>Its own former connection, of which the broker does not know yet that it is dead, keeps it out for a moment only.</summary>
+    [Fact]
+    public async Task Worker_thatLostItsNetwork_hasItsNameAgain()
+    {
+        await using var relay = new FaultyRelay(Broker().Address);
+        await using var cluster = await LocalCluster.StartAsync(new ClusterOptions { Broker = Broker(), AddressFor = _ => relay.Address }, workers: 1);
+        var worker = cluster.Worker("w0");
+        relay.Stall();
+        await worker.SaysAsync("waiting", anywhere: true).WaitAsync(Deadline, TestContext.Current.CancellationToken);
+        relay.Cut();
+        relay.Resume();
+        await worker.SaysAsync("is back", anywhere: true).WaitAsync(Deadline, TestContext.Current.CancellationToken);
+
+        Assert.Equal("free", await StateAsync(cluster, "w0"));
+        Assert.False(worker.Exited.IsCompleted, cluster.Describe());
+    }
+
+    [Theory]
+    [InlineData("worker")]
+    [InlineData("coordinator")]
+    public async Task Ready_brokerThatIsNotThereYet_isWaitedForInOneLine(string role)
+    {
+        var broker = Broker();
+        var port = Ports.Free(1)[0];
+        var process = Start(Role(role), Address(broker, port: port));
+        await process.SaysAsync($"waiting for the broker at 127.0.0.1:{port}: connection refused; retrying every ", anywhere: true).WaitAsync(Deadline, TestContext.Current.CancellationToken);
+        Assert.DoesNotContain("ready", process.Output, StringComparison.Ordinal);
+
+        await using var network = new FaultyRelay(broker.Address, port);
+        await process.SaysAsync(role).WaitAsync(Deadline, TestContext.Current.CancellationToken);
+
+        Assert.Contains(" ready ", process.Output, StringComparison.Ordinal);
+        Assert.Equal(2, process.Output.Split("waiting for the broker").Length);
+        Assert.DoesNotContain("   at ", process.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("worker")]
+    [InlineData("coordinator")]
+    public async Task Ready_wrongPassword_isSaidWithoutIt(string role)
+    {
+        var process = Start(Role(role), Address(Broker(), password: Secret));
+        var line = await process.SaysAsync("waiting for the broker", anywhere: true).WaitAsync(Deadline, TestContext.Current.CancellationToken);
+
+        Assert.Contains($"it refuses the user name or the password in {ControlBus.BrokerVariable}", line, StringComparison.Ordinal);
+        Assert.DoesNotContain("ready", process.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain(Secret, process.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Ready_storeThatIsNotThere_isWaitedForInOneLine()
+    {
+        var port = Ports.Free(1)[0];
+        var process = Start(Role("coordinator"), store: $"postgres://user:{Secret}@127.0.0.1:{port}/runs");
+        var line = await process.SaysAsync("waiting for the store", anywhere: true).WaitAsync(Deadline, TestContext.Current.CancellationToken);
+
+        Assert.Contains($"127.0.0.1:{port}", line, StringComparison.Ordinal);
+        Assert.DoesNotContain("ready", process.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain(Secret, process.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("worker", "foo")]
+    [InlineData("worker", "amqp://")]
+    [InlineData("worker", "amqp:foo")]
+    [InlineData("worker", "http://user:hush7@host/")]
+    [InlineData("worker", "amqp://user:hush7:x@host/")]
+    [InlineData("worker", "amqp://user:hush7@host/a/b")]
+    [InlineData("worker", "")]
+    [InlineData("coordinator", "foo")]
+    public async Task Broker_thatIsNoAddress_isRefusedByTheVariablesName(string role, string address)
+    {
+        var process = Start(Role(role), address);
+        await process.Exited.WaitAsync(Deadline, TestContext.Current.CancellationToken);
+
+        Assert.Equal(2, process.ExitCode);
+        var line = Assert.Single(process.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.StartsWith(ControlBus.BrokerVariable, line, StringComparison.Ordinal);
+        Assert.Contains("amqp://USER:PASSWORD@HOST:PORT/", line, StringComparison.Ordinal);
+        Assert.DoesNotContain(Secret, line, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("foo")]
+    [InlineData("sqllite:runs.db")]
+    [InlineData("Hst=host;Database=runs;Password=hush7")]
+    public async Task Store_thatIsNoAddress_isRefusedByTheVariablesNameAndBecomesNoFile(string store)
+    {
+        var process = Start(Role("coordinator"), "amqp://127.0.0.1:1/", store: store);
+        await process.Exited.WaitAsync(Deadline, TestContext.Current.CancellationToken);
+
+        Assert.Equal(2, process.ExitCode);
+        var line = Assert.Single(process.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.StartsWith("SCISSORHANDS_STORE: ", line, StringComparison.Ordinal);
+        Assert.Contains("sqlite:PATH", line, StringComparison.Ordinal);
+        Assert.DoesNotContain(Secret, line, StringComparison.Ordinal);
+        Assert.False(File.Exists(store));
+    }
+
+    [Theory]
+    [InlineData("cuda", "no CUDA device")]
+    [InlineData("cuda:0", "no CUDA device")]
+    [InlineData("cuda:7", "no CUDA device")]
+    [InlineData("cuda:-1", "must be")]
+    [InlineData("gpu", "must be")]
+    public async Task Worker_deviceThatIsNotHere_isRefusedBeforeAnythingElse(string device, string said)
+    {
+        Assert.SkipWhen(said.Contains("CUDA", StringComparison.Ordinal) && File.Exists("/dev/nvidiactl"), "This machine has a CUDA device.");
+        var process = Start(["worker", "--id", "w0", "--device", device], "amqp://127.0.0.1:1/");
+        await process.Exited.WaitAsync(Deadline, TestContext.Current.CancellationToken);
+
+        Assert.Equal(2, process.ExitCode);
+        var line = Assert.Single(process.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.StartsWith($"--device {device}: ", line, StringComparison.Ordinal);
+        Assert.Contains(said, line, StringComparison.Ordinal);
+        Assert.Contains("cpu", line, StringComparison.Ordinal);
+    }
+
+    /// <summary>How a worker stands, once the pool has heard of it.</summary>
+    private static async Task<string?> StateAsync(LocalCluster cluster, string worker)
+    {
+        using var http = new HttpClient();
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        patience.CancelAfter(Deadline);
+        while (true)
+        {
+            var workers = JsonDocument.Parse(await http.GetStringAsync(new Uri(cluster.Address + "/v1/pools/default/workers"), patience.Token)).RootElement;
+            if (workers.EnumerateArray().FirstOrDefault(w => w.GetProperty("workerId").GetString() == worker) is { ValueKind: JsonValueKind.Object } found)
+            {
+                return found.GetProperty("state").GetString();
+            }
+        }
+    }
+
+    private static string Address(Broker broker, int? port = null, string password = "guest") => new UriBuilder(broker.Address) { Port = port ?? broker.Port, Password = password }.Uri.ToString();
+
+    private static string[] Role(string role)
+    {
+        var ports = Ports.Free(3);
+        return role == "worker" ? ["worker", "--id", "alone", "--beat", "0.5"] : ["coordinator", "--http", $"http://127.0.0.1:{ports[0]}", "--silo-port", $"{ports[1]}", "--gateway-port", $"{ports[2]}"];
+    }
+
+    private ChildProcess Start(string[] arguments, string? broker = null, string? store = null)
+    {
+        var process = new ChildProcess(Executable.Path, arguments, new Dictionary<string, string>
+        {
+            [ControlBus.BrokerVariable] = broker ?? Broker().Address.ToString(),
+            ["SCISSORHANDS_STORE"] = store ?? "sqlite:" + Path.Combine(_folder, "store.db"),
+            ["SCISSORHANDS_REDIS"] = "",
+        });
+        _started.Add(process);
+        return process;
+    }
+
+    private Broker Broker()
+    {
+        Assert.SkipWhen(fixture.Broker.Missing is not null, fixture.Broker.Missing ?? "");
+        return fixture.Broker;
+    }
+}
