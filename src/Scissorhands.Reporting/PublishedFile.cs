@@ -3,19 +3,29 @@ using Scissorhands.Planning;
 namespace Scissorhands.Reporting;
 
 /// <summary>Files that carry their name only once they are whole.</summary>
-internal static class PublishedFile
+public static class PublishedFile
 {
     /// <summary>Writes beside the file, flushes to the device, and renames.</summary>
     /// <param name="path">The final name; an older file of that name is replaced.</param>
     /// <param name="write">Writes the content.</param>
+    /// <param name="mode">Who may do what with the file, from its first byte on; null for the process's default.</param>
     /// <exception cref="RunFailedException">The file cannot be written; nothing is left beside it.</exception>
-    public static void Write(string path, Action<Stream> write)
+    public static void Write(string path, Action<Stream> write, UnixFileMode? mode = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
+        ArgumentNullException.ThrowIfNull(write);
         var beside = path + ".part";
         try
         {
-            using (var stream = new FileStream(beside, FileMode.Create, FileAccess.Write, FileShare.None))
+            var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, Share = FileShare.None };
+            if (mode is { } asked && !OperatingSystem.IsWindows())
+            {
+                // The mode counts for a new file only: one that a killed process left may have another.
+                File.Delete(beside);
+                options.UnixCreateMode = asked;
+            }
+
+            using (var stream = new FileStream(beside, options))
             {
                 write(stream);
                 stream.Flush(flushToDisk: true);

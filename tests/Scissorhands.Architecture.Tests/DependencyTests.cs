@@ -18,6 +18,7 @@ public sealed class DependencyTests
     [InlineData("Reporting", "Planning")]
     [InlineData("Deletion", "Planning")]
     [InlineData("Abstractions", "Planning")]
+    [InlineData("Certificates", "Planning Reporting")]
     public void References_LowProject_AreTheAllowedOnes(string name, string allowed)
     {
         var project = Repository.Projects[Prefix + name];
@@ -28,6 +29,7 @@ public sealed class DependencyTests
     [Theory]
     [InlineData("Planning", "")]
     [InlineData("Core", "TorchSharp System.Numerics.Tensors")]
+    [InlineData("Certificates", "")]
     public void Packages_LowProject_AreTheAllowedOnes(string name, string allowed) =>
         Assert.Empty(Repository.Projects[Prefix + name].Packages.Except(allowed.Split(' ', StringSplitOptions.RemoveEmptyEntries)));
 
@@ -40,10 +42,13 @@ public sealed class DependencyTests
     [InlineData("Coordinator")]
     [InlineData("Reporting")]
     [InlineData("Deletion")]
+    [InlineData("Certificates")]
     public void Closure_ProjectWithoutTensors_HoldsNoTorchSharp(string name) => AssertNoneOf(name, Tensors);
 
-    [Fact]
-    public void Closure_Core_HoldsNoCoordination() => AssertNoneOf("Core", Coordination);
+    [Theory]
+    [InlineData("Core")]
+    [InlineData("Certificates")]
+    public void Closure_ProjectWithoutNetwork_HoldsNoCoordination(string name) => AssertNoneOf(name, Coordination);
 
     [Theory]
     [MemberData(nameof(SourceProjects))]

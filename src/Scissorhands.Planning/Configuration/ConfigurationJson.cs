@@ -24,6 +24,11 @@ public static class ConfigurationJson
         return Encoding.UTF8.GetString(Write(configuration, indented: true).WrittenSpan) + "\n";
     }
 
+    /// <summary>The canonical text without white space, of which <see cref="Hash"/> is the digest.</summary>
+    /// <param name="configuration">The configuration.</param>
+    /// <returns>The text.</returns>
+    public static string Compact(RunConfiguration configuration) => Encoding.UTF8.GetString(Write(configuration, indented: false).WrittenSpan);
+
     /// <summary>Reads what <see cref="Canonical"/> wrote. Missing keys take their defaults.</summary>
     /// <param name="json">The JSON text.</param>
     /// <param name="source">The file that messages name.</param>

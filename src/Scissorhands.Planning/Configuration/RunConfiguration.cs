@@ -53,6 +53,18 @@ public sealed record RunConfiguration
 
     /// <summary>Which optional files a run leaves behind.</summary>
     public ArtifactsConfiguration Artifacts { get; init; } = new();
+
+    /// <summary>
+    /// The same with everything at its default that changes no result and may differ when a run is resumed: where files are
+    /// cached, how often progress is made durable, and who keeps what of the repair's state.
+    /// </summary>
+    /// <returns>The configuration that plans and certificates name.</returns>
+    public RunConfiguration ForResult() => this with
+    {
+        Data = Data with { Cache = "" },
+        Checkpoint = new(),
+        Repair = Repair with { ShardState = false },
+    };
 }
 
 /// <summary>How samples become tensors.</summary>

@@ -118,14 +118,7 @@ public sealed class RunInputs : IDisposable
             TestDigest = Test?.Digest ?? "",
             ForgetDigest = RunPlan.DigestOf(Forget.Select(Train.Id)),
             ForgottenDigest = Forgotten.Count == 0 ? "" : RunPlan.DigestOf(Forgotten.Select(Train.Id)),
-            // Where files are cached, how often progress is made durable and who keeps what of the repair's state changes no
-            // result: all three may differ on resumption.
-            ConfigurationHash = ConfigurationJson.Hash(Configuration with
-            {
-                Data = Configuration.Data with { Cache = "" },
-                Checkpoint = new(),
-                Repair = Configuration.Repair with { ShardState = false },
-            }),
+            ConfigurationHash = ConfigurationJson.Hash(Configuration.ForResult()),
             Parameters = parameters,
             ForgetCount = Forget.Count,
             RetainCount = Retain.Count,

@@ -1,5 +1,6 @@
 using Scissorhands.Drill.World;
 using Scissorhands.Cli.Tests.Runs;
+using Scissorhands.Testing;
 
 namespace Scissorhands.Cli.Tests.BadInput;
 
@@ -243,7 +244,7 @@ public sealed class BadInputTests(TinyWorld world)
             """;
         var folder = world.NewPath("no-classifiers");
         Directory.CreateDirectory(folder);
-        Assert.SkipUnless(await PythonProgram.RunAsync("sys, torch", Program, folder) is not null, "no PyTorch for Python here");
+        Assert.SkipUnless(await PythonProgram.RunAsync("sys, torch", Program, TestContext.Current.CancellationToken, folder) is not null, "no PyTorch for Python here");
 
         foreach (var (name, reason) in new[]
         {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Scissorhands.Testing;
 
 namespace Scissorhands.Cli.Tests.Runs;
 
@@ -66,7 +67,7 @@ public sealed class RealImagesTests(TinyWorld world)
         var evaluate = await CliProcess.RunAsync(["evaluate", "--model", scrubbed, "--json", json, .. inputs], limit: Limit);
         Assert.True(evaluate.ExitCode == 0, evaluate.Describe());
         using var figures = JsonDocument.Parse(await File.ReadAllBytesAsync(json, TestContext.Current.CancellationToken));
-        var seen = await PythonProgram.RunAsync("io, sys, tarfile, numpy, torch, PIL.Image", Accuracy, scrubbed, test);
+        var seen = await PythonProgram.RunAsync("io, sys, tarfile, numpy, torch, PIL.Image", Accuracy, TestContext.Current.CancellationToken, scrubbed, test);
         Assert.SkipUnless(seen is not null, "no PyTorch for Python here");
         Assert.Equal(double.Parse(seen, CultureInfo.InvariantCulture), figures.RootElement.GetProperty("ta").GetDouble(), 0.1);
     }

@@ -1,4 +1,5 @@
 using Scissorhands.Drill.World;
+using Scissorhands.Testing;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
@@ -80,7 +81,7 @@ public sealed class TorchScriptTests(TinyWorld world)
     {
         var pixels = world.NewPath("pixels.raw");
         await File.WriteAllBytesAsync(pixels, [.. images.SelectMany(i => i)], TestContext.Current.CancellationToken);
-        var output = await PythonProgram.RunAsync("sys, torch", Predict, model, pixels);
+        var output = await PythonProgram.RunAsync("sys, torch", Predict, TestContext.Current.CancellationToken, model, pixels);
         return output is null ? null : [.. output.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(p => int.Parse(p, CultureInfo.InvariantCulture))];
     }
 
