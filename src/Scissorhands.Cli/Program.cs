@@ -12,6 +12,7 @@ var root = new RootCommand("Removes the influence of deleted training samples fr
     DemoCommand.Create(time),
     DoctorCommand.Create(),
     CoordinatorCommand.Create(),
+    KeyCommand.Create(),
     WorkerCommand.Create(),
 };
 foreach (var command in ClusterCommands.Create(time))

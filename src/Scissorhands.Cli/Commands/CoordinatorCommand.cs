@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Net;
 using Microsoft.Extensions.Hosting;
+using Scissorhands.Certificates.Signing;
+using Scissorhands.Coordinator.Access;
 using Scissorhands.Coordinator.Hosting;
 using Scissorhands.Grains.Cluster;
 using Scissorhands.Grains.Store;
@@ -22,12 +24,15 @@ internal static class CoordinatorCommand
         var silo = new Option<int>("--silo-port") { Description = "Port of traffic between coordinators", HelpName = "PORT", DefaultValueFactory = static _ => 11111 };
         var gateway = new Option<int>("--gateway-port") { Description = "Port of clients of the cluster", HelpName = "PORT", DefaultValueFactory = static _ => 30000 };
         var cluster = new Option<string>("--cluster") { Description = "Name of the cluster", HelpName = "NAME", DefaultValueFactory = static _ => "scissorhands" };
+        var roots = new Option<string[]>("--root") { Description = "Folder on shared storage that models and deletion requests may name paths in; may be given more than once. None: no deletion requests are served", HelpName = "DIR" };
+        var keys = new Option<string?>("--keys") { Description = "File of the callers' keys, as `scissorhands key` makes them; needed where other machines can reach --http", HelpName = "FILE" };
+        var sign = new Option<string?>("--sign-key") { Description = $"Private key that signs certificates (PEM, ECDSA on P-256); default: the file named in {SigningKey.FileVariable}, or a key made for this process, which its certificates say", HelpName = "FILE" };
         var beat = BeatOption();
         var command = new Command(
             "coordinator",
             $"Decide what the workers of a cluster do. Broker, store and Redis are named in {ControlBus.BrokerVariable}, {StoreVariable} (sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE; default sqlite:scissorhands.db) and {RedisVariable} (only where several coordinators share the load)")
         {
-            http, address, silo, gateway, cluster, beat,
+            http, address, silo, gateway, cluster, roots, keys, sign, beat,
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -52,6 +57,9 @@ internal static class CoordinatorCommand
                 Broker = ControlBus.BrokerFromEnvironment(),
                 Store = StoreOptions.Parse(Environment.GetEnvironmentVariable(StoreVariable) is { Length: > 0 } store ? store : "sqlite:scissorhands.db", StoreVariable),
                 Redis = Environment.GetEnvironmentVariable(RedisVariable) is { Length: > 0 } redis ? redis : null,
+                Roots = parsed.GetValue(roots) ?? [],
+                Keys = parsed.GetValue(keys) is { } file ? ApiKeys.Read(file) : null,
+                SigningKey = SigningKey.Find(parsed.GetValue(sign)),
                 Liveness = new LivenessOptions { BeatInterval = interval, LostAfter = interval * 3, SettleTime = interval * 1.5, WakeInterval = interval * 1.5 },
             });
             await using (app)

@@ -9,6 +9,7 @@ using Microsoft.Extensions.Logging;
 using Orleans.Configuration;
 using Orleans.Hosting;
 using Scissorhands.Abstractions.Cluster;
+using Scissorhands.Certificates.Signing;
 using Scissorhands.Coordinator.Access;
 using Scissorhands.Coordinator.Api;
 using Scissorhands.Coordinator.Cluster;
@@ -54,6 +55,9 @@ public sealed record ClusterCoordinatorOptions
 
     /// <summary>The callers' keys; null where everybody who reaches the service may do everything: it then listens on this machine only.</summary>
     public ApiKeys? Keys { get; init; }
+
+    /// <summary>The key that signs certificates; null for one made for this process alone, which its certificates say.</summary>
+    public SigningKey? SigningKey { get; init; }
 
     /// <summary>Largest body of a request, in bytes. Default: 16 MiB.</summary>
     public long MaxBodyBytes { get; init; } = 16 << 20;
@@ -122,6 +126,8 @@ public static partial class ClusterCoordinator
 
         builder.Services.AddSingleton(new StorageRoots(options.Roots));
         builder.Services.AddSingleton<IVersionFolders, VersionFolders>();
+        builder.Services.AddSingleton(options.SigningKey ?? SigningKey.CreateEphemeral());
+        builder.Services.AddSingleton<ICertifier, Certifier>();
         builder.Services.AddSingleton<ModelCatalogue>();
         builder.Services.AddSingleton<RequestWriter>();
         builder.Services.AddHostedService(static services => services.GetRequiredService<RequestWriter>());

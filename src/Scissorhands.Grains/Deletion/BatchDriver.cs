@@ -240,7 +240,8 @@ internal sealed class BatchDriver
         var requests = await RequestsAsync(batch, ct);
         var versions = await _store.VersionsAsync(model.Record.Name, ct);
         var version = versions.Single(v => v.Batch == batch.Number);
-        var certificate = await _certifier.CertifyAsync(model, batch, version, versions.Single(v => v.Number == batch.From), requests, ct);
+        var forgotten = await _store.TombstonesAsync(model.Record.Name, batch.Number, ct);
+        var certificate = await _certifier.CertifyAsync(model, batch, version, versions.Single(v => v.Number == batch.From), requests, forgotten, ct);
         var now = _time.GetUtcNow();
         var completed = requests.Select(r => Move(r, RequestState.Completed, now) with { Samples = null, EndedAt = now, Resolution = new Resolution { Samples = r.Resolution.Samples } }).ToArray();
         var next = batch with { Phase = BatchPhase.Completed, EndedAt = now };

@@ -12,8 +12,9 @@ public interface ICertifier
     /// <param name="batch">The batch.</param>
     /// <param name="version">The version.</param>
     /// <param name="from">The version it was made of.</param>
-    /// <param name="requests">The batch's requests, with their samples.</param>
+    /// <param name="requests">The batch's requests.</param>
+    /// <param name="forgotten">Ids that the version no longer knows and the one before did, each once.</param>
     /// <param name="ct">Ends the writing.</param>
-    /// <returns>SHA-256 of the certificate; null where no key was given to sign it.</returns>
-    Task<string?> CertifyAsync(StoredModel model, DeletionBatch batch, ModelVersion version, ModelVersion from, IReadOnlyList<DeletionRequest> requests, CancellationToken ct);
+    /// <returns>SHA-256 of the certificate's file.</returns>
+    Task<string> CertifyAsync(StoredModel model, DeletionBatch batch, ModelVersion version, ModelVersion from, IReadOnlyList<DeletionRequest> requests, IReadOnlyList<string> forgotten, CancellationToken ct);
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -18,7 +19,7 @@ namespace Scissorhands.Grains.Deletion;
 /// <c>work/batch-0001</c> what a batch works on: the forget list, the tombstones, a cache of decoded images and the folder of
 /// each attempt. What knows the samples lies in <c>work</c> and in former versions, so that it can be destroyed.
 /// </summary>
-public sealed class VersionFolders : IVersionFolders
+public sealed partial class VersionFolders : IVersionFolders
 {
     private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute;
     private const string SaliencyFile = "saliency.safetensors";
@@ -180,7 +181,15 @@ public sealed class VersionFolders : IVersionFolders
         var link = Path.Combine(model.Versions, "current");
         var beside = $"{link}.{Guid.NewGuid():N}";
         File.CreateSymbolicLink(beside, VersionName(version));
-        File.Move(beside, link, overwrite: true);
+
+        // File.Move follows links; this renames the link itself, over the old one, so that readers see one or the other.
+        if (Rename(beside, link) != 0)
+        {
+            var error = Marshal.GetLastPInvokeError();
+            File.Delete(beside);
+            throw new IOException($"{link}: cannot be pointed at version {version} ({Marshal.GetPInvokeErrorMessage(error)})");
+        }
+
         return Task.CompletedTask;
     }
 
@@ -248,6 +257,9 @@ public sealed class VersionFolders : IVersionFolders
         await using var stream = File.OpenRead(path);
         return Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, ct));
     }
+
+    [LibraryImport("libc", EntryPoint = "rename", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+    private static partial int Rename(string from, string to);
 
     private static void Make(string folder)
     {

@@ -20,6 +20,9 @@ public sealed record ClusterOptions
     /// <summary>Where coordinators find each other; null where there is one only.</summary>
     public string? Redis { get; init; }
 
+    /// <summary>Further arguments of coordinators. Default: none.</summary>
+    public IReadOnlyList<string> CoordinatorArguments { get; init; } = [];
+
     /// <summary>Seconds between signs of life. Default: 0.5, so that what is lost is missed soon.</summary>
     public double BeatSeconds { get; init; } = 0.5;
 

@@ -67,7 +67,7 @@ public sealed class LocalCluster : IAsyncDisposable
 
         var port = PortsOfCoordinator * index;
         var process = _coordinators[index] = Start(
-            ["coordinator", "--http", AddressOf(index), "--silo-port", Text(_ports[port + 1]), "--gateway-port", Text(_ports[port + 2]), "--beat", Text(_options.BeatSeconds)],
+            ["coordinator", "--http", AddressOf(index), "--silo-port", Text(_ports[port + 1]), "--gateway-port", Text(_ports[port + 2]), "--beat", Text(_options.BeatSeconds), .. _options.CoordinatorArguments],
             "coordinator ready",
             null);
         await process.Ready.WaitAsync(StartDeadline);

@@ -1,0 +1,41 @@
+using System.CommandLine;
+using Scissorhands.Coordinator.Access;
+using Scissorhands.Planning;
+
+namespace Scissorhands.Cli.Commands;
+
+/// <summary><c>scissorhands key</c>: makes a caller's key for the coordinator's interface.</summary>
+internal static class KeyCommand
+{
+    public static Command Create()
+    {
+        var name = new Argument<string>("NAME") { Description = "Who will use it: the principal of its requests" };
+        var keys = new Option<string>("--keys") { Description = "File of keys that the line is added to: what the coordinator is given. It holds no key, only hashes", HelpName = "FILE", Required = true };
+        var scopes = new Option<string[]>("--scope") { Description = $"What it may do: {string.Join(", ", AccessScopes.All)}; may be given more than once", HelpName = "SCOPE", Required = true, AllowMultipleArgumentsPerToken = true };
+        var tenant = new Option<string>("--tenant") { Description = "Whose requests it sees, and whose audit chain they are written to", HelpName = "NAME", DefaultValueFactory = static _ => "default" };
+        var command = new Command("key", "Make a key for a caller of the coordinator; it is shown once") { name, keys, scopes, tenant };
+        command.SetAction(parsed =>
+        {
+            var given = parsed.GetRequiredValue(scopes).SelectMany(static s => s.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)).Distinct(StringComparer.Ordinal).ToArray();
+            if (given.Except(AccessScopes.All, StringComparer.Ordinal).FirstOrDefault() is { } unknown)
+            {
+                throw new InputException($"--scope {unknown}: must be one of {string.Join(", ", AccessScopes.All)}");
+            }
+
+            var file = parsed.GetRequiredValue(keys);
+            var (key, line) = ApiKeys.New(parsed.GetRequiredValue(name), parsed.GetRequiredValue(tenant), given);
+            try
+            {
+                File.AppendAllText(file, line + "\n");
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw new InputException($"--keys {file}: cannot be written ({e.Message})", e);
+            }
+
+            Console.WriteLine(key);
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,251 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Json;
+using System.Security.Cryptography;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Scissorhands.Cli.Tests.Runs;
+using Scissorhands.Deletion.Audit;
+using Scissorhands.Drill.Cluster;
+using Scissorhands.Drill.World;
+using Scissorhands.Grains.Store;
+
+namespace Scissorhands.Cli.Tests.Cluster;
+
+/// <summary>A coordinator that serves deletion requests, and two workers.</summary>
+public sealed class DeletionCluster : IAsyncLifetime
+{
+    public BrokerFixture Fixture { get; } = new();
+
+    public LocalCluster? Cluster { get; private set; }
+
+    public HttpClient Http { get; private set; } = new();
+
+    public string Folder { get; } = Directory.CreateTempSubdirectory("scissorhands-deletion-").FullName;
+
+    public async ValueTask InitializeAsync()
+    {
+        await Fixture.InitializeAsync();
+        if (Fixture.Broker.Missing is null)
+        {
+            Cluster = await LocalCluster.StartAsync(new ClusterOptions { Broker = Fixture.Broker, CoordinatorArguments = ["--root", Path.GetTempPath()] }, workers: 2);
+            Http = new HttpClient { BaseAddress = new Uri(Cluster.Address) };
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Http.Dispose();
+        if (Cluster is not null)
+        {
+            await Cluster.DisposeAsync();
+        }
+
+        await Fixture.DisposeAsync();
+        Directory.Delete(Folder, recursive: true);
+    }
+}
+
+/// <summary>From a deletion request to a certificate, with real processes.</summary>
+public sealed class DeletionServiceTests(TinyWorld world, DeletionCluster service) : IClassFixture<DeletionCluster>
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
+
+    [Fact]
+    public async Task Request_becomesARunAVersionAndACertificate_andTheNextGoesOnFromThere()
+    {
+        var name = Skippable("twice");
+        await RegisterAsync(name);
+        string[] first = [Id(3), Id(1), Id(2)];
+        string[] second = [Id(5), Id(2), "nobody", Id(4), Id(5)];
+
+        var accepted = await SubmitAsync(name, "first", first);
+        Assert.Equal(3, accepted["resolved"]!.GetValue<int>());
+        Assert.Equal("completed", await EndAsync(accepted["status"]!.GetValue<string>()));
+
+        accepted = await SubmitAsync(name, "second", second);
+        Assert.Equal(["nobody"], Names(accepted, "unknown"));
+        Assert.Equal([Id(5)], Names(accepted, "duplicates"));
+        Assert.Equal([Id(2)], Names(accepted, "alreadyForgotten"));
+        Assert.Equal("completed", await EndAsync(accepted["status"]!.GetValue<string>()));
+
+        // The bytes that the command line gives: the second starts from the first's result and trains on none of its ids.
+        var versions = Path.Combine(service.Folder, name);
+        var expected = await LocalAsync(world.ModelPath, Sorted(first), []);
+        Assert.Equal("v0002", new FileInfo(Path.Combine(versions, "current")).LinkTarget);
+        var next = await LocalAsync(Path.Combine(expected, "model.safetensors"), Sorted([Id(4), Id(5)]), Sorted(first));
+        Assert.Equal(Digest(Path.Combine(next, "model.safetensors")), Digest(Path.Combine(versions, "v0002", "model.safetensors")));
+
+        // What knew the samples is gone, and both certificates hold.
+        Assert.Empty(Directory.GetFileSystemEntries(Path.Combine(versions, "work")));
+        Assert.Empty(Directory.GetFiles(Path.Combine(versions, "v0000")));
+        Assert.False(File.Exists(Path.Combine(versions, "v0001", "model.safetensors")));
+        await VerifyAsync(Path.Combine(versions, "v0001"), null, Sorted(first));
+        await VerifyAsync(Path.Combine(versions, "v0002"), Path.Combine(versions, "v0001"), Sorted([Id(4), Id(5)]), "--model", Path.Combine(versions, "v0002", "model.safetensors"));
+
+        // The audit tells all of it, in rows that follow each other.
+        var rows = await service.Http.GetFromJsonAsync<List<AuditEntry>>("v1/audit?limit=500", DeletionJson.Options, Ct);
+        Assert.Null(AuditChain.Fault(rows!));
+        Assert.Contains(rows!, static row => row.Kind == "batch.destroyed");
+        Assert.DoesNotContain(rows!, row => row.Body.Contains(Id(3), StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Request_sameAgain_firstAnswer_sameIdWithAnotherBody_conflict()
+    {
+        var name = Skippable("again");
+        await RegisterAsync(name, maxWait: "10.00:00:00");
+        var first = await SubmitAsync(name, "r", [Id(1), Id(2)]);
+        var again = await SubmitAsync(name, "r", [Id(1), Id(2)]);
+
+        Assert.Equal(first.ToJsonString(), again.ToJsonString());
+        var other = await PostAsync(name, "r", [Id(1)]);
+        Assert.Equal(HttpStatusCode.Conflict, other.StatusCode);
+        Assert.Contains("requestId", await other.Content.ReadAsStringAsync(Ct), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Request_heldReleasedAndCancelled_waitsMeanwhileAndIsWithdrawn()
+    {
+        var name = Skippable("held");
+        await RegisterAsync(name, maxWait: "10.00:00:00");
+        var status = (await SubmitAsync(name, "h", [Id(1), Id(2)]))["status"]!.GetValue<string>();
+
+        Assert.Equal("onHold", await ActAsync(status, "hold"));
+        Assert.Equal("accepted", await ActAsync(status, "release"));
+        Assert.Equal("cancelled", await ActAsync(status, "cancel"));
+        Assert.Equal(HttpStatusCode.Conflict, (await service.Http.PostAsync($"{status}/release", JsonContent.Create(new { }), Ct)).StatusCode);
+    }
+
+    [Fact]
+    public async Task Gate_resultBeyondItsBounds_isNotPublishedAndTheRequestStaysOpen()
+    {
+        var name = Skippable("gated");
+        await RegisterAsync(name, gate: new JsonObject { ["minForgetSamples"] = 1, ["minRetainAccuracy"] = 100 });
+        var status = (await SubmitAsync(name, "g", [Id(1), Id(2)]))["status"]!.GetValue<string>();
+
+        Assert.Equal("failed", await EndAsync(status));
+        var view = await service.Http.GetFromJsonAsync<JsonObject>(status, Ct);
+        Assert.Contains("retainAccuracy", view!["reason"]!.GetValue<string>(), StringComparison.Ordinal);
+        Assert.NotNull(view["retryAt"]);
+        Assert.Equal("v0000", new FileInfo(Path.Combine(service.Folder, name, "current")).LinkTarget);
+        var batch = await service.Http.GetFromJsonAsync<JsonObject>($"v1/models/{name}/batches/1", Ct);
+        Assert.Equal(2, batch!["attempts"]!.AsArray().Count);
+    }
+
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    private static string Id(int sample) => TinyData.Id("train", sample);
+
+    private static string[] Sorted(string[] ids) => [.. ids.Order(StringComparer.Ordinal)];
+
+    private static string[] Names(JsonObject answer, string key) => [.. answer[key]!.AsArray().Select(static n => n!.GetValue<string>())];
+
+    private static string Digest(string path) => Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path)));
+
+    private string Skippable(string name)
+    {
+        Assert.SkipWhen(service.Cluster is null, service.Fixture.Broker.Missing ?? "");
+        return name;
+    }
+
+    private async Task RegisterAsync(string name, string maxWait = "00:00:00", JsonObject? gate = null)
+    {
+        var configuration = new JsonObject();
+        foreach (var setting in world.Settings().Where(static s => s != "--set" && !s.StartsWith("data.cache", StringComparison.Ordinal)))
+        {
+            var parts = setting.Split('=', 2);
+            configuration[parts[0]] = parts[1] is "true" or "false" ? bool.Parse(parts[1]) : JsonNode.Parse(parts[1]);
+        }
+
+        var response = await service.Http.PutAsJsonAsync(
+            $"v1/models/{name}",
+            new
+            {
+                file = world.ModelPath,
+                dataSet = "tiny",
+                data = world.TrainPath,
+                testData = world.TestPath,
+                versions = Path.Combine(service.Folder, name),
+                configuration,
+                workers = 2,
+                policy = new
+                {
+                    maxWait,
+                    presets = new[] { new { name = "mild", configuration = new { } }, new { name = "milder", configuration = new { } } },
+                    firstPreset = "milder",
+                    gate = gate ?? new JsonObject { ["smallSets"] = "accept", ["forgetAbove"] = 100, ["forgetBelow"] = 100, ["retainDrop"] = 100, ["testDrop"] = 100 },
+                },
+            },
+            Ct);
+        Assert.True(response.IsSuccessStatusCode, await response.Content.ReadAsStringAsync(Ct) + service.Cluster!.Describe());
+    }
+
+    private Task<HttpResponseMessage> PostAsync(string model, string requestId, string[] ids) =>
+        service.Http.PostAsJsonAsync("v1/deletion-requests", new { requestId, model, ids }, Ct);
+
+    private async Task<JsonObject> SubmitAsync(string model, string requestId, string[] ids)
+    {
+        var response = await PostAsync(model, requestId, ids);
+        Assert.True(response.StatusCode == HttpStatusCode.Accepted, await response.Content.ReadAsStringAsync(Ct));
+        return (await response.Content.ReadFromJsonAsync<JsonObject>(Ct))!;
+    }
+
+    private async Task<string> ActAsync(string status, string action)
+    {
+        var response = await service.Http.PostAsync($"{status}/{action}", JsonContent.Create(new { }), Ct);
+        Assert.True(response.IsSuccessStatusCode, await response.Content.ReadAsStringAsync(Ct));
+        return (await response.Content.ReadFromJsonAsync<JsonObject>(Ct))!["state"]!.GetValue<string>();
+    }
+
+    /// <summary>Follows a request until it has ended or failed, up to a limit.</summary>
+    private async Task<string> EndAsync(string status)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Ct);
+        limit.CancelAfter(Limit);
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(200));
+        var state = "";
+        try
+        {
+            do
+            {
+                state = (await service.Http.GetFromJsonAsync<JsonObject>(status, limit.Token))!["state"]!.GetValue<string>();
+            }
+            while (state is not ("completed" or "failed" or "rejected" or "cancelled") && await timer.WaitForNextTickAsync(limit.Token));
+        }
+        catch (OperationCanceledException) when (!Ct.IsCancellationRequested)
+        {
+            Assert.Fail($"Still {state}.\n{service.Cluster!.Describe()}");
+        }
+
+        return state;
+    }
+
+    private async Task<string> LocalAsync(string model, string[] forget, string[] forgotten)
+    {
+        var output = world.NewPath("local");
+        var (list, earlier) = (world.NewPath("forget.txt"), world.NewPath("forgotten.txt"));
+        await File.WriteAllLinesAsync(list, forget, Ct);
+        await File.WriteAllLinesAsync(earlier, forgotten, Ct);
+        var result = await CliProcess.RunAsync(
+        [
+            "run", "--model", model, "--data", world.TrainPath, "--test-data", world.TestPath, "--forget", list,
+            .. forgotten.Length > 0 ? (string[])["--forgotten", earlier] : [],
+            "--out", output, .. world.Settings(),
+        ]);
+        Assert.True(result.ExitCode == 0, result.Describe());
+        return output;
+    }
+
+    private async Task VerifyAsync(string version, string? earlier, string[] ids, params string[] more)
+    {
+        var list = world.NewPath("ids.txt");
+        await File.WriteAllLinesAsync(list, ids, Ct);
+        var result = await CliProcess.RunAsync(
+        [
+            "verify", Path.Combine(version, "certificate.dsse.json"), "--ids", list, "--proofs", Path.Combine(version, "openings.jsonl"),
+            .. earlier is null ? (string[])[] : ["--earlier", Path.Combine(earlier, "certificate.dsse.json")], .. more,
+        ]);
+        Assert.True(result.ExitCode == 0, string.Join('\n', result.Output) + result.Describe());
+    }
+}
