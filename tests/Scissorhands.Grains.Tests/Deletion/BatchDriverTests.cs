@@ -1,0 +1,279 @@
+using CsCheck;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
+using Scissorhands.Abstractions.Cluster;
+using Scissorhands.Deletion.Audit;
+using Scissorhands.Deletion.Batching;
+using Scissorhands.Deletion.Gate;
+using Scissorhands.Deletion.Models;
+using Scissorhands.Deletion.Requests;
+using Scissorhands.Grains.Deletion;
+using Scissorhands.Grains.Store;
+
+namespace Scissorhands.Grains.Tests.Deletion;
+
+/// <summary>Batches from waiting requests to certificates, whatever call fails on the way, before or after it had its effect.</summary>
+public sealed class BatchDriverTests : IDisposable
+{
+    private static readonly DateTimeOffset Start = new(2026, 3, 4, 5, 6, 7, TimeSpan.Zero);
+    private readonly string _folder = Directory.CreateTempSubdirectory("scissorhands-batches-").FullName;
+    private readonly FakeTimeProvider _time = new(Start);
+    private int _stores;
+
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public async Task Requests_ofOneModel_becomeOneBatchAVersionAndACertificate()
+    {
+        await using var world = await WorldAsync();
+        await AcceptAsync(world.Store, ("a", ["1", "2"]), ("b", ["2", "3"]));
+
+        await RunAsync(world);
+
+        var batch = (await world.Store.BatchAsync("m", 1, Ct))!;
+        Assert.Equal((BatchPhase.Completed, 3), (batch.Phase, batch.Samples));
+        Assert.Equal([VersionState.Destroyed, VersionState.Current], (await world.Store.VersionsAsync("m", Ct)).Select(static v => v.State));
+        Assert.Equal(["1", "2", "3"], await world.Store.TombstonesAsync("m", Ct));
+        var requests = await world.Store.RequestsAsync("m", [RequestState.Completed], Ct);
+        Assert.Equal(["a", "b"], requests.Select(static r => r.Id));
+        Assert.All(requests, static r => Assert.Null(r.Samples));
+        Assert.Equal(["certify 1,2,3"], world.Folders.Log.Where(static l => l.StartsWith("certify", StringComparison.Ordinal)));
+        Assert.Equal(3, (await world.Store.ModelAsync("m", Ct))!.Forgotten);
+    }
+
+    [Fact]
+    public async Task Requests_acceptedMeanwhile_goIntoTheNextBatchAndForgetOnlyWhatIsLeft()
+    {
+        await using var world = await WorldAsync();
+        await AcceptAsync(world.Store, ("a", ["1", "2"]));
+        var model = (await world.Driver.StepAsync((await world.Store.ModelAsync("m", Ct))!, Ct)).Model;
+        await AcceptAsync(world.Store, ("b", ["2", "3"]), ("c", ["1"]));
+
+        await RunAsync(world);
+
+        Assert.Equal(1, model.OpenBatch);
+        Assert.Equal(2, (await world.Store.ModelAsync("m", Ct))!.LastBatch);
+        Assert.Equal(["forget 1,2 after ", "forget 3 after 1,2"], world.Folders.Log.Where(static l => l.StartsWith("forget", StringComparison.Ordinal)));
+        Assert.Equal(RequestState.Rejected, (await world.Store.RequestAsync("c", Ct))!.State);
+        Assert.Equal(["3"], await world.Store.TombstonesAsync("m", 2, Ct));
+    }
+
+    [Fact]
+    public async Task Gate_failsOnce_theNextPresetStartsFromTheSameVersion()
+    {
+        await using var world = await WorldAsync();
+        world.Folders.Remembers = ["mild"];
+        await AcceptAsync(world.Store, ("a", ["1"]));
+
+        await RunAsync(world);
+
+        var batch = (await world.Store.BatchAsync("m", 1, Ct))!;
+        Assert.Equal(["mild", "strong"], batch.Attempts.Select(static a => a.Preset));
+        Assert.Equal([GateDecision.Stronger, GateDecision.Publish], batch.Attempts.Select(static a => a.Verdict!.Decision));
+        Assert.Equal(BatchPhase.Completed, batch.Phase);
+        Assert.Equal(0, batch.From);
+    }
+
+    [Fact]
+    public async Task Gate_failsToTheEnd_keepsTheVersionAndTriesAgainLater()
+    {
+        await using var world = await WorldAsync();
+        world.Folders.Remembers = ["mild", "strong"];
+        await AcceptAsync(world.Store, ("a", ["1"]));
+
+        await RunAsync(world);
+
+        var request = (await world.Store.RequestAsync("a", Ct))!;
+        Assert.Equal((RequestState.Failed, Start + TimeSpan.FromDays(1)), (request.State, request.RetryAt));
+        Assert.Contains("forgetAccuracy", request.Reason, StringComparison.Ordinal);
+        Assert.Single(await world.Store.VersionsAsync("m", Ct));
+
+        world.Folders.Remembers = [];
+        _time.Advance(TimeSpan.FromDays(1));
+        await RunAsync(world);
+        Assert.Equal(RequestState.Completed, (await world.Store.RequestAsync("a", Ct))!.State);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Run_fails_requestsStayOpenWithTheReason(bool badInput)
+    {
+        await using var world = await WorldAsync();
+        world.Runs.Outcome = ("failed", badInput);
+        await AcceptAsync(world.Store, ("a", ["1"]));
+
+        await RunAsync(world);
+
+        var request = (await world.Store.RequestAsync("a", Ct))!;
+        Assert.Equal(RequestState.Failed, request.State);
+        Assert.Contains("no luck", request.Reason, StringComparison.Ordinal);
+        Assert.Equal(badInput, request.RetryAt is null);
+    }
+
+    /// <summary>Every call in turn fails, before or after it had its effect; what it all ends in is what it ends in undisturbed.</summary>
+    [Fact]
+    public async Task Batch_anyOneCallFails_endsTheSame()
+    {
+        var calls = 0;
+        var expected = await OutcomeAsync(() => calls++, []);
+        Assert.True(calls > 15);
+        for (var call = 0; call < calls; call++)
+        {
+            Assert.Equal(expected, await OutcomeAsync(null, [(call, false)]));
+            Assert.Equal(expected, await OutcomeAsync(null, [(call, true)]));
+        }
+    }
+
+    [Fact]
+    public async Task Batch_anyCallsFail_endsTheSame()
+    {
+        var expected = await OutcomeAsync(null, []);
+        await Gen.Select(Gen.Int[0, 60], Gen.Bool).Array[1, 8].SampleAsync(async failures => Assert.Equal(expected, await OutcomeAsync(null, failures)), iter: 25, threads: 1);
+    }
+
+    /// <summary>Two that believe they are the model's only one: what one writes the other finds written, and nothing is done twice.</summary>
+    [Fact]
+    public async Task Batch_twoDriversTakeTurns_endsTheSame()
+    {
+        var expected = await OutcomeAsync(null, []);
+        await using var world = await WorldAsync();
+        world.Folders.Remembers = ["mild"];
+        await AcceptAsync(world.Store, ("a", ["1", "2"]), ("b", ["2", "3"]));
+        var model = (await world.Store.ModelAsync("m", Ct))!;
+        var (one, other) = (model, model);
+        for (var turn = 0; turn < 100; turn++)
+        {
+            one = await TryAsync(world, one);
+            other = await TryAsync(world, other);
+        }
+
+        Assert.Equal(expected, await OutcomeAsync(world));
+    }
+
+    private static async Task<StoredModel> TryAsync(World world, StoredModel model)
+    {
+        try
+        {
+            return (await world.Driver.StepAsync(model, Ct)).Model;
+        }
+        catch (Exception e) when (e is StaleVersionException or InvalidOperationException)
+        {
+            return (await world.Store.ModelAsync("m", Ct))!;
+        }
+    }
+
+    private async Task<string> OutcomeAsync(Action? count, (int Call, bool After)[] failures)
+    {
+        await using var world = await WorldAsync();
+        world.Folders.Remembers = ["mild"];
+        await AcceptAsync(world.Store, ("a", ["1", "2"]), ("b", ["2", "3"]));
+        world.Faults.Arm(count, failures);
+        await RunAsync(world);
+        return await OutcomeAsync(world);
+    }
+
+    /// <summary>All that must be the same: states, versions, tombstones, and what the audit tells, each thing once.</summary>
+    private static async Task<string> OutcomeAsync(World world)
+    {
+        world.Faults.Arm(null, []);
+        var audit = world.Provider.GetRequiredService<IAuditStore>();
+        await audit.AppendAsync("t", await audit.TakeOverAsync("t", Ct), 1000, Ct);
+        var rows = await audit.RowsAsync("t", 0, 1000, Ct);
+        Assert.Null(AuditChain.Fault(rows));
+        var batch = (await world.Store.BatchAsync("m", 1, Ct))!;
+        var requests = await world.Store.RequestsAsync("m", Enum.GetValues<RequestState>(), Ct);
+        return string.Join('\n', (string[])
+        [
+            $"{batch.Phase} {string.Join(',', batch.Attempts.Select(static a => $"{a.Preset}:{a.RunId}:{a.Verdict?.Decision}"))}",
+            .. requests.Select(static r => $"{r.Id} {r.State} {r.Samples?.Count}"),
+            .. (await world.Store.VersionsAsync("m", Ct)).Select(static v => $"v{v.Number} {v.State} {v.Sha256}"),
+            string.Join(',', await world.Store.TombstonesAsync("m", Ct)),
+            string.Join(',', rows.Select(static r => r.Kind)),
+            $"current {world.Folders.Current}",
+        ]);
+    }
+
+    private static async Task RunAsync(World world)
+    {
+        // Each failure is followed by a fresh look at the store, as by a grain that was lost.
+        for (var beats = 0; beats < 200; beats++)
+        {
+            try
+            {
+                var model = (await world.Store.ModelAsync("m", Ct))!;
+                for (var more = true; more;)
+                {
+                    (model, more) = await world.Driver.StepAsync(model, Ct);
+                }
+
+                if (model.OpenBatch is null)
+                {
+                    return;
+                }
+            }
+            catch (TestFaultException)
+            {
+            }
+        }
+
+        Assert.Fail("It does not end.");
+    }
+
+    private async Task<World> WorldAsync()
+    {
+        var provider = new ServiceCollection().AddSingleton<TimeProvider>(_time).AddRunStore(StoreOptions.Parse($"sqlite:{Path.Combine(_folder, $"{_stores++}.db")}")).BuildServiceProvider();
+        var store = provider.GetRequiredService<IDeletionStore>();
+        var record = new ModelRecord
+        {
+            Name = "m",
+            File = "/m",
+            Sha256 = "0",
+            DataSet = "d",
+            Data = "/d",
+            Versions = "/v",
+            Policy = new DeletionPolicy
+            {
+                MaxWait = TimeSpan.Zero,
+                Presets = [new PolicyPreset { Name = "mild" }, new PolicyPreset { Name = "strong" }],
+                Gate = new GateBounds { SmallSets = SmallSetRule.Accept },
+            },
+        };
+        await store.RegisterAsync(record, new ModelVersion { Model = "m", Number = 0, File = "/v/0", Sha256 = "0", PublishedAt = Start, State = VersionState.Current }, DeletionAudit.Registered("t", record, "p", Start), Ct);
+        var faults = new Faults();
+        var folders = new FakeFolders(faults);
+        var runs = new FakeRuns(faults);
+        return new World(provider, store, folders, runs, faults, new BatchDriver(new FailingStore(store, faults), folders, folders, runs.Of, _time));
+    }
+
+    private static Task AcceptAsync(IDeletionStore store, params (string Id, string[] Samples)[] requests) => store.AcceptAsync(
+        [
+            .. requests.Select(static r =>
+            {
+                var request = new DeletionRequest
+                {
+                    Id = r.Id,
+                    Tenant = "t",
+                    Principal = "p",
+                    CallerId = r.Id,
+                    BodyDigest = r.Id,
+                    Model = "m",
+                    ReceivedAt = Start,
+                    AcceptedAt = Start,
+                    Deadline = Start.AddDays(30),
+                    State = RequestState.Accepted,
+                    Samples = r.Samples,
+                    Resolution = new Resolution { Samples = r.Samples.Length },
+                };
+                return (request, DeletionAudit.Accepted(request));
+            }),
+        ],
+        Ct);
+
+    private sealed record World(ServiceProvider Provider, IDeletionStore Store, FakeFolders Folders, FakeRuns Runs, Faults Faults, BatchDriver Driver) : IAsyncDisposable
+    {
+        public ValueTask DisposeAsync() => Provider.DisposeAsync();
+    }
+}

@@ -1,0 +1,153 @@
+using Scissorhands.Abstractions.Cluster;
+using Scissorhands.Deletion.Audit;
+using Scissorhands.Deletion.Gate;
+using Scissorhands.Deletion.Models;
+using Scissorhands.Deletion.Requests;
+using Scissorhands.Grains.Deletion;
+using Scissorhands.Grains.Store;
+
+namespace Scissorhands.Grains.Tests.Deletion;
+
+internal sealed class TestFaultException() : Exception("armed");
+
+/// <summary>Lets chosen calls fail, before they have an effect or after.</summary>
+internal sealed class Faults
+{
+    private Action? _count;
+    private HashSet<(int Call, bool After)> _failures = [];
+    private int _calls;
+
+    public void Arm(Action? count, IEnumerable<(int Call, bool After)> failures)
+    {
+        _count = count;
+        _failures = [.. failures];
+        _calls = 0;
+    }
+
+    public async Task<T> CallAsync<T>(Func<Task<T>> call)
+    {
+        var number = _calls++;
+        _count?.Invoke();
+        if (_failures.Contains((number, false)))
+        {
+            throw new TestFaultException();
+        }
+
+        var result = await call();
+        return _failures.Contains((number, true)) ? throw new TestFaultException() : result;
+    }
+}
+
+/// <summary>The store, whose writes may fail.</summary>
+internal sealed class FailingStore(IDeletionStore store, Faults faults) : IDeletionStore
+{
+    public Task<StoredModel> CommitAsync(StoredModel model, ModelChange change, CancellationToken ct) => faults.CallAsync(() => store.CommitAsync(model, change, ct));
+
+    public Task<StoredModel> RegisterAsync(ModelRecord record, ModelVersion first, AuditDraft audit, CancellationToken ct) => store.RegisterAsync(record, first, audit, ct);
+
+    public Task<StoredModel?> ModelAsync(string name, CancellationToken ct) => store.ModelAsync(name, ct);
+
+    public Task<IReadOnlyList<StoredModel>> ModelsAsync(string? dataSet, CancellationToken ct) => store.ModelsAsync(dataSet, ct);
+
+    public Task<IReadOnlyList<string>> ModelsAtWorkAsync(CancellationToken ct) => store.ModelsAtWorkAsync(ct);
+
+    public Task<IReadOnlyList<AcceptOutcome>> AcceptAsync(IReadOnlyList<(DeletionRequest Request, AuditDraft Audit)> requests, CancellationToken ct) => store.AcceptAsync(requests, ct);
+
+    public Task<DeletionRequest?> RequestAsync(string id, CancellationToken ct) => store.RequestAsync(id, ct);
+
+    public Task<IReadOnlyList<DeletionRequest>> RequestsAsync(string model, IReadOnlyList<RequestState> states, CancellationToken ct) => store.RequestsAsync(model, states, ct);
+
+    public Task<IReadOnlyList<DeletionRequest>> ListAsync(string tenant, string? model, int limit, CancellationToken ct) => store.ListAsync(tenant, model, limit, ct);
+
+    public Task<DeletionBatch?> BatchAsync(string model, int number, CancellationToken ct) => store.BatchAsync(model, number, ct);
+
+    public Task<IReadOnlyList<ModelVersion>> VersionsAsync(string model, CancellationToken ct) => store.VersionsAsync(model, ct);
+
+    public Task<IReadOnlyList<string>> TombstonesAsync(string model, CancellationToken ct) => store.TombstonesAsync(model, ct);
+
+    public Task<IReadOnlyList<string>> TombstonesAsync(string model, int batch, CancellationToken ct) => store.TombstonesAsync(model, batch, ct);
+}
+
+/// <summary>A model's folder in memory. What is done twice is done once, as in the real one.</summary>
+internal sealed class FakeFolders(Faults faults) : IVersionFolders, ICertifier
+{
+    private readonly HashSet<string> _log = new(StringComparer.Ordinal);
+
+    /// <summary>Presets whose results remember too much.</summary>
+    public IReadOnlyList<string> Remembers { get; set; } = [];
+
+    public int Current { get; private set; }
+
+    public IEnumerable<string> Log => _log;
+
+    public Task<ModelVersion> AdoptAsync(ModelRecord model, CancellationToken ct) => throw new NotSupportedException();
+
+    public Task<RunOrder> PrepareAsync(StoredModel model, DeletionBatch batch, BatchAttempt attempt, ModelVersion from, IReadOnlyList<string> samples, IReadOnlyList<string> tombstones, CancellationToken ct) => faults.CallAsync(() =>
+    {
+        _log.Add($"forget {string.Join(',', samples)} after {string.Join(',', tombstones)}");
+        return Task.FromResult(new RunOrder { Model = from.File, Data = "/d", Forget = string.Join(',', samples), Forgotten = string.Join(',', tombstones), Out = $"/v/work/{batch.Number}/{attempt.Number}", Configuration = attempt.Preset });
+    });
+
+    public Task<GateFigures> FiguresAsync(StoredModel model, DeletionBatch batch, BatchAttempt attempt, CancellationToken ct) => faults.CallAsync(() => Task.FromResult(new GateFigures(
+        new MeasuredShare(Remembers.Contains(attempt.Preset) ? 1 : 0.8, 1000),
+        null,
+        new MeasuredShare(0.9, 1000),
+        new MeasuredShare(0.9, 1000),
+        new MeasuredShare(0.8, 1000),
+        new MeasuredShare(0.8, 1000),
+        null)));
+
+    public Task<PublishedVersion> PublishAsync(StoredModel model, DeletionBatch batch, BatchAttempt attempt, int number, CancellationToken ct) =>
+        faults.CallAsync(() => Task.FromResult(new PublishedVersion($"/v/{number}", $"hash of {attempt.Preset}", new Dictionary<string, string> { ["model"] = attempt.Preset })));
+
+    public Task PointAsync(ModelRecord model, int version, CancellationToken ct) => faults.CallAsync(() => Task.FromResult(Current = version));
+
+    public Task<IReadOnlyList<string>> DestroyAsync(StoredModel model, DeletionBatch batch, IReadOnlyList<ModelVersion> superseded, CancellationToken ct) =>
+        faults.CallAsync(() => Task.FromResult<IReadOnlyList<string>>([.. superseded.Select(static v => $"version {v.Number}")]));
+
+    public Task DiscardAsync(StoredModel model, DeletionBatch batch, CancellationToken ct) => faults.CallAsync(() => Task.FromResult(0));
+
+    public Task<string> CertifyAsync(StoredModel model, DeletionBatch batch, ModelVersion version, ModelVersion from, IReadOnlyList<DeletionRequest> requests, IReadOnlyList<string> forgotten, CancellationToken ct) => faults.CallAsync(() =>
+    {
+        _log.Add($"certify {string.Join(',', forgotten)}");
+        return Task.FromResult("certificate");
+    });
+}
+
+/// <summary>Runs that are done as soon as they are submitted.</summary>
+internal sealed class FakeRuns(Faults faults)
+{
+    private readonly HashSet<string> _submitted = new(StringComparer.Ordinal);
+
+    /// <summary>How they end.</summary>
+    public (string Status, bool BadInput) Outcome { get; set; } = ("completed", false);
+
+    public IRunGrain Of(string id) => new FakeRun(this, id);
+
+    private sealed class FakeRun(FakeRuns runs, string id) : IRunGrain
+    {
+        public Task<SubmitOutcome> SubmitAsync(RunOrder order) => runs._faults.CallAsync(() => Task.FromResult(new SubmitOutcome(true, runs._submitted.Add(id), null)));
+
+        public Task<RunView?> ViewAsync() => runs._faults.CallAsync(() => Task.FromResult(runs._submitted.Contains(id)
+            ? new RunView { RunId = id, Status = runs.Outcome.Status, BadInput = runs.Outcome.BadInput, Reason = "no luck", Out = "/v", Pool = "default" }
+            : null));
+
+        public Task<bool> CancelAsync(string reason) => throw new NotSupportedException();
+
+        public Task CallAsync(WorkerCall call) => throw new NotSupportedException();
+
+        public Task ProgressAsync(WorkerProgress progress) => throw new NotSupportedException();
+
+        public Task WakeAsync() => throw new NotSupportedException();
+
+        public Task<bool> FormAsync(IReadOnlyList<GangMember> members) => throw new NotSupportedException();
+
+        public Task WaitsAsync(string? reason) => throw new NotSupportedException();
+
+        public Task MembersLostAsync(IReadOnlyList<string> workerIds, string reason) => throw new NotSupportedException();
+
+        public Task MemberLeavingAsync(string workerId) => throw new NotSupportedException();
+    }
+
+    private readonly Faults _faults = faults;
+}
