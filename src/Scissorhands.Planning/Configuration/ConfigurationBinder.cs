@@ -130,6 +130,11 @@ public static class ConfigurationBinder
         }
 
         var section = key.Split('.')[0];
+        if (ConfigurationKey.Sections.Keys.FirstOrDefault(known => known != section && Distance(section.ToLowerInvariant(), known) <= SlipsIn(section)) is { } meant)
+        {
+            return $"{start}did you mean '{meant}.*'? It has {Names(meant)}";
+        }
+
         return ConfigurationKey.Sections.ContainsKey(section)
             ? $"{start}section '{section}' has {Names(section)}"
             : $"{start}there are {string.Join(", ", ConfigurationKey.Root.Select(static child => child.Children.Count > 0 ? child.Name + ".*" : child.Name))}";
@@ -138,12 +143,8 @@ public static class ConfigurationBinder
     /// <summary>The key that was meant; null where none is like it.</summary>
     private static string? Nearest(string unknown)
     {
-        const int MostSlips = 3;
         var lower = unknown.ToLowerInvariant();
         var shortName = lower[(lower.LastIndexOf('.') + 1)..];
-
-        // A slip for each three letters: 'foo' is like no key, though each of them differs from it by a few letters only.
-        var slips = Math.Min(MostSlips, shortName.Length / 3);
 
         // A key without (or with the wrong) section is a commoner slip than a misspelt one, hence the second measure.
         var (key, cost, distance) = ConfigurationKey.Leaves.Values
@@ -153,8 +154,11 @@ public static class ConfigurationBinder
                 return (key.Name, Cost: Math.Min(2 * whole, 1 + (2 * last)), Distance: Math.Min(whole, last));
             })
             .MinBy(static candidate => candidate.Cost);
-        return distance <= slips ? key : null;
+        return distance <= SlipsIn(shortName) ? key : null;
     }
+
+    // One for each three letters: 'foo' is like no key, though each of them differs from it by a few letters only.
+    private static int SlipsIn(string name) => Math.Min(3, name.Length / 3);
 
     private static int Distance(string a, string b)
     {

@@ -79,7 +79,7 @@ public sealed class TopologyTests(BrokerFixture fixture) : IClassFixture<BrokerF
             await worker.StopAsync(deadline.Token);
         }
 
-        var queues = await QueuesAsync(static all => all.ContainsKey(ControlBus.WorkersErrorQueue) && all.ContainsKey(ControlBus.WorkersSkippedQueue) && !all.Keys.Any(static name => name.StartsWith(ControlBus.WorkerQueue("gone"), StringComparison.Ordinal) && all[name].AutoDelete));
+        var queues = await QueuesAsync(static all => all.ContainsKey(ControlBus.WorkersErrorQueue) && all.ContainsKey(ControlBus.WorkersSkippedQueue) && !all.Keys.Any(name => name.StartsWith(ControlBus.WorkerQueue("gone"), StringComparison.Ordinal) && all[name].AutoDelete));
         Assert.DoesNotContain(queues.Keys, static name => name.Contains("gone-", StringComparison.Ordinal));
         Assert.Equal((true, false), (queues[ControlBus.WorkersErrorQueue].Durable, queues[ControlBus.WorkersErrorQueue].AutoDelete));
         Assert.Equal((true, false), (queues[ControlBus.WorkersSkippedQueue].Durable, queues[ControlBus.WorkersSkippedQueue].AutoDelete));

@@ -96,6 +96,8 @@ public sealed class ConfigurationBinderTests
     [InlineData("repair.nothingLikeIt", "section 'repair' has repair.epochs, ")]
     [InlineData("foo", "there are seed, ")]
     [InlineData("foo.bar", "there are seed, ")]
+    [InlineData("repairs", "did you mean 'repair.*'? It has repair.epochs, ")]
+    [InlineData("repairs.unheardOf", "did you mean 'repair.*'? It has repair.epochs, ")]
     [InlineData("foo.epochs", "did you mean 'repair.epochs'")]
     [InlineData("epoch", "did you mean 'repair.epochs'")]
     [InlineData("repair.epoch", "did you mean 'repair.epochs'")]
