@@ -9,6 +9,7 @@ var root = new RootCommand("Removes the influence of deleted training samples fr
     EvaluateCommand.Create(time),
     DataCommand.Create(time),
     ReportCommand.Create(),
+    VerifyCommand.Create(time),
     DemoCommand.Create(time),
     DoctorCommand.Create(),
     CoordinatorCommand.Create(),

@@ -115,7 +115,7 @@ public static class ModelBom
         writer.WriteStartObject();
         writer.WriteString("type", "attestation");
         writer.WriteString("url", Certificate.FileName);
-        writer.WriteString("comment", $"unlearning certificate; sha256 of its statement {certificate.StatementSha256}, key {certificate.Envelope.KeyId}");
+        writer.WriteString("comment", $"unlearning certificate; sha256 of its statement {certificate.StatementSha256}, key {certificate.SignerKeyId}");
         writer.WriteEndObject();
         writer.WriteEndArray();
         writer.WriteStartArray("properties");

@@ -11,10 +11,12 @@ public sealed class Certificate
     /// <summary>The name beside a run's report.</summary>
     public const string FileName = "certificate.dsse.json";
 
-    private Certificate(DsseEnvelope envelope, Statement statement)
+    private Certificate(DsseEnvelope envelope, Statement statement, byte[] publicKey)
     {
         Envelope = envelope;
         Statement = statement;
+        PublicKey = publicKey;
+        SignerKeyId = Convert.ToHexStringLower(SHA256.HashData(publicKey));
         StatementSha256 = Convert.ToHexStringLower(SHA256.HashData(envelope.Payload));
     }
 
@@ -29,6 +31,12 @@ public sealed class Certificate
     /// so its own digest is no name.
     /// </summary>
     public string StatementSha256 { get; }
+
+    /// <summary>The public key that the statement holds; perhaps none at all.</summary>
+    internal byte[] PublicKey { get; }
+
+    /// <summary>Id of that key. What the envelope names is a hint that nobody signed.</summary>
+    public string SignerKeyId { get; }
 
     /// <summary>Reads a certificate's file.</summary>
     /// <param name="path">The file.</param>
@@ -70,6 +78,14 @@ public sealed class Certificate
             throw new InputException($"{source}: payloadType is not {Statement.PayloadType}");
         }
 
-        return new Certificate(envelope, StrictJson.Read<Statement>(envelope.Payload, DsseEnvelope.MaximumBytes, $"{source}, payload"));
+        var statement = StrictJson.Read<Statement>(envelope.Payload, DsseEnvelope.MaximumBytes, $"{source}, payload");
+        try
+        {
+            return new Certificate(envelope, statement, Base64.Decode(statement.Predicate.Signer.PublicKey, "publicKey"));
+        }
+        catch (FormatException failure)
+        {
+            throw new InputException($"{source}, payload: {failure.Message}", failure);
+        }
     }
 }

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Security.Cryptography;
-using Scissorhands.Certificates.Json;
 using Scissorhands.Certificates.Merkle;
 using Scissorhands.Certificates.Signing;
 using Scissorhands.Certificates.Statements;
@@ -26,7 +25,7 @@ public static class CertificateChecks
         const string name = "signature";
         try
         {
-            using var key = VerificationKey.FromSubjectPublicKeyInfo(Base64.Decode(certificate.Statement.Predicate.Signer.PublicKey, "the public key"));
+            using var key = VerificationKey.FromSubjectPublicKeyInfo(certificate.PublicKey);
             return certificate.Envelope.KeyId != key.KeyId ? Failed(name, $"the envelope names key {certificate.Envelope.KeyId}, the statement holds key {key.KeyId}")
                 : !certificate.Envelope.IsSignedBy(key) ? Failed(name, $"not by key {key.KeyId}, or something was changed since")
                 : Passed(name, $"ECDSA P-256 with SHA-256 by key {key.KeyId}");
@@ -47,9 +46,9 @@ public static class CertificateChecks
         const string name = "signer";
         var ephemeral = certificate.Statement.Predicate.Signer.Ephemeral ? "; the key was made for this run and thrown away, so it stands for nobody" : "";
         return trustedKeyId is null
-            ? new Check(name, CheckOutcome.NotMade, $"anybody can sign with a key of their own: compare {certificate.Envelope.KeyId} with the id you know, or give --key or --keyid{ephemeral}")
-            : certificate.Envelope.KeyId == trustedKeyId ? Passed(name, $"the key that was given{ephemeral}")
-            : Failed(name, $"signed by key {certificate.Envelope.KeyId}, trusted is {trustedKeyId}");
+            ? new Check(name, CheckOutcome.NotMade, $"anybody can sign with a key of their own: compare {certificate.SignerKeyId} with the id you know, or give --key or --keyid{ephemeral}")
+            : certificate.SignerKeyId == trustedKeyId ? Passed(name, $"the key that was given{ephemeral}")
+            : Failed(name, $"signed by key {certificate.SignerKeyId}, trusted is {trustedKeyId}");
     }
 
     /// <summary>Whether the statement keeps to the rules of its type.</summary>
@@ -93,7 +92,7 @@ public static class CertificateChecks
             ({ } named, { } given) when named.EarlierStatementSha256 != given.StatementSha256 => Failed(name, $"follows the certificate with statement sha256 {named.EarlierStatementSha256}, given is {given.StatementSha256}"),
             (_, { } given) when !given.Statement.Subject.Any(subject => subject.Digest.Sha256 == predicate.Model.Sha256) => Failed(name, "the model before is not one that the earlier certificate is about"),
             (_, { } given) => Signature(given) is { Outcome: CheckOutcome.Failed } broken ? Failed(name, $"the earlier certificate's signature: {broken.Detail}")
-                : Passed(name, $"the model before is the one of the earlier certificate, signed by key {given.Envelope.KeyId}"),
+                : Passed(name, $"the model before is the one of the earlier certificate, signed by key {given.SignerKeyId}"),
         };
     }
 

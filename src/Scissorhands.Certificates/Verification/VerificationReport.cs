@@ -61,7 +61,7 @@ public sealed record VerificationReport(string Source, Certificate Certificate, 
             writer.WriteBoolean("verified", Holds);
             writer.WriteString("certificate", Source);
             writer.WriteString("statementSha256", Certificate.StatementSha256);
-            writer.WriteString("keyId", Certificate.Envelope.KeyId);
+            writer.WriteString("keyId", Certificate.SignerKeyId);
             writer.WriteBoolean("signerTrusted", Checks.Any(static check => check is { Name: "signer", Outcome: CheckOutcome.Passed }));
             writer.WriteBoolean("signerEphemeral", predicate.Signer.Ephemeral);
             writer.WriteStartArray("checks");

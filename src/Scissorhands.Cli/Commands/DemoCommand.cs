@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Scissorhands.Certificates.Signing;
 using Scissorhands.Cli.Demo;
 using Scissorhands.Cli.Run;
 using Scissorhands.Worker.Run;
@@ -67,7 +68,9 @@ internal static class DemoCommand
 
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"3/3 unlearning with {Workers} workers"));
         var names = new InputNames(world.OriginalPath, null, world.TrainPath, world.TestPath, world.ForgetPath, null, IgnoreUnknown: false);
-        return await RunCommand.ExecuteAsync(new RunRequest(names, [], settings, Path.Combine(folder, "run"), Workers, Resume: false, world.RetrainedPath) { ResumeHint = "another demo" }, json: false, time);
+        using var key = SigningKey.CreateEphemeral();
+        var request = new RunRequest(names, [], settings, Path.Combine(folder, "run"), Workers, Resume: false, world.RetrainedPath) { ResumeHint = "another demo", SigningKey = key };
+        return await RunCommand.ExecuteAsync(request, json: false, time);
     }
 
     private static string FreeFolder()

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Scissorhands.Abstractions.Runs;
+using Scissorhands.Certificates.Signing;
 using Scissorhands.Cli.Progress;
 using Scissorhands.Cli.Run;
 using Scissorhands.Core.Native;
@@ -24,12 +25,15 @@ internal static class RunCommand
         var json = new Option<bool>("--json") { Description = "Progress as one JSON object a line" };
         var retrained = new Option<string?>("--retrained") { Description = "A model trained without the forget data, to compare with in the report", HelpName = "FILE" };
         var broker = new Option<bool>("--broker") { Description = "Let the workers exchange over the broker named in SCISSORHANDS_RABBITMQ, as those of a cluster do; the result is the same" };
+        var signKey = new Option<string?>("--sign-key") { Description = $"Private key (PEM, PKCS#8, ECDSA P-256) to sign a certificate with; default: the file that {SigningKey.FileVariable} names, or no certificate", HelpName = "FILE" };
+        var earlier = new Option<string?>("--earlier-certificate") { Description = "The certificate of --model, which the new one then names as its earlier one", HelpName = "FILE" };
         var command = new Command("run", "Remove the influence of the forget list from a trained model")
         {
-            common.Model, common.Architecture, common.Data, testData, common.Forget, common.Forgotten, common.IgnoreUnknown, output, common.Config, common.Set, common.Workers, resume, retrained, json, broker,
+            common.Model, common.Architecture, common.Data, testData, common.Forget, common.Forgotten, common.IgnoreUnknown, output, common.Config, common.Set, common.Workers, resume, retrained, json, broker, signKey, earlier,
         };
-        command.SetAction((parsed, _) =>
+        command.SetAction(async (parsed, _) =>
         {
+            using var key = SigningKey.Find(parsed.GetValue(signKey));
             var names = new InputNames(
                 parsed.GetRequiredValue(common.Model),
                 parsed.GetValue(common.Architecture),
@@ -46,8 +50,8 @@ internal static class RunCommand
                 parsed.GetValue(common.Workers),
                 parsed.GetValue(resume),
                 parsed.GetValue(retrained))
-            { OverBroker = parsed.GetValue(broker) };
-            return ExecuteAsync(request, parsed.GetValue(json), time);
+            { OverBroker = parsed.GetValue(broker), SigningKey = key, EarlierCertificate = parsed.GetValue(earlier) };
+            return await ExecuteAsync(request, parsed.GetValue(json), time);
         });
         return command;
     }
@@ -65,6 +69,7 @@ internal static class RunCommand
             throw new InputException($"--retrained {path}: no such file");
         }
 
+        var signing = RunCertificate.Prepare(request.SigningKey, request.EarlierCertificate, request.Names.Model);
         var configuration = CommonOptions.Resolve(request.ConfigurationFiles, request.Settings);
         NumericProfile.Apply(configuration);
         using var interrupt = new Interrupt();
@@ -85,7 +90,7 @@ internal static class RunCommand
         using var run = LocalRun.Open(inputs, folder, request.Resume, time);
         try
         {
-            return await ExecuteAsync(request, inputs, run, folder, progress, interrupt, time);
+            return await ExecuteAsync(request, signing, inputs, run, folder, progress, interrupt, time);
         }
         catch (IOException e)
         {
@@ -97,13 +102,14 @@ internal static class RunCommand
         }
     }
 
-    private static async Task<int> ExecuteAsync(RunRequest request, RunInputs inputs, LocalRun run, RunFolder folder, IRunProgress progress, Interrupt interrupt, TimeProvider time)
+    private static async Task<int> ExecuteAsync(RunRequest request, RunCertificate? signing, RunInputs inputs, LocalRun run, RunFolder folder, IRunProgress progress, Interrupt interrupt, TimeProvider time)
     {
         using var events = new RunEvents(folder, time);
         interrupt.Announce = () => progress.Say("stopping at the next checkpoint; press Ctrl-C again to stop at once");
         if (run.State.Stage == RunStage.Completed && File.Exists(folder.ReportJsonPath) && request.Retrained is null)
         {
             progress.Say($"the run in {folder.Path} is complete");
+            signing?.Issue(ReportJson.Read(folder.ReportJsonPath), inputs, folder, time, progress.Say);
             return ExitCodes.Done;
         }
 
@@ -142,6 +148,7 @@ internal static class RunCommand
             ReportJson.Write(report, folder.ReportJsonPath);
         }
 
+        signing?.Issue(report, inputs, folder, time, progress.Say);
         if (events.Failure is { } failure)
         {
             progress.Say($"{folder.EventsPath}: not all events were written down ({failure.Message}); the result is whole");
@@ -165,6 +172,12 @@ internal sealed record RunRequest(
 {
     /// <summary>Whether workers exchange over the broker.</summary>
     public bool OverBroker { get; init; }
+
+    /// <summary>The key that the certificate is signed with; null where none is wanted.</summary>
+    public SigningKey? SigningKey { get; init; }
+
+    /// <summary>The certificate of the model before; null where it has none.</summary>
+    public string? EarlierCertificate { get; init; }
 
     /// <summary>What continues an interrupted run.</summary>
     public string ResumeHint { get; init; } = "the same command and --resume";

@@ -11,6 +11,7 @@ public sealed class RunFolder
     private static readonly string[] ResultNames =
     [
         "model.pt", "model.safetensors", "mask.safetensors", "saliency.safetensors", "config.json", "events.jsonl", "report.json", "report.html",
+        "certificate.dsse.json", "openings.jsonl", "bom.cdx.json",
     ];
 
     /// <summary>Describes a folder.</summary>

@@ -36,6 +36,17 @@ public sealed class CertificateChecksTests : IDisposable
     }
 
     [Fact]
+    public void Signer_envelopeThatNamesTheTrustedKey_failedByBothChecks()
+    {
+        using var forger = SigningKey.CreateEphemeral();
+        var envelope = CertificateIssuer.Issue(SampleDrafts.Full(), forger).Certificate.Envelope with { KeyId = _key.KeyId };
+        var forged = Certificate.Parse(envelope.ToBytes(), "c");
+
+        Assert.Equal(CheckOutcome.Failed, CertificateChecks.Signature(forged).Outcome);
+        Assert.Equal(CheckOutcome.Failed, CertificateChecks.Signer(forged, _key.KeyId).Outcome);
+    }
+
+    [Fact]
     public void Signature_envelopeOfAnotherKey_failed()
     {
         using var other = SigningKey.CreateEphemeral();
