@@ -147,6 +147,33 @@ public sealed class VerifiedSafetensorsTests : IDisposable
         Assert.Equal(["b", "a", "c"], called);
     }
 
+    /// <summary>Large pieces are hashed on another thread than small ones.</summary>
+    [Theory]
+    [InlineData(1 << 20)]
+    [InlineData(300_001)]
+    [InlineData(10_000_019)]
+    public void Write_piecesOfAnySize_giveTheSameObject(int pieceBytes)
+    {
+        var bytes = new byte[10_000_019];
+        new Random(4).NextBytes(bytes);
+        byte[] WrittenIn(int size)
+        {
+            SafetensorsInput tensor = new("large", SafetensorsDType.U8, [bytes.Length], d =>
+            {
+                foreach (var piece in bytes.Chunk(size))
+                {
+                    d.Write(piece);
+                }
+            });
+            VerifiedSafetensors.Write(_store, Key, [tensor], new Dictionary<string, string>(), _cancellationToken);
+            return File.ReadAllBytes(_folder[Key]);
+        }
+
+        Assert.True(WrittenIn(1_000).AsSpan().SequenceEqual(WrittenIn(pieceBytes)));
+        using var file = Open();
+        Assert.True(bytes.AsSpan().SequenceEqual(Read(file, "large", 0, bytes.Length)));
+    }
+
     [Fact]
     public void Write_tensorGivesAnotherLengthThanItsShape_storesNothing()
     {

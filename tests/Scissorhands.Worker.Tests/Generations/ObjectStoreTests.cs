@@ -40,6 +40,26 @@ public sealed class ObjectStoreTests(World world)
         Assert.Empty(store.Keys);
     }
 
+    /// <summary>Each object in turn is lost with everybody who knew what was in it, or is there although nobody heard so.</summary>
+    [Theory]
+    [InlineData(StoreFault.Midway)]
+    [InlineData(StoreFault.After)]
+    public void Run_putOfAnyObjectFailsAndNobodyIsLeft_givesTheSameAnswer(StoreFault fault)
+    {
+        foreach (var key in PutsOf("int8"))
+        {
+            var failed = new ConcurrentQueue<StoreCall>();
+            var store = new ObjectStore(call => Note(failed, call, failed.IsEmpty && call.Kind == StoreCallKind.Put && call.Key == key ? fault : StoreFault.None));
+            using var inputs = world.Inputs("int8", checkpointEvery: 3);
+            using var gang = new Gang(inputs, world.NewFolder(store));
+
+            Assert.Contains(gang.Generation(2), end => end is IOException);
+            Assert.True(gang.Generation(2).All(end => end is null), key);
+
+            Assert.True(Expected("int8", shardState: false) == gang.Answer(), key);
+        }
+    }
+
     /// <summary>One call fails, whichever and however.</summary>
     [Theory]
     [InlineData("f32", false)]
@@ -231,6 +251,26 @@ public sealed class ObjectStoreTests(World world)
         }
 
         Assert.Equal(0, store.Keys.Count + store.Unfinished);
+    }
+
+    /// <summary>The keys that two workers put, in order.</summary>
+    private string[] PutsOf(string format)
+    {
+        var keys = new ConcurrentQueue<string>();
+        var store = new ObjectStore(call =>
+        {
+            if (call.Kind == StoreCallKind.Put)
+            {
+                keys.Enqueue(call.Key);
+            }
+
+            return StoreFault.None;
+        });
+        using var inputs = world.Inputs(format, checkpointEvery: 3);
+        using var gang = new Gang(inputs, world.NewFolder(store));
+        Assert.All(gang.Generation(2), Assert.Null);
+        Assert.True(keys.Count > TotalSteps / 3);
+        return [.. keys.Distinct(StringComparer.Ordinal)];
     }
 
     private Dictionary<StoreCallKind, int> CallsOf(string format, bool shardState)
