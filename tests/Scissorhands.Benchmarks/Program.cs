@@ -1,3 +1,4 @@
+using Scissorhands.Benchmarks.Checkpoints;
 using Scissorhands.Benchmarks.Collectives;
 using Scissorhands.Benchmarks.Coordinator;
 using Scissorhands.Benchmarks.Membership;
@@ -9,6 +10,7 @@ using Scissorhands.Benchmarks.Workers;
 
 var benchmarks = new SortedDictionary<string, Func<string[], int>>(StringComparer.Ordinal)
 {
+    ["checkpoints"] = CheckpointsBenchmark.Run,
     ["collective-rank"] = CollectiveRank.Run,
     ["collectives"] = CollectivesBenchmark.Run,
     ["membership"] = MembershipBenchmark.Run,

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text.Json;
+using Scissorhands.Data.Storage;
 using Scissorhands.Planning;
 
 namespace Scissorhands.Data.Safetensors;
@@ -14,22 +15,20 @@ public sealed class SafetensorsFile : IDisposable
     /// <summary>Most bytes a header may have.</summary>
     public const long MaximumHeaderBytes = 100_000_000;
 
-    private readonly FileStream _stream;
-    private readonly long _dataStart;
+    private readonly IStoredObject _stored;
     private readonly Dictionary<string, SafetensorsEntry> _byName;
 
-    private SafetensorsFile(string path, FileStream stream, long dataStart, IReadOnlyList<SafetensorsEntry> entries, IReadOnlyDictionary<string, string> metadata)
+    private SafetensorsFile(IStoredObject stored, long dataStart, IReadOnlyList<SafetensorsEntry> entries, IReadOnlyDictionary<string, string> metadata)
     {
-        Path = path;
-        _stream = stream;
-        _dataStart = dataStart;
+        _stored = stored;
+        DataStart = dataStart;
         Entries = entries;
         Metadata = metadata;
         _byName = entries.ToDictionary(e => e.Name, StringComparer.Ordinal);
     }
 
-    /// <summary>The file.</summary>
-    public string Path { get; }
+    /// <summary>Where it lies: a path, or an object's name in a store.</summary>
+    public string Path => _stored.Name;
 
     /// <summary>The tensors, in the order of their data.</summary>
     public IReadOnlyList<SafetensorsEntry> Entries { get; }
@@ -41,30 +40,27 @@ public sealed class SafetensorsFile : IDisposable
     /// <param name="path">The file.</param>
     /// <returns>The open file.</returns>
     /// <exception cref="InputException">Missing or malformed: names the file and the tensor.</exception>
-    public static SafetensorsFile Open(string path)
-    {
-        FileStream stream;
-        try
-        {
-            stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException)
-        {
-            throw new InputException($"{path}: cannot be opened ({e.Message})", e);
-        }
+    public static SafetensorsFile Open(string path) => Open(StoredFile.Open(path));
 
+    /// <summary>Checks the header of an object, which goes with the file.</summary>
+    /// <param name="stored">The object; disposed where it is refused.</param>
+    /// <returns>The open file.</returns>
+    /// <exception cref="InputException">Malformed: names the object and the tensor.</exception>
+    public static SafetensorsFile Open(IStoredObject stored)
+    {
+        ArgumentNullException.ThrowIfNull(stored);
         try
         {
-            return Read(path, stream);
+            return Read(stored);
         }
         catch (Exception e) when (e is JsonException or EndOfStreamException or InvalidOperationException or FormatException or OverflowException)
         {
-            stream.Dispose();
-            throw new InputException($"{path}: not a safetensors file ({e.Message})", e);
+            stored.Dispose();
+            throw new InputException($"{stored.Name}: not a safetensors file ({e.Message})", e);
         }
         catch
         {
-            stream.Dispose();
+            stored.Dispose();
             throw;
         }
     }
@@ -99,41 +95,47 @@ public sealed class SafetensorsFile : IDisposable
         ArgumentNullException.ThrowIfNull(entry);
         ArgumentOutOfRangeException.ThrowIfNegative(first);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(first, entry.Length - destination.Length);
-        var position = _dataStart + entry.Start + first;
-        while (destination.Length > 0)
+        try
         {
-            var read = RandomAccess.Read(_stream.SafeFileHandle, destination, position);
-            if (read == 0)
-            {
-                throw new InputException($"{Path}: ends within tensor '{entry.Name}'");
-            }
-
-            position += read;
-            destination = destination[read..];
+            _stored.Read(DataStart + entry.Start + first, destination);
+        }
+        catch (EndOfStreamException e)
+        {
+            throw new InputException($"{Path}: ends within tensor '{entry.Name}'", e);
         }
     }
 
     /// <inheritdoc />
-    public void Dispose() => _stream.Dispose();
+    public void Dispose() => _stored.Dispose();
 
-    private static SafetensorsFile Read(string path, FileStream stream)
+    /// <summary>Bytes before the data.</summary>
+    internal long DataStart { get; }
+
+    /// <summary>The same header over data that is read otherwise; takes this file's place.</summary>
+    /// <param name="stored">What the data is read from.</param>
+    /// <param name="entries">The tensors to be seen.</param>
+    /// <returns>The file.</returns>
+    internal SafetensorsFile From(IStoredObject stored, IReadOnlyList<SafetensorsEntry> entries) => new(stored, DataStart, entries, Metadata);
+
+    private static SafetensorsFile Read(IStoredObject stored)
     {
+        var path = stored.Name;
         Span<byte> prefix = stackalloc byte[8];
-        stream.ReadExactly(prefix);
+        stored.Read(0, prefix);
         var length = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
-        if (length > MaximumHeaderBytes || (long)length > stream.Length - 8)
+        if (length > MaximumHeaderBytes || (long)length > stored.Length - 8)
         {
             throw new InputException($"{path}: not a safetensors file (a header of {length} bytes does not fit)");
         }
 
         var header = new byte[length];
-        stream.ReadExactly(header);
+        stored.Read(8, header);
         if (header.Length == 0 || header[0] != (byte)'{')
         {
             throw new InputException($"{path}: not a safetensors file (the header does not begin with '{{')");
         }
 
-        var dataBytes = stream.Length - 8 - header.Length;
+        var dataBytes = stored.Length - 8 - header.Length;
         var metadata = new Dictionary<string, string>(StringComparer.Ordinal);
         var entries = new List<SafetensorsEntry>();
         using var json = JsonDocument.Parse(header, new JsonDocumentOptions { MaxDepth = 8 });
@@ -171,7 +173,7 @@ public sealed class SafetensorsFile : IDisposable
         }
 
         return expected == dataBytes
-            ? new SafetensorsFile(path, stream, 8 + header.Length, entries, metadata)
+            ? new SafetensorsFile(stored, 8 + header.Length, entries, metadata)
             : throw new InputException($"{path}: the tensors cover {expected} bytes, the file has {dataBytes}: truncated, or with something behind");
     }
 

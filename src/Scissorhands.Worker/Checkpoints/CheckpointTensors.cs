@@ -3,7 +3,7 @@ using Scissorhands.Data.Safetensors;
 
 namespace Scissorhands.Worker.Checkpoints;
 
-/// <summary>Arrays into and out of the safetensors files of checkpoints.</summary>
+/// <summary>Arrays into and out of the safetensors objects of checkpoints.</summary>
 internal static class CheckpointTensors
 {
     /// <summary>A float32 vector.</summary>
@@ -13,15 +13,6 @@ internal static class CheckpointTensors
     /// <summary>An int64 vector.</summary>
     public static SafetensorsInput Integers(string name, long[] values) =>
         new(name, SafetensorsDType.I64, [values.Length], destination => destination.Write(MemoryMarshal.AsBytes(values.AsSpan())));
-
-    /// <summary>Reads a float32 vector.</summary>
-    public static float[] ReadFloats(SafetensorsFile file, string name)
-    {
-        var entry = file.Find(name);
-        var values = new float[checked((int)(entry.Length / sizeof(float)))];
-        file.ReadInto(entry, MemoryMarshal.AsBytes(values.AsSpan()));
-        return values;
-    }
 
     /// <summary>Reads an int64 vector.</summary>
     public static long[] ReadIntegers(SafetensorsFile file, string name)

@@ -1,15 +1,15 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Scissorhands.Data.Safetensors;
+using Scissorhands.Data.Storage;
 using Scissorhands.Planning;
-using Scissorhands.Worker.Run;
 
 namespace Scissorhands.Worker.Checkpoints;
 
 /// <summary>
 /// All that a repair needs to go on as if nothing had happened: step, weights, buffers, momentum, the epoch's memory
-/// gradients and what quantisation has lost. One safetensors file, written beside, flushed and renamed; the one before is kept until then. The vectors
-/// are as large as the model, so writing and reading go without copies of them.
+/// gradients and what quantisation has lost. One object of the run's store; the one before is kept until it is durable. The
+/// vectors are as large as the model, so writing and reading go without copies of them.
 /// </summary>
 /// <param name="Steps">Steps done, of the whole stage.</param>
 /// <param name="Weights">The weights [n].</param>
@@ -30,7 +30,7 @@ public sealed partial record RepairCheckpoint(
     SafetensorsContent Momentum,
     IReadOnlyList<SafetensorsContent> Memories)
 {
-    private const string Pattern = "repair-*.safetensors";
+    private const string Prefix = "repair-";
 
     /// <summary>
     /// What the quantisation of each leaf's gradients has lost so far, over the moving set: one writer of its float32 bytes a
@@ -40,16 +40,17 @@ public sealed partial record RepairCheckpoint(
 
     /// <summary>The name of a checkpoint.</summary>
     /// <param name="steps">Steps it holds.</param>
-    /// <returns>File name within the work folder.</returns>
+    /// <returns>Its key in the run's store.</returns>
     public static string NameOf(int steps) => string.Create(CultureInfo.InvariantCulture, $"repair-{steps:D8}.safetensors");
 
-    /// <summary>Writes the checkpoint under its final name.</summary>
-    /// <param name="folder">The run's folder.</param>
+    /// <summary>Makes the checkpoint durable.</summary>
+    /// <param name="store">The run's store.</param>
     /// <param name="planHash">Hash of the plan it belongs to.</param>
+    /// <param name="cancellationToken">Gives up.</param>
     /// <returns>Its name.</returns>
-    public string Write(RunFolder folder, string planHash)
+    /// <exception cref="IOException">It is not durable, or not known to be.</exception>
+    public string Write(ICheckpointStore store, string planHash, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(folder);
         var tensors = new List<SafetensorsInput>
         {
             CheckpointTensors.Floats("weights", Weights),
@@ -60,14 +61,15 @@ public sealed partial record RepairCheckpoint(
         tensors.AddRange(Memories.Select((content, i) => Vector($"memory.{i}", content)));
         tensors.AddRange(Residuals.Select((content, leaf) => Vector($"residual.{leaf}", content)));
         var name = NameOf(Steps);
-        SafetensorsWriter.Write(folder.Work(name), tensors, new Dictionary<string, string>
+        var metadata = new Dictionary<string, string>
         {
             ["kind"] = "repair",
             ["plan"] = planHash,
             ["steps"] = Steps.ToString(CultureInfo.InvariantCulture),
             ["memories"] = Memories.Count.ToString(CultureInfo.InvariantCulture),
             ["residuals"] = Residuals.Count.ToString(CultureInfo.InvariantCulture),
-        });
+        };
+        VerifiedSafetensors.Write(store, name, tensors, metadata, cancellationToken);
         return name;
     }
 
@@ -81,19 +83,11 @@ public sealed partial record RepairCheckpoint(
     /// Deletes the checkpoints of fewer steps. Those of as many or more stay: a worker that was stopped and goes on must not
     /// delete what others have written since.
     /// </summary>
-    /// <param name="folder">The run's folder.</param>
+    /// <param name="store">The run's store.</param>
     /// <param name="steps">Steps that the oldest one to keep holds.</param>
-    public static void DeleteOlder(RunFolder folder, int steps)
-    {
-        ArgumentNullException.ThrowIfNull(folder);
-        foreach (var path in Directory.EnumerateFiles(folder.WorkPath, Pattern))
-        {
-            if (StepsOf(Path.GetFileName(path)) < steps)
-            {
-                File.Delete(path);
-            }
-        }
-    }
+    /// <param name="cancellationToken">Ends every wait.</param>
+    public static void DeleteOlder(ICheckpointStore store, int steps, CancellationToken cancellationToken) =>
+        OldCheckpoints.Delete(store, Prefix, name => StepsOf(name) < steps, cancellationToken);
 
     private SafetensorsInput Vector(string name, SafetensorsContent content) => new(name, SafetensorsDType.F32, [Moving], content);
 

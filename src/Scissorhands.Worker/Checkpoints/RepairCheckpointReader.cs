@@ -2,9 +2,9 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using Scissorhands.Core.Replica;
 using Scissorhands.Data.Safetensors;
+using Scissorhands.Data.Storage;
 using Scissorhands.Planning;
 using Scissorhands.Planning.Cut;
-using Scissorhands.Worker.Run;
 
 namespace Scissorhands.Worker.Checkpoints;
 
@@ -31,20 +31,27 @@ public sealed class RepairCheckpointReader : IDisposable
     public int Residuals { get; }
 
     /// <summary>Opens a checkpoint.</summary>
-    /// <param name="folder">The run's folder.</param>
+    /// <param name="store">The run's store.</param>
     /// <param name="name">Its name.</param>
     /// <param name="planHash">Hash of the plan it must belong to.</param>
+    /// <param name="cancellationToken">Ends every wait, those of later reads too.</param>
     /// <returns>The checkpoint; the caller disposes it.</returns>
-    /// <exception cref="InputException">It is damaged, or belongs to another plan.</exception>
-    public static RepairCheckpointReader Open(RunFolder folder, string name, string planHash)
+    /// <exception cref="InputException">It is missing or damaged, or belongs to another plan.</exception>
+    /// <exception cref="IOException">The store does not answer.</exception>
+    public static RepairCheckpointReader Open(ICheckpointStore store, string name, string planHash, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(folder);
-        var file = SafetensorsFile.Open(folder.Work(name));
+        ArgumentNullException.ThrowIfNull(store);
+        if (RepairCheckpoint.StepsOf(name) is null)
+        {
+            throw new InputException($"{store.Location}: '{name}' is not the name of a repair checkpoint");
+        }
+
+        var file = VerifiedSafetensors.Open(store, name, cancellationToken);
         try
         {
             if (file.Metadata.GetValueOrDefault("plan") != planHash)
             {
-                throw new InputException($"{folder.Work(name)}: belongs to another plan; start in an empty folder");
+                throw new InputException($"{file.Path}: belongs to another plan; start in an empty folder");
             }
 
             return new RepairCheckpointReader(file, Number(file, "steps"), Number(file, "memories"), Number(file, "residuals"));

@@ -1,10 +1,12 @@
+using Scissorhands.Data.Storage;
 using Scissorhands.Planning;
 
 namespace Scissorhands.Worker.Run;
 
 /// <summary>
-/// The files of a run. Results lie in the folder itself and only ever under their final names when they are whole; state
-/// and checkpoints lie in <c>.scissorhands</c> beneath it.
+/// What a run has: its output folder with the files in it, and the store of what its workers share. Results lie in the folder
+/// itself and only ever under their final names when they are whole; what makes the folder a run's, and results on their way,
+/// lie in <c>.scissorhands</c> beneath it, and so does the store unless another one is given.
 /// </summary>
 public sealed class RunFolder
 {
@@ -16,16 +18,21 @@ public sealed class RunFolder
 
     /// <summary>Describes a folder.</summary>
     /// <param name="path">The output folder.</param>
-    public RunFolder(string path)
+    /// <param name="checkpoints">The store of checkpoints, mask and saliency. Default: the folder of state beneath the output folder.</param>
+    public RunFolder(string path, ICheckpointStore? checkpoints = null)
     {
         Path = System.IO.Path.GetFullPath(path);
+        Checkpoints = checkpoints ?? CheckpointFolder.OfRun(Path);
     }
 
     /// <summary>The output folder.</summary>
     public string Path { get; }
 
-    /// <summary>Folder of state and checkpoints.</summary>
-    public string WorkPath => Combine(".scissorhands");
+    /// <summary>Checkpoints, mask and saliency: what another worker, on another machine, goes on from.</summary>
+    public ICheckpointStore Checkpoints { get; }
+
+    /// <summary>Folder of what makes the output folder a run's, and of what is on its way into it.</summary>
+    public string WorkPath => Combine(CheckpointFolder.WorkFolderName);
 
     /// <summary>The run's durable state.</summary>
     public string StatePath => Work("state.json");
@@ -47,12 +54,6 @@ public sealed class RunFolder
 
     /// <summary>The repair steps' totals, one JSON object a line; a resumed run appends, and what it does again counts.</summary>
     public string StepsPath => Work("steps.jsonl");
-
-    /// <summary>The mask between selection and publication.</summary>
-    public string WorkMaskPath => Work("mask.safetensors");
-
-    /// <summary>The saliency between selection and publication.</summary>
-    public string WorkSaliencyPath => Work("saliency.safetensors");
 
     /// <summary>
     /// Results between publication and delivery, under their final names: all of them move into the output folder at once
@@ -119,11 +120,14 @@ public sealed class RunFolder
 
     /// <summary>
     /// Deletes what only an unfinished run needs: checkpoints (weights before the end, gradients of the forget samples),
-    /// working copies of mask and saliency, and files that a killed process left half written.
+    /// working copies of mask and saliency, and what a killed process left half written.
     /// </summary>
-    /// <returns>Number of files deleted.</returns>
-    public int DeleteCheckpoints()
+    /// <param name="cancellationToken">Ends every wait for the store.</param>
+    /// <returns>Number of objects and files deleted.</returns>
+    /// <exception cref="IOException">Something is left, or not known to be deleted.</exception>
+    public int DeleteCheckpoints(CancellationToken cancellationToken = default)
     {
+        var objects = Checkpoints.Clear(cancellationToken);
         string[] kept = [StatePath, PlanPath, LockPath, StepsPath];
         var files = Directory.EnumerateFiles(WorkPath).Where(file => !kept.Contains(file, StringComparer.Ordinal)).ToArray();
         foreach (var file in files)
@@ -131,7 +135,7 @@ public sealed class RunFolder
             File.Delete(file);
         }
 
-        return files.Length;
+        return objects + files.Length;
     }
 
     /// <summary>Creates the folders.</summary>

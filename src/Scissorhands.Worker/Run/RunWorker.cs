@@ -143,7 +143,7 @@ public sealed class RunWorker : IDisposable
         var (stage, model) = (context.Assignment.Stage, context.Model);
         if (stage is RunStage.EvaluateTrimmed or RunStage.Repair && model.Mask is null)
         {
-            model.Mask = ParameterFiles.ReadMask(_folder.WorkMaskPath, context.Replica.Parameters);
+            model.Mask = ParameterObjects.ReadMask(context.Checkpoints, context.Replica.Parameters, context.CancellationToken);
         }
 
         if (stage <= RunStage.Select)
@@ -165,7 +165,7 @@ public sealed class RunWorker : IDisposable
         }
 
         var name = context.Assignment.Checkpoint ?? throw new RunFailedException($"{context.Assignment.Stage} needs the repair's last checkpoint, and the run's state names none");
-        using var checkpoint = RepairCheckpointReader.Open(_folder, name, _planHash);
+        using var checkpoint = RepairCheckpointReader.Open(context.Checkpoints, name, _planHash, context.CancellationToken);
         context.Model.MarkUnknown();
         checkpoint.RestoreModel(context.Replica);
         context.Model.MarkRepaired();

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Scissorhands.Abstractions.Runs;
 using Scissorhands.Core.Models;
+using Scissorhands.Worker.Checkpoints;
 
 namespace Scissorhands.Worker.Stages;
 
@@ -22,22 +23,19 @@ public sealed class PublishStage : IStageExecutor
         var folder = context.Folder;
         Directory.CreateDirectory(folder.ResultsPath);
         List<string> files = [.. ModelFiles.Save(context.Replica, context.Inputs.ModelPath, folder.ResultsPath, context.Inputs.Architecture)];
-        Copy(folder.WorkMaskPath, Path.Combine(folder.ResultsPath, "mask.safetensors"));
-        files.Add("mask.safetensors");
+        files.Add(Publish(context, ParameterObjects.MaskKey));
         if (context.Inputs.Configuration.Artifacts.Saliency)
         {
-            Copy(folder.WorkSaliencyPath, Path.Combine(folder.ResultsPath, "saliency.safetensors"));
-            files.Add("saliency.safetensors");
+            files.Add(Publish(context, ParameterObjects.SaliencyKey));
         }
 
         return StageJson.Write(new PublishOutcome(files.ToDictionary(name => name, name => HashOf(Path.Combine(folder.ResultsPath, name)), StringComparer.Ordinal)));
     }
 
-    private static void Copy(string from, string to)
+    private static string Publish(StageContext context, string key)
     {
-        var beside = $"{to}.{Guid.NewGuid():N}.tmp";
-        File.Copy(from, beside, overwrite: true);
-        File.Move(beside, to, overwrite: true);
+        ParameterObjects.Publish(context.Checkpoints, key, context.Replica.Parameters, Path.Combine(context.Folder.ResultsPath, key), context.CancellationToken);
+        return key;
     }
 
     private static string HashOf(string path)

@@ -29,7 +29,7 @@ public sealed class ReportStage : IStageExecutor
         folder.Deliver([.. results, Path.GetFileName(folder.ReportHtmlPath), Path.GetFileName(folder.ReportJsonPath)]);
 
         // Within the stage: whoever is lost now, the stage is done again, and nothing of the forget samples is left behind.
-        folder.DeleteCheckpoints();
+        folder.DeleteCheckpoints(context.CancellationToken);
         return null;
     }
 }

@@ -47,7 +47,7 @@ public sealed class SelectStage : IStageExecutor
             return null;
         }
 
-        ParameterFiles.WriteMask(context.Folder.WorkMaskPath, table, mask);
+        ParameterObjects.WriteMask(context.Checkpoints, table, mask, context.CancellationToken);
         return StageJson.Write(new SelectionOutcome(
             selection.Threshold,
             selection.Considered,
@@ -102,7 +102,7 @@ public sealed class SelectStage : IStageExecutor
 
         if (context.IsFirst)
         {
-            ParameterFiles.WriteFloats(context.Folder.WorkSaliencyPath, context.Replica.Parameters, all);
+            ParameterObjects.WriteSaliency(context.Checkpoints, context.Replica.Parameters, all, context.CancellationToken);
         }
     }
 }

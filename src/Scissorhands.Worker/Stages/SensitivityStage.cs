@@ -36,7 +36,7 @@ public sealed class SensitivityStage : IStageExecutor
     {
         var n = context.Replica.Parameters.Count;
         var restored = context.Assignment.Checkpoint is { } name
-            ? SensitivityCheckpoint.Read(context.Folder, name, n, context.Group.Rank, context.Group.Size)
+            ? SensitivityCheckpoint.Read(context.Checkpoints, name, n, context.Group.Rank, context.Group.Size, context.CancellationToken)
             : [];
         return context.Group.OpenLeasedSum(new OperationKey("sensitivity", 0), context.Inputs.SensitivityBlocks.Count, n, restored);
     }
@@ -52,7 +52,7 @@ public sealed class SensitivityStage : IStageExecutor
             {
                 // Only now: that there is another lease shows that the coordinator took the reports as this generation's,
                 // and that its state no longer names an older checkpoint.
-                SensitivityCheckpoint.DeleteOlder(context.Folder, blocks);
+                SensitivityCheckpoint.DeleteOlder(context.Checkpoints, blocks, context.CancellationToken);
                 durable = null;
             }
 
@@ -105,7 +105,7 @@ public sealed class SensitivityStage : IStageExecutor
         sum.Snapshot(partials =>
         {
             CheckHolds(partials, context.Inputs.SensitivityBlocks.Count, blocks);
-            SensitivityCheckpoint.Write(context.Folder, name, context.Group.Rank, context.Replica.Parameters.Count, partials);
+            SensitivityCheckpoint.Write(context.Checkpoints, name, context.Group.Rank, context.Replica.Parameters.Count, partials, context.CancellationToken);
             return partials.Count;
         });
         context.Report(new CheckpointWritten(context.Assignment.RunId, context.Assignment.Generation, context.Group.Rank, RunStage.Sensitivity, blocks, name));

@@ -1,5 +1,6 @@
 using Scissorhands.Abstractions.Runs;
 using Scissorhands.Core.Replica;
+using Scissorhands.Data.Storage;
 using Scissorhands.Messaging.Collectives;
 using Scissorhands.Worker.Run;
 
@@ -26,6 +27,9 @@ public sealed record StageContext(
 {
     /// <summary>The worker's copy of the model.</summary>
     public ModelReplica Replica => Model.Replica;
+
+    /// <summary>What all workers of the run share of its durable state.</summary>
+    public ICheckpointStore Checkpoints => Folder.Checkpoints;
 
     /// <summary>Whether this worker writes what only one may write.</summary>
     public bool IsFirst => Group.Rank == 0;

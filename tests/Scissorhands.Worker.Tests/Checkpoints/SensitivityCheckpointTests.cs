@@ -11,6 +11,7 @@ public sealed class SensitivityCheckpointTests : IDisposable
 {
     private const int Length = (3 * RangeOwnership.BlockElements) + 1234;
     private readonly RunFolder _folder = new(Directory.CreateTempSubdirectory("scissorhands-worker-").FullName);
+    private readonly CancellationToken _cancellationToken = TestContext.Current.CancellationToken;
 
     public SensitivityCheckpointTests() => _folder.Create();
 
@@ -29,13 +30,13 @@ public sealed class SensitivityCheckpointTests : IDisposable
         for (var rank = 0; rank < writers; rank++)
         {
             var owned = RangeOwnership.Owned(Length, rank, writers);
-            SensitivityCheckpoint.Write(_folder, name, rank, Length, [.. nodes.Select((node, i) => new SubtreeSum(node, Values(owned, i)))]);
+            SensitivityCheckpoint.Write(_folder.Checkpoints, name, rank, Length, [.. nodes.Select((node, i) => new SubtreeSum(node, Values(owned, i)))], _cancellationToken);
         }
 
         for (var rank = 0; rank < readers; rank++)
         {
             var owned = RangeOwnership.Owned(Length, rank, readers);
-            var read = SensitivityCheckpoint.Read(_folder, name, Length, rank, readers).OrderBy(s => -s.Node.Level).ToArray();
+            var read = SensitivityCheckpoint.Read(_folder.Checkpoints, name, Length, rank, readers, _cancellationToken).OrderBy(s => -s.Node.Level).ToArray();
             Assert.Equal(nodes, read.Select(s => s.Node));
             for (var i = 0; i < nodes.Length; i++)
             {
@@ -49,12 +50,12 @@ public sealed class SensitivityCheckpointTests : IDisposable
     {
         foreach (var blocks in new[] { 3, 6, 9 })
         {
-            SensitivityCheckpoint.Write(_folder, SensitivityCheckpoint.NameOf(blocks, 1), 0, 10, [new SubtreeSum(new TreeNode(0, 0), new float[10])]);
-            new RepairCheckpoint(blocks, new float[1], new float[1], [], 1, Content([0]), []).Write(_folder, "plan");
+            SensitivityCheckpoint.Write(_folder.Checkpoints, SensitivityCheckpoint.NameOf(blocks, 1), 0, 10, [new SubtreeSum(new TreeNode(0, 0), new float[10])], _cancellationToken);
+            new RepairCheckpoint(blocks, new float[1], new float[1], [], 1, Content([0]), []).Write(_folder.Checkpoints, "plan", _cancellationToken);
         }
 
-        SensitivityCheckpoint.DeleteOlder(_folder, 6);
-        RepairCheckpoint.DeleteOlder(_folder, 6);
+        SensitivityCheckpoint.DeleteOlder(_folder.Checkpoints, 6, _cancellationToken);
+        RepairCheckpoint.DeleteOlder(_folder.Checkpoints, 6, _cancellationToken);
 
         Assert.Equal(
             ["repair-00000006.safetensors", "repair-00000009.safetensors", "sensitivity-00000006-of-1.0.safetensors", "sensitivity-00000009-of-1.0.safetensors"],
@@ -71,8 +72,8 @@ public sealed class SensitivityCheckpointTests : IDisposable
         {
             Residuals = [.. residuals.Select(Content)],
         };
-        var name = written.Write(_folder, "plan-a");
-        using var read = RepairCheckpointReader.Open(_folder, name, "plan-a");
+        var name = written.Write(_folder.Checkpoints, "plan-a", _cancellationToken);
+        using var read = RepairCheckpointReader.Open(_folder.Checkpoints, name, "plan-a", _cancellationToken);
         Assert.Equal((7, 1, 2), (read.Steps, read.Memories, read.Residuals));
         var values = new float[3];
         read.ReadMomentum(new IndexRange(0, 3), 3, values);
@@ -89,7 +90,7 @@ public sealed class SensitivityCheckpointTests : IDisposable
         }
 
         Assert.Contains("'momentum'", Assert.Throws<Planning.InputException>(() => read.ReadMomentum(new IndexRange(0, 2), 4, new float[2])).Message, StringComparison.Ordinal);
-        Assert.Contains("another plan", Assert.Throws<Planning.InputException>(() => RepairCheckpointReader.Open(_folder, name, "plan-b")).Message, StringComparison.Ordinal);
+        Assert.Contains("another plan", Assert.Throws<Planning.InputException>(() => RepairCheckpointReader.Open(_folder.Checkpoints, name, "plan-b", _cancellationToken)).Message, StringComparison.Ordinal);
     }
 
     private static SafetensorsContent Content(float[] values) => destination => destination.Write(MemoryMarshal.AsBytes(values.AsSpan()));

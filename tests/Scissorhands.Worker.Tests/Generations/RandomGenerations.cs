@@ -1,3 +1,4 @@
+using Scissorhands.Data.Storage;
 using Scissorhands.Messaging.Collectives;
 using Scissorhands.Worker.Run;
 
@@ -9,12 +10,12 @@ internal static class RandomGenerations
     private const int Most = 8;
 
     /// <summary>Does two runs and compares their answers.</summary>
-    public static void Run(Func<RunInputs> open, World world, string expected, Random random)
+    public static void Run(Func<RunInputs> open, World world, string expected, Random random, Func<ICheckpointStore>? checkpoints = null)
     {
         for (var run = 0; run < 2; run++)
         {
             using var inputs = open();
-            using var gang = new Gang(inputs, world.NewFolder());
+            using var gang = new Gang(inputs, world.NewFolder(checkpoints?.Invoke()));
             var size = 0;
             var history = new List<string>();
             for (var generation = 0; generation < Most && !gang.IsCompleted; generation++)

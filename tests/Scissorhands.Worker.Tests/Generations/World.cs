@@ -1,6 +1,7 @@
 using Scissorhands.Core.Models;
 using Scissorhands.Core.Native;
 using Scissorhands.Core.Replica;
+using Scissorhands.Data.Storage;
 using Scissorhands.Planning.Configuration;
 using Scissorhands.Worker.Run;
 using Scissorhands.Worker.Tests.Generations;
@@ -57,9 +58,10 @@ public sealed class World : IAsyncLifetime
         return Inputs(change is null ? configuration : change(configuration), wide: true);
     }
 
-    internal RunFolder NewFolder()
+    /// <summary>An output folder, with a store beneath it unless another one is given.</summary>
+    internal RunFolder NewFolder(ICheckpointStore? checkpoints = null)
     {
-        var folder = new RunFolder(Path.Combine(Folder, $"run-{Interlocked.Increment(ref _folders)}"));
+        var folder = new RunFolder(Path.Combine(Folder, $"run-{Interlocked.Increment(ref _folders)}"), checkpoints);
         folder.Create();
         return folder;
     }

@@ -51,7 +51,7 @@ internal sealed class RepairPersistence
             return 0;
         }
 
-        using var checkpoint = RepairCheckpointReader.Open(_context.Folder, name, _planHash);
+        using var checkpoint = RepairCheckpointReader.Open(_context.Checkpoints, name, _planHash, _context.CancellationToken);
         _context.Model.MarkUnknown();
         checkpoint.RestoreModel(_context.Replica);
         var (part, moving) = (_vectors.Part, _vectors.Moving.Count);
@@ -115,9 +115,9 @@ internal sealed class RepairPersistence
         {
             Residuals = residuals,
         };
-        checkpoint.Write(_context.Folder, _planHash);
+        checkpoint.Write(_context.Checkpoints, _planHash, _context.CancellationToken);
         _context.Report(new CheckpointWritten(_context.Assignment.RunId, _context.Assignment.Generation, _context.Group.Rank, RunStage.Repair, done, name));
-        RepairCheckpoint.DeleteOlder(_context.Folder, previous is null ? done : RepairCheckpoint.StepsOf(previous) ?? 0);
+        RepairCheckpoint.DeleteOlder(_context.Checkpoints, previous is null ? done : RepairCheckpoint.StepsOf(previous) ?? 0, _context.CancellationToken);
     }
 
     /// <summary>Writes a vector of the state, which all ranks bring together first where each has a part of it.</summary>
