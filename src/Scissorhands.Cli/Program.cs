@@ -16,7 +16,7 @@ var root = new RootCommand("Removes the influence of deleted training samples fr
     KeyCommand.Create(),
     WorkerCommand.Create(),
 };
-foreach (var command in ClusterCommands.Create(time))
+foreach (var command in (Command[])[.. ClusterCommands.Create(time), .. DeletionCommands.Create(time)])
 {
     root.Add(command);
 }

@@ -1,8 +1,10 @@
 using System.Net;
+using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Polly;
 using Polly.Retry;
 using Polly.Timeout;
@@ -18,6 +20,9 @@ internal sealed class CoordinatorClient : IDisposable
     /// <summary>Environment variable with the coordinator's address.</summary>
     public const string AddressVariable = "SCISSORHANDS_COORDINATOR";
 
+    /// <summary>Environment variable with the path of the file that holds the caller's key.</summary>
+    public const string KeyFileVariable = "SCISSORHANDS_KEY_FILE";
+
     // A coordinator that was killed is restarted, and the loss of one of several noticed, well within this time.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private readonly HttpClient _http;
@@ -27,6 +32,11 @@ internal sealed class CoordinatorClient : IDisposable
     public CoordinatorClient(Uri address, TimeProvider time)
     {
         _http = new HttpClient { BaseAddress = address, Timeout = Patience };
+        if (Key() is { } key)
+        {
+            _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
+        }
+
         _again = Again(time);
     }
 
@@ -38,6 +48,25 @@ internal sealed class CoordinatorClient : IDisposable
             ? new UriBuilder(address) { Path = address.AbsolutePath.TrimEnd('/') + "/" }.Uri
             : throw new InputException($"{(option is null ? AddressVariable : "--coordinator")} {text}: must be an address such as http://localhost:8080, or http://HOST/PATH behind a proxy");
     }
+
+    /// <summary>Asks for JSON.</summary>
+    /// <param name="path">The path below the coordinator's address.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public Task<JsonElement> GetAsync(string path, CancellationToken cancellationToken) => AskAsync(ct => _http.GetAsync(path, ct), cancellationToken);
+
+    /// <summary>Sends JSON; the same again has no other effect.</summary>
+    /// <param name="method">PUT or POST.</param>
+    /// <param name="path">The path below the coordinator's address.</param>
+    /// <param name="body">What is sent.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public Task<JsonElement> SendAsync(HttpMethod method, string path, JsonNode body, CancellationToken cancellationToken) =>
+        AskAsync(
+            async ct =>
+            {
+                using var request = new HttpRequestMessage(method, path) { Content = JsonContent.Create(body) };
+                return await _http.SendAsync(request, ct);
+            },
+            cancellationToken);
 
     /// <inheritdoc/>
     public void Dispose() => _http.Dispose();
@@ -170,6 +199,30 @@ internal sealed class CoordinatorClient : IDisposable
         }
     }
 
+    private static string? Key()
+    {
+        if (Environment.GetEnvironmentVariable(KeyFileVariable) is not { Length: > 0 } file)
+        {
+            return null;
+        }
+
+        try
+        {
+            return File.ReadAllText(file).Trim();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new InputException($"{KeyFileVariable} {file}: cannot be read ({e.Message})", e);
+        }
+    }
+
+    private async Task<JsonElement> AskAsync(Func<CancellationToken, Task<HttpResponseMessage>> send, CancellationToken cancellationToken)
+    {
+        using var response = await SendAsync(send, cancellationToken);
+        var body = await BodyAsync(response, cancellationToken);
+        return response.IsSuccessStatusCode ? body : throw Refusal(response, body);
+    }
+
     private ResiliencePipeline<HttpResponseMessage> Again(TimeProvider time) => new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = time }
         .AddTimeout(Patience)
         .AddRetry(new RetryStrategyOptions<HttpResponseMessage>
@@ -207,6 +260,6 @@ internal sealed class CoordinatorClient : IDisposable
     private static Exception Refusal(HttpResponseMessage response, JsonElement body)
     {
         var reason = body.ValueKind == JsonValueKind.Object && body.TryGetProperty("error", out var error) ? error.GetString()! : $"the coordinator answered {(int)response.StatusCode}";
-        return response.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.NotFound or HttpStatusCode.Conflict ? new InputException(reason) : new RunFailedException(reason);
+        return response.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.NotFound or HttpStatusCode.Conflict or HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden or HttpStatusCode.RequestEntityTooLarge ? new InputException(reason) : new RunFailedException(reason);
     }
 }

@@ -20,10 +20,10 @@ internal static class ClusterCommands
         yield return Cancel(time);
     }
 
-    private static Option<string?> Coordinator() =>
+    internal static Option<string?> Coordinator() =>
         new("--coordinator") { Description = $"The coordinator's address; default: {CoordinatorClient.AddressVariable} or http://localhost:8080", HelpName = "URL" };
 
-    private static Option<bool> Json() => new("--json") { Description = "One JSON object a line" };
+    internal static Option<bool> Json() => new("--json") { Description = "One JSON object a line" };
 
     private static Argument<string> Run() => new("RUN") { Description = "The run's id" };
 
@@ -61,7 +61,7 @@ internal static class ClusterCommands
                     Configuration = (JsonObject)ConfigurationJson.ParseTree(ConfigurationJson.Canonical(configuration), "configuration"),
                     Pool = parsed.GetRequiredValue(pool),
                     Workers = parsed.GetValue(workers),
-                    Deadline = parsed.GetValue(deadline) is { } text ? Time(text) : null,
+                    Deadline = parsed.GetValue(deadline) is { } text ? Time("--deadline", text) : null,
                 },
                 cancellationToken);
             Console.WriteLine(parsed.GetValue(json) ? JsonSerializer.Serialize(new { run, reason }, JsonSerializerOptions.Web) : $"run {run}{(reason is null ? "" : $" ({reason})")}");
@@ -153,8 +153,8 @@ internal static class ClusterCommands
     [return: System.Diagnostics.CodeAnalysis.NotNullIfNotNull(nameof(path))]
     private static string? Absolute(string? path) => path is null ? null : Path.GetFullPath(path);
 
-    private static DateTimeOffset Time(string text) =>
+    internal static DateTimeOffset Time(string option, string text) =>
         DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time)
             ? time
-            : throw new InputException($"--deadline {text}: must be a time such as 2030-01-31T12:00:00Z");
+            : throw new InputException($"{option} {text}: must be a time such as 2030-01-31T12:00:00Z");
 }

@@ -30,7 +30,7 @@ internal static class CoordinatorCommand
         var beat = BeatOption();
         var command = new Command(
             "coordinator",
-            $"Decide what the workers of a cluster do. Broker, store and Redis are named in {ControlBus.BrokerVariable}, {StoreVariable} (sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE; default sqlite:scissorhands.db) and {RedisVariable} (only where several coordinators share the load)")
+            $"Decide what the workers of a cluster do. Broker, store and Redis are named in {ControlBus.BrokerVariable}, {StoreVariable} (sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE; default sqlite:scissorhands.db) and {RedisVariable} (only where several coordinators share the load); {ControlBus.IntakeVariable} names the virtual host that deletion requests arrive in over the broker (none by default)")
         {
             http, address, silo, gateway, cluster, roots, keys, sign, beat,
         };
@@ -58,6 +58,7 @@ internal static class CoordinatorCommand
                 Store = StoreOptions.Parse(Environment.GetEnvironmentVariable(StoreVariable) is { Length: > 0 } store ? store : "sqlite:scissorhands.db", StoreVariable),
                 Redis = Environment.GetEnvironmentVariable(RedisVariable) is { Length: > 0 } redis ? redis : null,
                 Roots = parsed.GetValue(roots) ?? [],
+                Intake = ControlBus.IntakeFromEnvironment(),
                 Keys = parsed.GetValue(keys) is { } file ? ApiKeys.Read(file) : null,
                 SigningKey = SigningKey.Find(parsed.GetValue(sign)),
                 Liveness = new LivenessOptions { BeatInterval = interval, LostAfter = interval * 3, SettleTime = interval * 1.5, WakeInterval = interval * 1.5 },

@@ -95,6 +95,11 @@ public sealed class ApiKeys
     /// <returns>The caller, or null where it is nobody's.</returns>
     public ApiKey? Find(string key) => _keys.GetValueOrDefault(HashOf(key));
 
+    /// <summary>The tenant of a caller's keys.</summary>
+    /// <param name="name">The caller.</param>
+    /// <returns>The tenant, or null where the caller has no key.</returns>
+    public string? TenantOf(string name) => _keys.Values.FirstOrDefault(key => key.Name == name)?.Tenant;
+
     private static string HashOf(string key) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)));
 }
 

@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Scissorhands.Abstractions.Deletion;
 using Scissorhands.Coordinator.Access;
-using Scissorhands.Coordinator.Deletion;
+using Scissorhands.Coordinator.Intake;
 using Scissorhands.Deletion.Batching;
 using Scissorhands.Deletion.Models;
 using Scissorhands.Deletion.Requests;
@@ -136,37 +136,13 @@ public static class DeletionEndpoints
         await http.Request.Body.CopyToAsync(body, ct);
         var submission = DeletionSubmission.Parse(body.GetBuffer().AsSpan(0, (int)body.Length));
         var answers = await intake.TakeAsync(CallerOf(http), submission, ct);
-        if (answers.Any(static a => a.Conflict))
+        if (IntakeJson.Conflict(answers) is { } conflict)
         {
-            return Error(StatusCodes.Status409Conflict, $"requestId: stands for another request already, {answers.First(static a => a.Conflict).Request.Id}");
+            return Error(StatusCodes.Status409Conflict, conflict);
         }
 
-        return submission.Model is not null
-            ? Results.Accepted(StatusUrl(answers[0].Request), Answer(answers[0]))
-            : Results.Accepted(null, new { requests = answers.Select(Answer) });
+        return Results.Accepted(submission.Model is null ? null : IntakeJson.StatusUrl(answers[0].Request), IntakeJson.Answer(submission, answers));
     }
-
-    private static string StatusUrl(DeletionRequest request) => $"/v1/deletion-requests/{request.Id}";
-
-    private static object Answer(IntakeAnswer answer) => new
-    {
-        id = answer.Request.Id,
-        requestId = answer.Request.CallerId,
-        model = answer.Request.Model,
-        status = StatusUrl(answer.Request),
-        state = Name(answer.Request.State),
-        reason = answer.Request.Reason,
-        acceptedAt = answer.Request.AcceptedAt,
-        deadline = answer.Request.Deadline,
-        expectedCompletion = answer.Expected,
-        resolved = answer.Request.Resolution.Samples,
-        unknown = answer.Request.Resolution.Unknown,
-        duplicates = answer.Request.Resolution.Duplicates,
-        alreadyForgotten = answer.Request.Resolution.AlreadyForgotten,
-    };
-
-    private static string Name<T>(T value)
-        where T : struct, Enum => JsonNamingPolicy.CamelCase.ConvertName(value.ToString());
 
     private static async Task<IResult> ListAsync(string? model, int? limit, HttpContext http, IDeletionStore store, TimeProvider time, CancellationToken ct)
     {
@@ -185,9 +161,9 @@ public static class DeletionEndpoints
         id = request.Id,
         requestId = request.CallerId,
         model = request.Model,
-        state = Name(request.State),
+        state = IntakeJson.Name(request.State),
         reason = request.Reason,
-        deadlineStatus = Name(RequestTransitions.Status(request.State, request.Deadline, request.EndedAt, now, slack)),
+        deadlineStatus = IntakeJson.Name(RequestTransitions.Status(request.State, request.Deadline, request.EndedAt, now, slack)),
         receivedAt = request.ReceivedAt,
         acceptedAt = request.AcceptedAt,
         deadline = request.Deadline,

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using Scissorhands.Certificates.Bom;
 using Scissorhands.Certificates.Signing;
 using Scissorhands.Certificates.Statements;
 using Scissorhands.Deletion.Gate;
@@ -23,7 +24,9 @@ internal sealed class Certifier(SigningKey key, TimeProvider time) : ICertifier
         var path = Path.Combine(folder, Certificate.FileName);
         if (!File.Exists(path))
         {
-            CertificateIssuer.Issue(Draft(model, batch, folder, from, requests, forgotten), key).Write(folder);
+            var issued = CertificateIssuer.Issue(Draft(model, batch, folder, from, requests, forgotten), key);
+            ModelBom.Write(issued.Certificate, Path.Combine(folder, ModelBom.FileName));
+            issued.Write(folder);
         }
 
         return VersionFolders.HashAsync(path, ct);

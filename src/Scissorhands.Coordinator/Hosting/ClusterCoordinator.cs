@@ -14,6 +14,7 @@ using Scissorhands.Coordinator.Access;
 using Scissorhands.Coordinator.Api;
 using Scissorhands.Coordinator.Cluster;
 using Scissorhands.Coordinator.Deletion;
+using Scissorhands.Coordinator.Intake;
 using Scissorhands.Grains.Cluster;
 using Scissorhands.Grains.Deletion;
 using Scissorhands.Grains.Store;
@@ -52,6 +53,9 @@ public sealed record ClusterCoordinatorOptions
 
     /// <summary>Folders that deletion requests and models may name paths in. Default: none, so that no deletion requests are served.</summary>
     public IReadOnlyList<string> Roots { get; init; } = [];
+
+    /// <summary>The virtual host of the broker that deletion requests arrive in; null for none.</summary>
+    public Uri? Intake { get; init; }
 
     /// <summary>The callers' keys; null where everybody who reaches the service may do everything: it then listens on this machine only.</summary>
     public ApiKeys? Keys { get; init; }
@@ -132,6 +136,9 @@ public static partial class ClusterCoordinator
         builder.Services.AddSingleton<RequestWriter>();
         builder.Services.AddHostedService(static services => services.GetRequiredService<RequestWriter>());
         builder.Services.AddSingleton<DeletionIntake>();
+        builder.Services.AddSingleton(new CallerDirectory(options.Keys));
+        builder.Services.AddSingleton(new QueueDoorOptions(options.Intake));
+        builder.Services.AddHostedService<QueueDoor>();
     }
 
     /// <summary>Starts the process: waits for the store, serves HTTP, waits for the broker.</summary>

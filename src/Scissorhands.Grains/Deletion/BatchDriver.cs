@@ -138,8 +138,10 @@ internal sealed class BatchDriver
             case "completed":
                 return (await JudgeAsync(model, batch, ct), true);
             case "failed" or "canceled":
-                var failed = batch with { Attempts = [.. batch.Attempts.SkipLast(1), attempt with { Failure = view.Reason ?? view.Status }] };
-                return (await FailAsync(model, failed, $"run {attempt.RunId}: {view.Reason ?? view.Status}", mayPass: !view.BadInput, ct), true);
+                // A run's own reason may quote a sample; audit and certificate must not.
+                var reason = view.Status == "failed" ? $"run {attempt.RunId} failed; its status says why" : $"run {attempt.RunId} was cancelled";
+                var failed = batch with { Attempts = [.. batch.Attempts.SkipLast(1), attempt with { Failure = reason }] };
+                return (await FailAsync(model, failed, reason, mayPass: !view.BadInput, ct), true);
             case null:
                 // Written as submitted, yet not known: the store was restored from before.
                 return (await CommitAsync(model, new ModelChange { Batch = batch with { Phase = BatchPhase.Preparing } }, ct), true);

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using Scissorhands.Abstractions.Cluster;
 using Scissorhands.Deletion.Gate;
 using Scissorhands.Deletion.Models;
@@ -113,9 +112,12 @@ public sealed partial class VersionFolders : IVersionFolders
         ArgumentNullException.ThrowIfNull(model);
         var own = ConfigurationJson.ParseTree(model.Configuration, $"configuration of model {model.Name}");
         var over = model.Policy.Presets.Single(p => p.Name == preset).Configuration.DeepClone();
-        var configuration = ConfigurationBinder.Bind(
-            [("configuration", new JsonObject { ["data.cache"] = cache }), ($"configuration of model {model.Name}", own), ($"preset {preset}", over)],
-            []);
+        var configuration = ConfigurationBinder.Bind([($"configuration of model {model.Name}", own), ($"preset {preset}", over)], []);
+        if (configuration.Data.Cache.Length == 0)
+        {
+            configuration = configuration with { Data = configuration.Data with { Cache = cache } };
+        }
+
         ConfigurationValidator.Validate(configuration, ["classification"]);
         return configuration;
     }

@@ -36,8 +36,9 @@ public static class BrokerConnection
     /// <param name="name">Shown in the broker's list of connections.</param>
     /// <param name="heartbeat">How often both ends show each other that they live; null for the broker's wish.</param>
     /// <param name="cancellationToken">Gives up connecting.</param>
+    /// <returns>The connection.</returns>
     /// <exception cref="RunFailedException">The broker cannot be reached, or refuses.</exception>
-    internal static async Task<IConnection> OpenAsync(Uri broker, string name, TimeSpan? heartbeat, CancellationToken cancellationToken)
+    public static async Task<IConnection> OpenAsync(Uri broker, string name, TimeSpan? heartbeat, CancellationToken cancellationToken)
     {
         var factory = new ConnectionFactory { Uri = broker, AutomaticRecoveryEnabled = false, TopologyRecoveryEnabled = false };
         if (heartbeat is { } interval)

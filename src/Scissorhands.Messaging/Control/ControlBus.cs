@@ -9,6 +9,11 @@ public static class ControlBus
     /// <summary>Environment variable that holds the broker's address with its credentials.</summary>
     public const string BrokerVariable = "SCISSORHANDS_RABBITMQ";
 
+    /// <summary>Environment variable with the virtual host that deletion requests arrive in: an address as of <see cref="BrokerVariable"/>.</summary>
+    public const string IntakeVariable = "SCISSORHANDS_INTAKE";
+
+    private const string Form = "amqp://USER:PASSWORD@HOST:PORT/VHOST (amqps:// where the connection is encrypted; the default port is 5672 or 5671, the default virtual host '/')";
+
     /// <summary>The coordinator's queue.</summary>
     public const string CoordinatorQueue = "scissorhands.coordinator";
 
@@ -34,18 +39,25 @@ public static class ControlBus
     /// <summary>The broker's address from the environment, the only place secrets come from.</summary>
     /// <returns>An amqp or amqps address.</returns>
     /// <exception cref="InputException">The variable is missing or not an address. The message does not repeat it, for it may hold a password.</exception>
-    public static Uri BrokerFromEnvironment()
+    public static Uri BrokerFromEnvironment() =>
+        FromEnvironment(BrokerVariable) ?? throw new InputException($"{BrokerVariable} is not set: it names the broker, as {Form}");
+
+    /// <summary>The virtual host that deletion requests arrive in, from the environment.</summary>
+    /// <returns>An amqp or amqps address; null where none is named.</returns>
+    /// <exception cref="InputException">The variable is not an address. The message does not repeat it, for it may hold a password.</exception>
+    public static Uri? IntakeFromEnvironment() => FromEnvironment(IntakeVariable);
+
+    private static Uri? FromEnvironment(string variable)
     {
-        const string Form = "amqp://USER:PASSWORD@HOST:PORT/VHOST (amqps:// where the connection is encrypted; the default port is 5672 or 5671, the default virtual host '/')";
-        if (Environment.GetEnvironmentVariable(BrokerVariable) is not { Length: > 0 } text)
+        if (Environment.GetEnvironmentVariable(variable) is not { Length: > 0 } text)
         {
-            throw new InputException($"{BrokerVariable} is not set: it names the broker, as {Form}");
+            return null;
         }
 
         // One segment at most: what follows the host is the virtual host's name, in which '/' is written %2F.
         return Uri.TryCreate(text, UriKind.Absolute, out var broker) && broker.Scheme is "amqp" or "amqps" && broker.Host.Length > 0 && broker.Segments.Length <= 2 && broker.UserInfo.Split(':').Length <= 2
             ? broker
-            : throw new InputException($"{BrokerVariable} does not name a broker: expected {Form}; characters such as '@', '/' and ':' within user name and password are written %40, %2F and %3A");
+            : throw new InputException($"{variable} does not name a broker: expected {Form}; characters such as '@', '/' and ':' within user name and password are written %40, %2F and %3A");
     }
 
     /// <summary>A coordinator's bus: messages of workers in a queue that all coordinators share, replicated, bounded in flight.</summary>

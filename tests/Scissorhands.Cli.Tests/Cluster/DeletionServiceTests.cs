@@ -9,6 +9,7 @@ using Scissorhands.Deletion.Audit;
 using Scissorhands.Drill.Cluster;
 using Scissorhands.Drill.World;
 using Scissorhands.Grains.Store;
+using Scissorhands.Testing;
 
 namespace Scissorhands.Cli.Tests.Cluster;
 
@@ -19,6 +20,8 @@ public sealed class DeletionCluster : IAsyncLifetime
 
     public LocalCluster? Cluster { get; private set; }
 
+    public Uri? Intake { get; private set; }
+
     public HttpClient Http { get; private set; } = new();
 
     public string Folder { get; } = Directory.CreateTempSubdirectory("scissorhands-deletion-").FullName;
@@ -28,7 +31,8 @@ public sealed class DeletionCluster : IAsyncLifetime
         await Fixture.InitializeAsync();
         if (Fixture.Broker.Missing is null)
         {
-            Cluster = await LocalCluster.StartAsync(new ClusterOptions { Broker = Fixture.Broker, CoordinatorArguments = ["--root", Path.GetTempPath()] }, workers: 2);
+            Intake = await Fixture.Broker.AddVirtualHostAsync("intake", "pipeline");
+            Cluster = await LocalCluster.StartAsync(new ClusterOptions { Broker = Fixture.Broker, Intake = Intake, CoordinatorArguments = ["--root", Path.GetTempPath()] }, workers: 2);
             Http = new HttpClient { BaseAddress = new Uri(Cluster.Address) };
         }
     }
@@ -131,6 +135,72 @@ public sealed class DeletionServiceTests(TinyWorld world, DeletionCluster servic
         Assert.Equal("v0000", new FileInfo(Path.Combine(service.Folder, name, "current")).LinkTarget);
         var batch = await service.Http.GetFromJsonAsync<JsonObject>($"v1/models/{name}/batches/1", Ct);
         Assert.Equal(2, batch!["attempts"]!.AsArray().Count);
+    }
+
+    /// <summary>A producer in Python: plain JSON, both modes of CloudEvents, and messages that are no requests.</summary>
+    [Fact]
+    public async Task Queue_producerInPython_answersAndBuries()
+    {
+        var name = Skippable("queued");
+        await RegisterAsync(name, maxWait: "10.00:00:00");
+        var answers = await PythonProgram.RunAsync(
+            "json, pika, sys",
+            """
+            address, model, ids = sys.argv[1], sys.argv[2], sys.argv[3].split(",")
+            connection = pika.BlockingConnection(pika.URLParameters(address))
+            channel = connection.channel()
+            channel.confirm_delivery()
+            replies = channel.queue_declare("", exclusive=True).method.queue
+            data = {"model": model, "ids": ids[:1]}
+            event = {"specversion": "1.0", "type": "dev.scissorhands.deletion-request", "source": "/dsar", "id": "7"}
+            plain, user = "application/json", "pipeline"
+            messages = [
+                (plain, user, {}, dict(data, requestId="q1")),
+                ("application/cloudevents+json", user, {}, dict(event, data=data)),
+                (plain, user, {"cloudEvents:" + k: v for k, v in event.items()}, data),
+                (plain, user, {"cloudEvents_" + k: v for k, v in dict(event, id="8").items()}, dict(data, ids=ids)),
+                (plain, user, {}, dict(data, requestId="q1", ids=ids)),
+                (plain, None, {}, dict(data, requestId="q2")),
+                (plain, user, {}, {"requestId": "q3", "model": "none", "ids": ids}),
+                ("text/plain", user, {}, "hello"),
+            ]
+            for number, (kind, who, headers, body) in enumerate(messages):
+                channel.basic_publish("scissorhands.deletion-requests", "", json.dumps(body), pika.BasicProperties(
+                    content_type=kind, user_id=who, headers=headers, reply_to=replies, correlation_id=str(number), delivery_mode=2), mandatory=True)
+            got = {}
+            for method, properties, body in channel.consume(replies, auto_ack=True, inactivity_timeout=60):
+                if method is None:
+                    break
+                got[int(properties.correlation_id)] = json.loads(body)
+                if len(got) == len(messages):
+                    break
+            channel.cancel()
+            reasons = {}
+            for method, properties, body in channel.consume("scissorhands.deletion-requests.dead", auto_ack=True, inactivity_timeout=10):
+                if method is None:
+                    break
+                reasons[int(properties.correlation_id)] = properties.headers["x-scissorhands-reason"]
+                if len(reasons) == 4:
+                    break
+            print(json.dumps({"answers": [got.get(i) for i in range(len(messages))], "reasons": reasons}))
+            """,
+            Ct,
+            service.Intake!.ToString(),
+            name,
+            $"{Id(1)},{Id(2)}");
+        Assert.SkipWhen(answers is null, "python3-pika is not installed");
+        var result = JsonNode.Parse(answers)!;
+        var got = result["answers"]!.AsArray();
+
+        // The same event in both modes is the same request.
+        Assert.Equal(["accepted", "accepted", "accepted", "accepted"], got.Take(4).Select(static a => a!["state"]!.GetValue<string>()));
+        Assert.Equal(got[1]!["id"]!.GetValue<string>(), got[2]!["id"]!.GetValue<string>());
+        Assert.Equal(2, got[3]!["resolved"]!.GetValue<int>());
+        Assert.Equal(["4", "5", "6", "7"], result["reasons"]!.AsObject().Select(static r => r.Key).Order(StringComparer.Ordinal));
+        Assert.Contains("another request", result["reasons"]!["4"]!.GetValue<string>(), StringComparison.Ordinal);
+        Assert.Contains("user-id", result["reasons"]!["5"]!.GetValue<string>(), StringComparison.Ordinal);
+        Assert.Contains("is not registered", result["reasons"]!["6"]!.GetValue<string>(), StringComparison.Ordinal);
+        Assert.Contains("content type", got[7]!["error"]!.GetValue<string>(), StringComparison.Ordinal);
     }
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;

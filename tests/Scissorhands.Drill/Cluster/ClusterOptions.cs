@@ -23,6 +23,9 @@ public sealed record ClusterOptions
     /// <summary>Further arguments of coordinators. Default: none.</summary>
     public IReadOnlyList<string> CoordinatorArguments { get; init; } = [];
 
+    /// <summary>The virtual host that deletion requests arrive in; null for none.</summary>
+    public Uri? Intake { get; init; }
+
     /// <summary>Seconds between signs of life. Default: 0.5, so that what is lost is missed soon.</summary>
     public double BeatSeconds { get; init; } = 0.5;
 

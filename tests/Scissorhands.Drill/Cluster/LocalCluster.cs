@@ -117,6 +117,7 @@ public sealed class LocalCluster : IAsyncDisposable
         {
             [ControlBus.BrokerVariable] = (broker ?? _options.Broker.Address).ToString(),
             ["SCISSORHANDS_STORE"] = _store,
+            [ControlBus.IntakeVariable] = _options.Intake?.ToString() ?? "",
             ["SCISSORHANDS_REDIS"] = _options.Redis ?? "",
         },
         ready);

@@ -1,6 +1,6 @@
 using Scissorhands.Deletion.Requests;
 
-namespace Scissorhands.Coordinator.Deletion;
+namespace Scissorhands.Coordinator.Intake;
 
 /// <summary>Finds out which samples a request means.</summary>
 internal static class RequestResolver

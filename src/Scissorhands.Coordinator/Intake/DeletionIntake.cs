@@ -6,12 +6,7 @@ using Scissorhands.Grains.Deletion;
 using Scissorhands.Grains.Store;
 using Scissorhands.Planning;
 
-namespace Scissorhands.Coordinator.Deletion;
-
-/// <summary>Who hands a request in.</summary>
-/// <param name="Name">The principal, as the door has authenticated it.</param>
-/// <param name="Tenant">Its tenant.</param>
-internal sealed record Caller(string Name, string Tenant);
+namespace Scissorhands.Coordinator.Intake;
 
 /// <summary>The answer to a request: the same to the same request, whichever door it came through.</summary>
 /// <param name="Request">The request as stored.</param>

@@ -5,7 +5,7 @@ using Scissorhands.Grains.Deletion;
 using Scissorhands.Grains.Store;
 using Scissorhands.Planning.Configuration;
 
-namespace Scissorhands.Coordinator.Deletion;
+namespace Scissorhands.Coordinator.Intake;
 
 /// <summary>What requests to a model are resolved against.</summary>
 /// <param name="Model">The model.</param>

@@ -5,7 +5,7 @@ using Scissorhands.Deletion.Audit;
 using Scissorhands.Deletion.Requests;
 using Scissorhands.Grains.Store;
 
-namespace Scissorhands.Coordinator.Deletion;
+namespace Scissorhands.Coordinator.Intake;
 
 /// <summary>Too many requests wait for the store.</summary>
 internal sealed class IntakeFullException() : Exception("too many requests wait for the store");

@@ -1,0 +1,280 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Scissorhands.Cli.Cluster;
+using Scissorhands.Cli.Configuration;
+using Scissorhands.Deletion.Audit;
+using Scissorhands.Grains.Store;
+using Scissorhands.Planning;
+using Scissorhands.Planning.Configuration;
+
+namespace Scissorhands.Cli.Commands;
+
+/// <summary>Models, deletion requests and the audit of a coordinator.</summary>
+internal static class DeletionCommands
+{
+    private const int RowsAtOnce = 500;
+
+    public static IEnumerable<Command> Create(TimeProvider time)
+    {
+        yield return Models(time);
+        yield return Requests(time);
+        yield return Hold(time);
+        yield return RollBack(time);
+        yield return Audit(time);
+    }
+
+    private static Argument<string> RequestId() => new("REQUEST") { Description = "The request's id, as it was answered" };
+
+    private static Command Models(TimeProvider time)
+    {
+        var name = new Argument<string?>("NAME") { Description = "The model; all of them where it is left out", Arity = ArgumentArity.ZeroOrOne };
+        var coordinator = ClusterCommands.Coordinator();
+        var json = ClusterCommands.Json();
+        var command = new Command("models", "Show the models that deletion requests may name, or one of them with its versions") { name, coordinator, json };
+        command.SetAction(async (parsed, ct) =>
+        {
+            using var client = new CoordinatorClient(CoordinatorClient.Address(parsed.GetValue(coordinator)), time);
+            if (parsed.GetValue(name) is { } one)
+            {
+                var shown = await client.GetAsync($"v1/models/{Uri.EscapeDataString(one)}", ct);
+                Console.WriteLine(parsed.GetValue(json) ? shown.GetRawText() : Describe(shown.GetProperty("model")));
+                foreach (var version in parsed.GetValue(json) ? [] : shown.GetProperty("versions").EnumerateArray().ToArray())
+                {
+                    Console.WriteLine($"  version {version.GetProperty("number")}  {version.GetProperty("state").GetString(),-10}  {Utc(version.GetProperty("publishedAt"))}  {version.GetProperty("file").GetString()}");
+                }
+
+                return ExitCodes.Done;
+            }
+
+            foreach (var model in (await client.GetAsync("v1/models", ct)).EnumerateArray())
+            {
+                Console.WriteLine(parsed.GetValue(json) ? model.GetRawText() : Describe(model));
+            }
+
+            return ExitCodes.Done;
+        });
+        command.Add(Register(time));
+        return command;
+    }
+
+    private static string Describe(JsonElement model) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{model.GetProperty("record").GetProperty("name").GetString()}: version {model.GetProperty("currentVersion")} in use, {model.GetProperty("forgotten")} samples forgotten{(model.GetProperty("openBatch").ValueKind == JsonValueKind.Number ? $", batch {model.GetProperty("openBatch")} at work" : "")}");
+
+    private static Command Register(TimeProvider time)
+    {
+        var name = new Argument<string>("NAME") { Description = "Its name: letters, digits, '-', '_', '.'" };
+        var model = new Option<string>("--model") { Description = "Trained model: TorchScript (.pt), or a .safetensors state dict of a built-in architecture", HelpName = "FILE", Required = true };
+        var architecture = new Option<string?>("--architecture") { Description = "Architecture of a .safetensors model whose metadata does not name it", HelpName = "NAME" };
+        var dataSet = new Option<string>("--data-set") { Description = "Name of the data set it was trained on; requests may name that instead of the model", HelpName = "NAME", Required = true };
+        var data = new Option<string>("--data") { Description = "Training data: a folder, a file, or a quoted glob", HelpName = "DIR", Required = true };
+        var testData = new Option<string?>("--test-data") { Description = "Test data: without it neither test accuracy nor the membership attack can be judged", HelpName = "DIR" };
+        var versions = new Option<string>("--versions") { Description = "Folder for its versions", HelpName = "DIR", Required = true };
+        var config = new Option<string[]>("--config") { Description = "Configuration of its runs: a file (YAML or JSON) or the name of a preset; later ones override", HelpName = "FILE" };
+        var set = new Option<string[]>("--set") { Description = "One configuration key of its runs, such as repair.epochs=5; overrides --config", HelpName = "KEY=VALUE" };
+        var policy = new Option<string?>("--policy") { Description = "When runs begin and what their results must show: a file (YAML or JSON)", HelpName = "FILE" };
+        var pool = new Option<string>("--pool") { Description = "Pool whose workers do its runs", HelpName = "NAME", DefaultValueFactory = static _ => "default" };
+        var workers = new Option<int>("--workers") { Description = "Most workers that share a run", HelpName = "N", DefaultValueFactory = static _ => 4 };
+        var coordinator = ClusterCommands.Coordinator();
+        var command = new Command("add", "Register a model, so that deletion requests may name it") { name, model, architecture, dataSet, data, testData, versions, config, set, policy, pool, workers, coordinator };
+        command.SetAction(async (parsed, ct) =>
+        {
+            var configuration = CommonOptions.Resolve(parsed.GetValue(config), parsed.GetValue(set));
+            var body = new JsonObject
+            {
+                ["file"] = Full(parsed.GetRequiredValue(model)),
+                ["architecture"] = parsed.GetValue(architecture),
+                ["dataSet"] = parsed.GetRequiredValue(dataSet),
+                ["data"] = Full(parsed.GetRequiredValue(data)),
+                ["testData"] = Full(parsed.GetValue(testData)),
+                ["versions"] = Full(parsed.GetRequiredValue(versions)),
+                ["configuration"] = ConfigurationJson.ParseTree(ConfigurationJson.Canonical(configuration), "configuration"),
+                ["pool"] = parsed.GetRequiredValue(pool),
+                ["workers"] = parsed.GetValue(workers),
+            };
+            if (parsed.GetValue(policy) is { } policyFile)
+            {
+                body["policy"] = YamlLayers.Read(policyFile).Tree.DeepClone();
+            }
+
+            using var client = new CoordinatorClient(CoordinatorClient.Address(parsed.GetValue(coordinator)), time);
+            Console.WriteLine(Describe(await client.SendAsync(HttpMethod.Put, $"v1/models/{Uri.EscapeDataString(parsed.GetRequiredValue(name))}", body, ct)));
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private static Command Requests(TimeProvider time)
+    {
+        var id = new Argument<string?>("REQUEST") { Description = "The request's id; the newest requests where it is left out", Arity = ArgumentArity.ZeroOrOne };
+        var model = new Option<string?>("--model") { Description = "Only requests to this model", HelpName = "NAME" };
+        var coordinator = ClusterCommands.Coordinator();
+        var json = ClusterCommands.Json();
+        var command = new Command("requests", "Show deletion requests") { id, model, coordinator, json };
+        command.SetAction(async (parsed, ct) =>
+        {
+            using var client = new CoordinatorClient(CoordinatorClient.Address(parsed.GetValue(coordinator)), time);
+            var listed = parsed.GetValue(id) is { } one
+                ? [await client.GetAsync($"v1/deletion-requests/{Uri.EscapeDataString(one)}", ct)]
+                : (await client.GetAsync($"v1/deletion-requests{(parsed.GetValue(model) is { } named ? $"?model={Uri.EscapeDataString(named)}" : "")}", ct)).EnumerateArray().ToArray();
+            foreach (var request in listed)
+            {
+                Console.WriteLine(parsed.GetValue(json) ? request.GetRawText() : Line(request));
+            }
+
+            return ExitCodes.Done;
+        });
+        command.Add(Submit(time));
+        command.Add(Act(time, "cancel", "cancel", "Withdraw a request whose run has not begun"));
+        command.Add(Act(time, "retry", "retry", "Try a request that failed again now"));
+        return command;
+    }
+
+    private static string Line(JsonElement request)
+    {
+        var reason = request.GetProperty("reason").GetString();
+        var late = request.GetProperty("deadlineStatus").GetString() switch
+        {
+            "atRisk" => ", at risk",
+            "missed" => ", missed",
+            _ => "",
+        };
+        return $"{request.GetProperty("id").GetString()}  {request.GetProperty("state").GetString(),-9}  {request.GetProperty("model").GetString()}  {request.GetProperty("samples")} samples  due {Utc(request.GetProperty("deadline"))}{late}{(reason is null ? "" : $"  ({reason})")}";
+    }
+
+    private static Command Submit(TimeProvider time)
+    {
+        var requestId = new Option<string>("--request-id") { Description = "Your own id of the request: the same again is the same request", HelpName = "ID", Required = true };
+        var model = new Option<string?>("--model") { Description = "The model that is to forget", HelpName = "NAME" };
+        var dataSet = new Option<string?>("--data-set") { Description = "The data set, each of whose models is to forget", HelpName = "NAME" };
+        var ids = new Option<string[]>("--id") { Description = "A sample; may be given more than once", HelpName = "ID" };
+        var subjects = new Option<string[]>("--subject") { Description = "A person, all of whose samples are meant; may be given more than once", HelpName = "ID" };
+        var file = new Option<string?>("--file") { Description = "A forget list on shared storage, for many", HelpName = "FILE" };
+        var received = new Option<string?>("--received") { Description = "When the person asked; default: now", HelpName = "TIME" };
+        var deadline = new Option<string?>("--deadline") { Description = "When it has to be done; default: 30 days after it was received", HelpName = "TIME" };
+        var hold = new Option<bool>("--hold") { Description = "Keep the samples for now: they are under a legal hold" };
+        var coordinator = ClusterCommands.Coordinator();
+        var json = ClusterCommands.Json();
+        var command = new Command("submit", "Hand a deletion request in") { requestId, model, dataSet, ids, subjects, file, received, deadline, hold, coordinator, json };
+        command.SetAction(async (parsed, ct) =>
+        {
+            var body = new JsonObject { ["requestId"] = parsed.GetRequiredValue(requestId), ["legalHold"] = parsed.GetValue(hold) };
+            Add(body, "model", parsed.GetValue(model));
+            Add(body, "dataSet", parsed.GetValue(dataSet));
+            Add(body, "file", Full(parsed.GetValue(file)));
+            Add(body, "receivedAt", parsed.GetValue(received) is { } at ? ClusterCommands.Time("--received", at).ToString("O", CultureInfo.InvariantCulture) : null);
+            Add(body, "deadline", parsed.GetValue(deadline) is { } due ? ClusterCommands.Time("--deadline", due).ToString("O", CultureInfo.InvariantCulture) : null);
+            body["ids"] = new JsonArray([.. (parsed.GetValue(ids) ?? []).Select(static i => JsonValue.Create(i))]);
+            body["subjects"] = new JsonArray([.. (parsed.GetValue(subjects) ?? []).Select(static i => JsonValue.Create(i))]);
+            using var client = new CoordinatorClient(CoordinatorClient.Address(parsed.GetValue(coordinator)), time);
+            var answer = await client.SendAsync(HttpMethod.Post, "v1/deletion-requests", body, ct);
+            foreach (var one in answer.TryGetProperty("requests", out var several) ? several.EnumerateArray().ToArray() : [answer])
+            {
+                Console.WriteLine(parsed.GetValue(json) ? one.GetRawText() : Accepted(one));
+            }
+
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private static string Accepted(JsonElement answer)
+    {
+        var odd = string.Concat(((string[])["unknown", "duplicates", "alreadyForgotten"]).Select(key => answer.GetProperty(key).GetArrayLength() is > 0 and var count ? $", {count} {key switch { "unknown" => "unknown", "duplicates" => "repeated", _ => "already forgotten" }}" : ""));
+        var reason = answer.GetProperty("reason").GetString();
+        return $"request {answer.GetProperty("id").GetString()}: {answer.GetProperty("state").GetString()} for {answer.GetProperty("model").GetString()}, {answer.GetProperty("resolved")} samples{odd}; expected {Utc(answer.GetProperty("expectedCompletion"))}, due {Utc(answer.GetProperty("deadline"))}{(reason is null ? "" : $" ({reason})")}";
+    }
+
+    private static void Add(JsonObject body, string key, string? value)
+    {
+        if (value is not null)
+        {
+            body[key] = value;
+        }
+    }
+
+    private static Command Hold(TimeProvider time)
+    {
+        var id = RequestId();
+        var release = new Option<bool>("--release") { Description = "Lift the hold" };
+        var coordinator = ClusterCommands.Coordinator();
+        var command = new Command("hold", "Put a deletion request under a legal hold, or lift it") { id, release, coordinator };
+        command.SetAction((parsed, ct) => ActAsync(time, parsed.GetValue(coordinator), parsed.GetRequiredValue(id), parsed.GetValue(release) ? "release" : "hold", ct));
+        return command;
+    }
+
+    private static Command Act(TimeProvider time, string name, string action, string description)
+    {
+        var id = RequestId();
+        var coordinator = ClusterCommands.Coordinator();
+        var command = new Command(name, description) { id, coordinator };
+        command.SetAction((parsed, ct) => ActAsync(time, parsed.GetValue(coordinator), parsed.GetRequiredValue(id), action, ct));
+        return command;
+    }
+
+    private static async Task<int> ActAsync(TimeProvider time, string? coordinator, string id, string action, CancellationToken ct)
+    {
+        using var client = new CoordinatorClient(CoordinatorClient.Address(coordinator), time);
+        Console.WriteLine(Line(await client.SendAsync(HttpMethod.Post, $"v1/deletion-requests/{Uri.EscapeDataString(id)}/{action}", new JsonObject(), ct)));
+        return ExitCodes.Done;
+    }
+
+    private static Command RollBack(TimeProvider time)
+    {
+        var model = new Argument<string>("MODEL") { Description = "The model" };
+        var version = new Argument<int>("VERSION") { Description = "The version that is to be in use" };
+        var reopen = new Option<bool>("--reopen") { Description = "Open the requests again whose samples that version still knows" };
+        var coordinator = ClusterCommands.Coordinator();
+        var command = new Command("rollback", "Put a former version of a model into use") { model, version, reopen, coordinator };
+        command.SetAction(async (parsed, ct) =>
+        {
+            using var client = new CoordinatorClient(CoordinatorClient.Address(parsed.GetValue(coordinator)), time);
+            var body = new JsonObject { ["version"] = parsed.GetValue(version), ["reopen"] = parsed.GetValue(reopen) };
+            Console.WriteLine(Describe((await client.SendAsync(HttpMethod.Post, $"v1/models/{Uri.EscapeDataString(parsed.GetRequiredValue(model))}/rollback", body, ct)).GetProperty("model")));
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private static Command Audit(TimeProvider time)
+    {
+        var coordinator = ClusterCommands.Coordinator();
+        var json = ClusterCommands.Json();
+        var command = new Command("audit", "Show what happened, and check that no row was changed, left out or added") { coordinator, json };
+        command.SetAction(async (parsed, ct) =>
+        {
+            using var client = new CoordinatorClient(CoordinatorClient.Address(parsed.GetValue(coordinator)), time);
+            var (after, hash) = (0L, AuditEntry.Beginning);
+            while (true)
+            {
+                var rows = (await client.GetAsync(string.Create(CultureInfo.InvariantCulture, $"v1/audit?after={after}&limit={RowsAtOnce}"), ct)).Deserialize<List<AuditEntry>>(DeletionJson.Options)!;
+                foreach (var row in rows)
+                {
+                    Console.WriteLine(parsed.GetValue(json) ? JsonSerializer.Serialize(row, DeletionJson.Options) : string.Create(CultureInfo.InvariantCulture, $"{row.Sequence}  {row.Time:u}  {row.Kind}  {row.Body}"));
+                }
+
+                if (AuditChain.Fault(rows, after + 1, hash) is { } fault)
+                {
+                    throw new RunFailedException($"audit: {fault}");
+                }
+
+                if (rows.Count < RowsAtOnce)
+                {
+                    (after, hash) = rows.Count > 0 ? (rows[^1].Sequence, rows[^1].Hash) : (after, hash);
+                    await Console.Error.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{after} rows, each follows the one before; head {hash}"));
+                    return ExitCodes.Done;
+                }
+
+                (after, hash) = (rows[^1].Sequence, rows[^1].Hash);
+            }
+        });
+        return command;
+    }
+
+    private static string Utc(JsonElement time) => time.GetDateTimeOffset().UtcDateTime.ToString("u", CultureInfo.InvariantCulture);
+
+    [return: System.Diagnostics.CodeAnalysis.NotNullIfNotNull(nameof(path))]
+    private static string? Full(string? path) => path is null ? null : Path.GetFullPath(path);
+}
