@@ -102,7 +102,7 @@ internal sealed class CoordinatorClient : IDisposable
     public async Task CancelAsync(string run, CancellationToken cancellationToken)
     {
         using var response = await SendAsync(ct => _http.PostAsync($"v1/runs/{Uri.EscapeDataString(run)}/cancel", null, ct), cancellationToken);
-        if (response.StatusCode == HttpStatusCode.Conflict && await ViewAsync(run, cancellationToken) is { Status: "canceled" })
+        if (response.StatusCode == HttpStatusCode.Conflict && await ViewAsync(run, cancellationToken) is { Status: "cancelled" })
         {
             // It was this one whose first answer was lost, or somebody else's: it is cancelled.
             return;

@@ -137,7 +137,7 @@ internal sealed class BatchDriver
         {
             case "completed":
                 return (await JudgeAsync(model, batch, ct), true);
-            case "failed" or "canceled":
+            case "failed" or "cancelled":
                 // A run's own reason may quote a sample; audit and certificate must not.
                 var reason = view.Status == "failed" ? $"run {attempt.RunId} failed; its status says why" : $"run {attempt.RunId} was cancelled";
                 var failed = batch with { Attempts = [.. batch.Attempts.SkipLast(1), attempt with { Failure = reason }] };

@@ -8,7 +8,7 @@ namespace Scissorhands.Cli.Tests.Cluster;
 /// <summary>What the commands make of a coordinator that is lost while they wait for its answer.</summary>
 public sealed class LostAnswerTests
 {
-    private const string View = """{"runId":"ab","status":"canceled","generation":1,"members":[],"progress":[],"submittedAt":"2026-01-01T00:00:00Z","out":"/o","pool":"default","files":{}}""";
+    private const string View = """{"runId":"ab","status":"cancelled","generation":1,"members":[],"progress":[],"submittedAt":"2026-01-01T00:00:00Z","out":"/o","pool":"default","files":{}}""";
 
     [Fact]
     public async Task Status_coordinatorLostBeforeItsAnswer_asksAgain()

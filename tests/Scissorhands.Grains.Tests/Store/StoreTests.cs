@@ -5,7 +5,7 @@ using Scissorhands.Grains.Store;
 namespace Scissorhands.Grains.Tests.Store;
 
 /// <summary>What every backend of the store has to keep to. Each test has a database of its own.</summary>
-public abstract class StoreTests : IAsyncLifetime
+public abstract partial class StoreTests : IAsyncLifetime
 {
     private static readonly DateTimeOffset Start = new(2026, 3, 4, 5, 6, 7, TimeSpan.FromHours(2));
     private readonly List<ServiceProvider> _hosts = [];
@@ -225,6 +225,11 @@ public abstract class StoreTests : IAsyncLifetime
         await store.OpenRunsAsync(Ct);
         await ExecuteAsync("DROP INDEX run_at_work");
         await ExecuteAsync("DROP INDEX run_writing");
+        foreach (var table in (string[])["model_version", "deletion_batch", "deletion_request", "tombstone", "model", "audit_inbox", "audit_entry", "audit_head"])
+        {
+            await ExecuteAsync($"DROP TABLE {table}");
+        }
+
         await ExecuteAsync("DELETE FROM schema_version WHERE version > 1");
         async Task Add(string id, int minute, RunStatus status, string model, string? folder = null, long? generation = null) => await store.CreateAsync(
             Run(id) with

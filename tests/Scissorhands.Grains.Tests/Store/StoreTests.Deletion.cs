@@ -1,0 +1,158 @@
+using Microsoft.Extensions.DependencyInjection;
+using Scissorhands.Deletion.Audit;
+using Scissorhands.Deletion.Models;
+using Scissorhands.Deletion.Requests;
+using Scissorhands.Grains.Deletion;
+using Scissorhands.Grains.Store;
+
+namespace Scissorhands.Grains.Tests.Store;
+
+/// <summary>Models, deletion requests and audit chains.</summary>
+public abstract partial class StoreTests
+{
+    private static readonly ModelRecord Record = new() { Name = "m", File = "/m", Sha256 = "0", DataSet = "d", Data = "/d", Versions = "/v" };
+
+    private static readonly ModelVersion First = new() { Model = "m", Number = 0, File = "/v/0", Sha256 = "0", PublishedAt = Start, State = VersionState.Current };
+
+    [Fact]
+    public async Task Register_Concurrently_OneRegistersAndAllSeeIt()
+    {
+        var models = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => RegisterAsync(Record with { Workers = i + 1 })));
+
+        Assert.Single(models.Select(static m => m.Record.Workers).Distinct());
+        Assert.Single(await Deletions().VersionsAsync("m", Ct));
+        Assert.Equal(1, await AppendAllAsync());
+    }
+
+    [Fact]
+    public async Task Accept_TheSameFromManyAtOnce_IsStoredOnceAndTheFirstAnswers()
+    {
+        await RegisterAsync(Record);
+        var outcomes = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => Deletions().AcceptAsync([New("a", $"{i % 2}"), New("b", "same"), New("a", $"{i % 2}")], Ct)));
+
+        var first = (await Deletions().RequestAsync("a", Ct))!.BodyDigest;
+        Assert.All(outcomes, outcome => Assert.Equal(3, outcome.Count));
+        Assert.All(outcomes.SelectMany(static o => o).Where(static o => o.Request.Id == "a"), o => Assert.Equal(first, o.Request.BodyDigest));
+        Assert.Equal(8, outcomes.SelectMany(static o => o).Count(static o => o.Conflict));
+        Assert.DoesNotContain(outcomes.SelectMany(static o => o), static o => o.Request.Id == "b" && o.Conflict);
+        Assert.Equal(3, await AppendAllAsync());
+        Assert.Equal(["m"], await Deletions().ModelsAtWorkAsync(Ct));
+    }
+
+    [Fact]
+    public async Task Commit_AllParts_AreReadBack_AndAStaleOneWritesNothing()
+    {
+        var model = await RegisterAsync(Record);
+        var store = Deletions();
+        await store.AcceptAsync([New("a", "x")], Ct);
+        var request = (await store.RequestAsync("a", Ct))! with { State = RequestState.Completed, Samples = null, EndedAt = Start, Batch = 1 };
+        var batch = new DeletionBatch { Model = "m", Number = 1, Phase = BatchPhase.Completed, Requests = ["a"], Samples = 2, From = 0, Deadline = Start, CreatedAt = Start, Attempts = [] };
+        var change = new ModelChange
+        {
+            Requests = [request],
+            Batch = batch,
+            Versions = [First with { State = VersionState.Superseded }, First with { Number = 1, Batch = 1 }],
+            Tombstones = ["ä", "B", "B"],
+            Audit = [DeletionAudit.Changed(request, Start)],
+        };
+        var written = await store.CommitAsync(model with { CurrentVersion = 1, LastBatch = 1 }, change, Ct);
+
+        Assert.Equal((2L, 1, 1, null, 2L), (written.Version, written.CurrentVersion, written.LastBatch, written.OpenBatch, written.Forgotten));
+        Assert.Equal(["B", "ä"], await store.TombstonesAsync("m", Ct));
+        Assert.Equal([VersionState.Superseded, VersionState.Current], (await store.VersionsAsync("m", Ct)).Select(static v => v.State));
+        Assert.Equal(BatchPhase.Completed, (await store.BatchAsync("m", 1, Ct))!.Phase);
+        Assert.Equal("a", Assert.Single(await store.RequestsAsync("m", [RequestState.Completed], Ct)).Id);
+        Assert.Empty(await store.ModelsAtWorkAsync(Ct));
+
+        await Assert.ThrowsAsync<StaleVersionException>(() => Deletions().CommitAsync(model with { CurrentVersion = 5 }, change with { Tombstones = ["C"] }, Ct));
+        Assert.Equal(["B", "ä"], await store.TombstonesAsync("m", Ct));
+        Assert.Equal(1, (await store.ModelAsync("m", Ct))!.CurrentVersion);
+
+        await store.CommitAsync(written, new ModelChange { ReopenedBatches = [1] }, Ct);
+        Assert.Equal(0, (await store.ModelAsync("m", Ct))!.Forgotten);
+    }
+
+    [Fact]
+    public async Task List_OtherTenants_AreNotThere()
+    {
+        await RegisterAsync(Record);
+        var (other, audit) = New("b", "x");
+        await Deletions().AcceptAsync([New("a", "x"), (other with { Tenant = "u" }, audit)], Ct);
+
+        Assert.Equal("a", Assert.Single(await Deletions().ListAsync("t", null, 10, Ct)).Id);
+        Assert.Empty(await Deletions().ListAsync("t", "other", 10, Ct));
+    }
+
+    [Fact]
+    public async Task Append_ManySequencersAtOnce_OneChainInTheOrderOfWriting()
+    {
+        var model = await RegisterAsync(Record);
+        for (var i = 0; i < 10; i++)
+        {
+            model = await Deletions().CommitAsync(model, new ModelChange { Audit = [.. Enumerable.Range(0, 7).Select(n => new AuditDraft("t", Start, "k", $"{i}.{n}"))] }, Ct);
+        }
+
+        var placed = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => Task.Run(async () =>
+        {
+            var store = Audits();
+            var count = 0;
+            while (true)
+            {
+                var epoch = await store.TakeOverAsync("t", Ct);
+                while (await store.AppendAsync("t", epoch, 5, Ct) is { } added)
+                {
+                    count += added;
+                    if (added == 0)
+                    {
+                        return count;
+                    }
+                }
+            }
+        })));
+
+        var rows = await Audits().RowsAsync("t", 0, 1000, Ct);
+        Assert.Equal(71, placed.Sum());
+        Assert.Null(AuditChain.Fault(rows));
+        Assert.Equal(Enumerable.Range(0, 70).Select(static n => $"{n / 7}.{n % 7}"), rows.Skip(1).Select(static r => r.Body));
+        Assert.Empty(await Audits().WaitingChainsAsync(Ct));
+    }
+
+    [Fact]
+    public async Task Append_FormerEpoch_PlacesNothing()
+    {
+        await RegisterAsync(Record);
+        var former = await Audits().TakeOverAsync("t", Ct);
+        var epoch = await Audits().TakeOverAsync("t", Ct);
+
+        Assert.Null(await Audits().AppendAsync("t", former, 10, Ct));
+        Assert.Equal(1, await Audits().AppendAsync("t", epoch, 10, Ct));
+    }
+
+    private static (DeletionRequest Request, AuditDraft Audit) New(string id, string digest)
+    {
+        var request = new DeletionRequest
+        {
+            Id = id,
+            Tenant = "t",
+            Principal = "p",
+            CallerId = id,
+            BodyDigest = digest,
+            Model = "m",
+            ReceivedAt = Start,
+            AcceptedAt = Start,
+            Deadline = Start.AddDays(30),
+            State = RequestState.Accepted,
+            Samples = ["1", "2"],
+            Resolution = new Resolution { Samples = 2 },
+        };
+        return (request, DeletionAudit.Accepted(request));
+    }
+
+    private IDeletionStore Deletions() => Host().GetRequiredService<IDeletionStore>();
+
+    private IAuditStore Audits() => Host().GetRequiredService<IAuditStore>();
+
+    private Task<StoredModel> RegisterAsync(ModelRecord record) => Deletions().RegisterAsync(record, First, DeletionAudit.Registered("t", record, "p", Start), Ct);
+
+    private async Task<int> AppendAllAsync() => (await Audits().AppendAsync("t", await Audits().TakeOverAsync("t", Ct), 1000, Ct))!.Value;
+}
