@@ -15,6 +15,7 @@ namespace Scissorhands.Cli.Commands;
 internal static class DeletionCommands
 {
     private const int RowsAtOnce = 500;
+    private static readonly TimeSpan WaitInterval = TimeSpan.FromSeconds(1);
 
     public static IEnumerable<Command> Create(TimeProvider time)
     {
@@ -110,21 +111,33 @@ internal static class DeletionCommands
     {
         var id = new Argument<string?>("REQUEST") { Description = "The request's id; the newest requests where it is left out", Arity = ArgumentArity.ZeroOrOne };
         var model = new Option<string?>("--model") { Description = "Only requests to this model", HelpName = "NAME" };
+        var wait = new Option<bool>("--wait") { Description = "Wait until they are completed; ends with exit code 1 where one is not" };
         var coordinator = ClusterCommands.Coordinator();
         var json = ClusterCommands.Json();
-        var command = new Command("requests", "Show deletion requests") { id, model, coordinator, json };
+        var command = new Command("requests", "Show deletion requests") { id, model, wait, coordinator, json };
         command.SetAction(async (parsed, ct) =>
         {
             using var client = new CoordinatorClient(CoordinatorClient.Address(parsed.GetValue(coordinator)), time);
-            var listed = parsed.GetValue(id) is { } one
-                ? [await client.GetAsync($"v1/deletion-requests/{Uri.EscapeDataString(one)}", ct)]
-                : (await client.GetAsync($"v1/deletion-requests{(parsed.GetValue(model) is { } named ? $"?model={Uri.EscapeDataString(named)}" : "")}", ct)).EnumerateArray().ToArray();
-            foreach (var request in listed)
+            using var timer = new PeriodicTimer(WaitInterval, time);
+            var shown = new HashSet<string>(StringComparer.Ordinal);
+            while (true)
             {
-                Console.WriteLine(parsed.GetValue(json) ? request.GetRawText() : Line(request));
-            }
+                var listed = parsed.GetValue(id) is { } one
+                    ? [await client.GetAsync($"v1/deletion-requests/{Uri.EscapeDataString(one)}", ct)]
+                    : (await client.GetAsync($"v1/deletion-requests{(parsed.GetValue(model) is { } named ? $"?model={Uri.EscapeDataString(named)}" : "")}", ct)).EnumerateArray().ToArray();
+                foreach (var line in listed.Select(request => parsed.GetValue(json) ? request.GetRawText() : Line(request)).Where(shown.Add))
+                {
+                    Console.WriteLine(line);
+                }
 
-            return ExitCodes.Done;
+                var states = listed.Select(static request => request.GetProperty("state").GetString()).ToArray();
+                if (!parsed.GetValue(wait) || states.All(static state => state is "completed" or "failed" or "rejected" or "cancelled"))
+                {
+                    return parsed.GetValue(wait) && states.Any(static state => state != "completed") ? ExitCodes.Failed : ExitCodes.Done;
+                }
+
+                await timer.WaitForNextTickAsync(ct);
+            }
         });
         command.Add(Submit(time));
         command.Add(Act(time, "cancel", "cancel", "Withdraw a request whose run has not begun"));

@@ -13,7 +13,9 @@ public sealed partial class ReadmeTests(TinyWorld world)
     // The one command that runs these tests.
     private const string Tests = "tests/run";
     private const string Cluster = "tests/cluster";
+    private const string Curl = "curl";
     private string _address = "";
+    private string _intake = "";
 
     [Fact]
     public async Task Readme_everyCommand_succeeds()
@@ -28,15 +30,28 @@ public sealed partial class ReadmeTests(TinyWorld world)
         TinyData.WriteShard(Path.Combine(folder, "data", "test-0.tar"), "test", 30, _ => 16, i => i % 10);
         await File.WriteAllLinesAsync(Path.Combine(folder, "forget.txt"), Enumerable.Range(0, 5).Select(i => TinyData.Id("train", i)), TestContext.Current.CancellationToken);
 
-        var commands = Commands(await File.ReadAllTextAsync(Path.Combine(RepositoryFiles.Root, "README.md"), TestContext.Current.CancellationToken));
-        Assert.Equal([Tests, Cluster], commands.Where(c => !c.StartsWith(Program, StringComparison.Ordinal)).Select(static c => c.Split(' ')[0]).Order(StringComparer.Ordinal).Reverse());
+        var text = await File.ReadAllTextAsync(Path.Combine(RepositoryFiles.Root, "README.md"), TestContext.Current.CancellationToken);
+        var commands = Commands(text);
+        Assert.Equal([Tests, Cluster, Curl], commands.Where(c => !c.StartsWith(Program, StringComparison.Ordinal)).Select(static c => c.Split(' ')[0]).Order(StringComparer.Ordinal).Reverse());
+
+        // What is read here is made up, and so is the model's accuracy on it: no bound would hold.
+        await File.WriteAllTextAsync(Path.Combine(folder, "policy.yaml"), "maxWait: \"00:00:00\"\ngate: {smallSets: accept, forgetAbove: 100, forgetBelow: 100, retainDrop: 100, testDrop: 100}\n", TestContext.Current.CancellationToken);
         ChildProcess? cluster = null;
         await using var ending = new Ending(() => cluster);
         foreach (var command in commands.Where(c => c != Tests))
         {
             if (command.StartsWith(Cluster, StringComparison.Ordinal))
             {
-                cluster = await StartClusterAsync(command.Split(' ')[1..]);
+                cluster = await StartClusterAsync([.. command.Split(' ')[1..], "--root", folder]);
+                continue;
+            }
+
+            if (command.StartsWith(Curl, StringComparison.Ordinal))
+            {
+                await using var curl = new ChildProcess("/bin/sh", ["-c", command.Replace("http://localhost:8080", _address, StringComparison.Ordinal)], new Dictionary<string, string>());
+                await curl.Exited.WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
+                Assert.True(curl.ExitCode == 0, curl.Output);
+                await ProduceAsync(text);
                 continue;
             }
 
@@ -57,7 +72,15 @@ public sealed partial class ReadmeTests(TinyWorld world)
         var program = Path.Combine(AppContext.BaseDirectory, "Scissorhands.Drill");
         var cluster = new ChildProcess(program, ["cluster", .. arguments, "--port", port], new Dictionary<string, string>(), ready: "Ctrl-C ends it");
         await cluster.Ready.WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
+        _intake = IntakeLine().Match(cluster.Output).Groups[1].Value;
         return cluster;
+    }
+
+    /// <summary>The producer in Python, where pika is installed.</summary>
+    private async Task ProduceAsync(string text)
+    {
+        var program = PythonBlock().Matches(text).Select(static m => m.Groups[1].Value).Single(static p => p.Contains("pika", StringComparison.Ordinal));
+        await PythonProgram.RunAsync("pika, os, sys", $"os.environ['SCISSORHANDS_INTAKE'] = sys.argv[1]\n{program}", TestContext.Current.CancellationToken, _intake);
     }
 
     private static string[] Commands(string text) =>
@@ -70,6 +93,12 @@ public sealed partial class ReadmeTests(TinyWorld world)
 
     [GeneratedRegex("```sh\n(.*?)```", RegexOptions.Singleline)]
     private static partial Regex ShellBlock();
+
+    [GeneratedRegex("```python\n(.*?)```", RegexOptions.Singleline)]
+    private static partial Regex PythonBlock();
+
+    [GeneratedRegex("SCISSORHANDS_INTAKE=(\\S+)")]
+    private static partial Regex IntakeLine();
 
     [GeneratedRegex(" +")]
     private static partial Regex Spaces();

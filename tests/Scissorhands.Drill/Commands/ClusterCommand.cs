@@ -13,12 +13,13 @@ internal static class ClusterCommand
         var workers = new Option<int>("--workers") { Description = "Workers", DefaultValueFactory = static _ => 2 };
         var coordinators = new Option<int>("--coordinators") { Description = "Coordinators; several share a PostgreSQL and a Redis", DefaultValueFactory = static _ => 1 };
         var port = new Option<int>("--port") { Description = "Port of the first coordinator's HTTP", DefaultValueFactory = static _ => 8080 };
-        var command = new Command("cluster", "Start broker, coordinators and workers on this machine, say how to use them, and keep them until interrupted") { workers, coordinators, port };
-        command.SetAction((parsed, cancellationToken) => RunAsync(parsed.GetValue(workers), parsed.GetValue(coordinators), parsed.GetValue(port), cancellationToken));
+        var root = new Option<string>("--root") { Description = "Folder that models and deletion requests may name paths in", DefaultValueFactory = static _ => Environment.CurrentDirectory };
+        var command = new Command("cluster", "Start broker, coordinators and workers on this machine, say how to use them, and keep them until interrupted") { workers, coordinators, port, root };
+        command.SetAction((parsed, cancellationToken) => RunAsync(parsed.GetValue(workers), parsed.GetValue(coordinators), parsed.GetValue(port), Path.GetFullPath(parsed.GetRequiredValue(root)), cancellationToken));
         return command;
     }
 
-    private static async Task<int> RunAsync(int workers, int coordinators, int port, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(int workers, int coordinators, int port, string root, CancellationToken cancellationToken)
     {
         if (workers is < 0 or > 64 || coordinators is < 1 or > 8)
         {
@@ -42,6 +43,7 @@ internal static class ClusterCommand
             return 1;
         }
 
+        var intake = await broker.AddVirtualHostAsync("intake", "pipeline");
         var options = new ClusterOptions
         {
             Broker = broker,
@@ -50,6 +52,8 @@ internal static class ClusterCommand
             Store = coordinators > 1 ? await postgres.CreateAsync("scissorhands") : null,
             Redis = coordinators > 1 ? redis.Address : null,
             BeatSeconds = 2,
+            Intake = intake,
+            CoordinatorArguments = ["--root", root],
         };
         await using var cluster = await LocalCluster.StartAsync(options, workers);
         Console.WriteLine($"broker        {broker.Address}");
@@ -67,6 +71,7 @@ internal static class ClusterCommand
         Console.WriteLine("To use it in another shell:");
         Console.WriteLine($"export SCISSORHANDS_COORDINATOR={cluster.Address}");
         Console.WriteLine($"export SCISSORHANDS_RABBITMQ={broker.Address}");
+        Console.WriteLine($"export SCISSORHANDS_INTAKE={intake}");
         Console.WriteLine("Ctrl-C ends it.");
         await Task.Delay(Timeout.Infinite, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         return 0;
