@@ -32,7 +32,7 @@ public sealed class DeletionCluster : IAsyncLifetime
         if (Fixture.Broker.Missing is null)
         {
             Intake = await Fixture.Broker.AddVirtualHostAsync("intake", "pipeline");
-            Cluster = await LocalCluster.StartAsync(new ClusterOptions { Broker = Fixture.Broker, Intake = Intake, CoordinatorArguments = ["--root", Path.GetTempPath()] }, workers: 2);
+            Cluster = await LocalCluster.StartAsync(new ClusterOptions { Broker = Fixture.Broker, Intake = Intake, CacheHome = Path.Combine(Folder, "home"), CoordinatorArguments = ["--root", Path.GetTempPath()] }, workers: 2);
             Http = new HttpClient { BaseAddress = new Uri(Cluster.Address) };
         }
     }
@@ -86,6 +86,11 @@ public sealed class DeletionServiceTests(TinyWorld world, DeletionCluster servic
         Assert.False(File.Exists(Path.Combine(versions, "v0001", "model.safetensors")));
         await VerifyAsync(Path.Combine(versions, "v0001"), null, Sorted(first));
         await VerifyAsync(Path.Combine(versions, "v0002"), Path.Combine(versions, "v0001"), Sorted([Id(4), Id(5)]), "--model", Path.Combine(versions, "v0002", "model.safetensors"));
+
+        foreach (var sample in (int[])[1, 2, 3, 4, 5])
+        {
+            AssertNoTraceOf(sample);
+        }
 
         // The audit tells all of it, in rows that follow each other.
         var rows = await service.Http.GetFromJsonAsync<List<AuditEntry>>("v1/audit?limit=500", DeletionJson.Options, Ct);
@@ -201,6 +206,20 @@ public sealed class DeletionServiceTests(TinyWorld world, DeletionCluster servic
         Assert.Contains("user-id", result["reasons"]!["5"]!.GetValue<string>(), StringComparison.Ordinal);
         Assert.Contains("is not registered", result["reasons"]!["6"]!.GetValue<string>(), StringComparison.Ordinal);
         Assert.Contains("content type", got[7]!["error"]!.GetValue<string>(), StringComparison.Ordinal);
+    }
+
+    /// <summary>Neither the image as it came nor its decoded pixels, in whatever file of the service: versions, work, caches.</summary>
+    private void AssertNoTraceOf(int sample)
+    {
+        var pixels = TinyData.Pixels(sample, sample % TinyFiles.Classes, TinyFiles.Size);
+        var channels = Enumerable.Range(0, 3).SelectMany(channel => pixels.Where((_, at) => at % 3 == channel)).ToArray();
+        var image = TinyData.Png(pixels, TinyFiles.Size);
+        Assert.True(File.ReadAllBytes(world.TrainPath).AsSpan().IndexOf(image) >= 0, "The search finds what is there.");
+        foreach (var file in Directory.EnumerateFiles(service.Folder, "*", SearchOption.AllDirectories))
+        {
+            var bytes = File.ReadAllBytes(file).AsSpan();
+            Assert.True(bytes.IndexOf(image) < 0 && bytes.IndexOf(pixels) < 0 && bytes.IndexOf(channels) < 0, $"{file} still holds a forgotten image.");
+        }
     }
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;

@@ -26,6 +26,9 @@ public sealed record ClusterOptions
     /// <summary>The virtual host that deletion requests arrive in; null for none.</summary>
     public Uri? Intake { get; init; }
 
+    /// <summary>Where the processes keep what they cache; null for the user's own folder.</summary>
+    public string? CacheHome { get; init; }
+
     /// <summary>Seconds between signs of life. Default: 0.5, so that what is lost is missed soon.</summary>
     public double BeatSeconds { get; init; } = 0.5;
 

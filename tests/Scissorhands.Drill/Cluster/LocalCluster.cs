@@ -117,6 +117,7 @@ public sealed class LocalCluster : IAsyncDisposable
         {
             [ControlBus.BrokerVariable] = (broker ?? _options.Broker.Address).ToString(),
             ["SCISSORHANDS_STORE"] = _store,
+            ["XDG_CACHE_HOME"] = _options.CacheHome ?? Environment.GetEnvironmentVariable("XDG_CACHE_HOME") ?? "",
             [ControlBus.IntakeVariable] = _options.Intake?.ToString() ?? "",
             ["SCISSORHANDS_REDIS"] = _options.Redis ?? "",
         },
