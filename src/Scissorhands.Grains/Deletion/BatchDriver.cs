@@ -17,14 +17,16 @@ internal sealed class BatchDriver
     private readonly IDeletionStore _store;
     private readonly IVersionFolders _folders;
     private readonly ICertifier _certifier;
+    private readonly PublicationEvents _events;
     private readonly Func<string, IRunGrain> _runs;
     private readonly TimeProvider _time;
 
-    public BatchDriver(IDeletionStore store, IVersionFolders folders, ICertifier certifier, Func<string, IRunGrain> runs, TimeProvider time)
+    public BatchDriver(IDeletionStore store, IVersionFolders folders, ICertifier certifier, PublicationEvents events, Func<string, IRunGrain> runs, TimeProvider time)
     {
         _store = store;
         _folders = folders;
         _certifier = certifier;
+        _events = events;
         _runs = runs;
         _time = time;
     }
@@ -249,7 +251,13 @@ internal sealed class BatchDriver
         var next = batch with { Phase = BatchPhase.Completed, EndedAt = now };
         return await CommitAsync(
             model with { OpenBatch = null },
-            new ModelChange { Batch = next, Requests = completed, Audit = [.. Audit(requests, next, "certified", new { certificate, version = version.Number }, now), .. Audit(completed, now)] },
+            new ModelChange
+            {
+                Batch = next,
+                Requests = completed,
+                Audit = [.. Audit(requests, next, "certified", new { certificate, version = version.Number }, now), .. Audit(completed, now)],
+                Messages = _events.Published(next, version, certificate, now),
+            },
             ct);
     }
 
@@ -263,7 +271,13 @@ internal sealed class BatchDriver
         var next = batch with { Phase = BatchPhase.Failed, Reason = reason, EndedAt = now };
         return await CommitAsync(
             model with { OpenBatch = null },
-            new ModelChange { Batch = next, Requests = failed, Audit = [.. Audit(failed, now), .. Audit(requests, next, "failed", new { reason, attempts = next.Attempts.Count }, now)] },
+            new ModelChange
+            {
+                Batch = next,
+                Requests = failed,
+                Audit = [.. Audit(failed, now), .. Audit(requests, next, "failed", new { reason, attempts = next.Attempts.Count }, now)],
+                Messages = _events.Failed(next, retry, now),
+            },
             ct);
     }
 

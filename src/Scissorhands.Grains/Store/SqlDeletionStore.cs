@@ -211,6 +211,7 @@ internal sealed class SqlDeletionStore(StoreDatabase database) : IDeletionStore
         }
 
         context.AuditInbox.AddRange(change.Audit.Select(AuditInboxRow.Of));
+        context.Messages.AddRange(change.Messages.Select(static m => new MessageRow { Destination = m.Destination, Type = m.Type, Body = m.Body }));
         await context.SaveChangesAsync(ct);
         if (change.Tombstones.Count > 0 || change.ReopenedBatches.Count > 0)
         {
