@@ -89,7 +89,8 @@ public sealed class DeletionSubmissionTests
     [Fact]
     public void IdOf_PartsThatJoinToTheSame_AreDifferent()
     {
-        Assert.NotEqual(DeletionSubmission.IdOf("ab", "c", "m"), DeletionSubmission.IdOf("a", "bc", "m"));
-        Assert.Equal(DeletionSubmission.IdOf("a", "b", "m"), DeletionSubmission.IdOf("a", "b", "m"));
+        Assert.NotEqual(DeletionSubmission.IdOf("t", "ab", "c", "m"), DeletionSubmission.IdOf("t", "a", "bc", "m"));
+        Assert.NotEqual(DeletionSubmission.IdOf("t", "a", "b", "m"), DeletionSubmission.IdOf("u", "a", "b", "m"));
+        Assert.Equal(DeletionSubmission.IdOf("t", "a", "b", "m"), DeletionSubmission.IdOf("t", "a", "b", "m"));
     }
 }

@@ -2,7 +2,9 @@ using System.CommandLine;
 using System.Net;
 using Microsoft.Extensions.Hosting;
 using Scissorhands.Certificates.Signing;
+using Scissorhands.Cli.Configuration;
 using Scissorhands.Coordinator.Access;
+using Scissorhands.Coordinator.Hooks;
 using Scissorhands.Coordinator.Hosting;
 using Scissorhands.Grains.Cluster;
 using Scissorhands.Grains.Store;
@@ -27,12 +29,13 @@ internal static class CoordinatorCommand
         var roots = new Option<string[]>("--root") { Description = "Folder on shared storage that models and deletion requests may name paths in; may be given more than once. None: no deletion requests are served", HelpName = "DIR" };
         var keys = new Option<string?>("--keys") { Description = "File of the callers' keys, as `scissorhands key` makes them; needed where other machines can reach --http", HelpName = "FILE" };
         var sign = new Option<string?>("--sign-key") { Description = $"Private key that signs certificates (PEM, ECDSA on P-256); default: the file named in {SigningKey.FileVariable}, or a key made for this process, which its certificates say", HelpName = "FILE" };
+        var hooks = new Option<string?>("--hooks") { Description = "File (YAML or JSON) of those who are told of published versions: webhooks, the broker, MLflow registries", HelpName = "FILE" };
         var beat = BeatOption();
         var command = new Command(
             "coordinator",
             $"Decide what the workers of a cluster do. Broker, store and Redis are named in {ControlBus.BrokerVariable}, {StoreVariable} (sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE; default sqlite:scissorhands.db) and {RedisVariable} (only where several coordinators share the load); {ControlBus.IntakeVariable} names the virtual host that deletion requests arrive in over the broker (none by default)")
         {
-            http, address, silo, gateway, cluster, roots, keys, sign, beat,
+            http, address, silo, gateway, cluster, roots, keys, sign, hooks, beat,
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -59,6 +62,7 @@ internal static class CoordinatorCommand
                 Redis = Environment.GetEnvironmentVariable(RedisVariable) is { Length: > 0 } redis ? redis : null,
                 Roots = parsed.GetValue(roots) ?? [],
                 Intake = ControlBus.IntakeFromEnvironment(),
+                Hooks = parsed.GetValue(hooks) is { } hookFile ? ReadHooks(hookFile) : [],
                 Keys = parsed.GetValue(keys) is { } file ? ApiKeys.Read(file) : null,
                 SigningKey = SigningKey.Find(parsed.GetValue(sign)),
                 Liveness = new LivenessOptions { BeatInterval = interval, LostAfter = interval * 3, SettleTime = interval * 1.5, WakeInterval = interval * 1.5 },
@@ -77,6 +81,12 @@ internal static class CoordinatorCommand
             return ExitCodes.Done;
         });
         return command;
+    }
+
+    private static IReadOnlyList<HookOptions> ReadHooks(string path)
+    {
+        var (source, tree) = YamlLayers.ReadFile(path);
+        return HookOptions.Read(tree, source);
     }
 
     /// <summary>The option that coordinators and workers of a cluster must give alike.</summary>

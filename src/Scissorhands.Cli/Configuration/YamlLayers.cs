@@ -49,6 +49,16 @@ public static partial class YamlLayers
             path = Path.Combine(PresetFolder(), pathOrPreset + ".yaml");
         }
 
+        return ReadFile(path);
+    }
+
+    /// <summary>Reads a file of keys and values: YAML, or JSON by the extension <c>.json</c>.</summary>
+    /// <param name="path">The file.</param>
+    /// <returns>The file's path, for messages, and its tree; an empty file is an empty tree.</returns>
+    /// <exception cref="InputException">Not there, not readable, too large, or malformed (with the line).</exception>
+    public static (string Source, JsonNode Tree) ReadFile(string path)
+    {
+        ArgumentNullException.ThrowIfNull(path);
         string text;
         try
         {

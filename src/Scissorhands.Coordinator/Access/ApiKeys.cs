@@ -70,6 +70,11 @@ public sealed class ApiKeys
                 throw new InputException($"{path}, line {i + 1}: scope {unknown} is none of {string.Join(", ", AccessScopes.All)}");
             }
 
+            if (keys.Values.FirstOrDefault(other => other.Name == key.Name && other.Tenant != key.Tenant) is { } other)
+            {
+                throw new InputException($"{path}, line {i + 1}: {key.Name} is a caller of tenant {other.Tenant} already; a name is of one tenant only");
+            }
+
             if (!keys.TryAdd(key.Sha256, key))
             {
                 throw new InputException($"{path}, line {i + 1}: this key is there already");
@@ -95,10 +100,11 @@ public sealed class ApiKeys
     /// <returns>The caller, or null where it is nobody's.</returns>
     public ApiKey? Find(string key) => _keys.GetValueOrDefault(HashOf(key));
 
-    /// <summary>The tenant of a caller's keys.</summary>
+    /// <summary>The tenant of a caller who has a key with a scope. A name is of one tenant only.</summary>
     /// <param name="name">The caller.</param>
-    /// <returns>The tenant, or null where the caller has no key.</returns>
-    public string? TenantOf(string name) => _keys.Values.FirstOrDefault(key => key.Name == name)?.Tenant;
+    /// <param name="scope">The scope.</param>
+    /// <returns>The tenant, or null where the caller has no such key.</returns>
+    public string? TenantOf(string name, string scope) => _keys.Values.FirstOrDefault(key => key.Name == name && key.Scopes.Contains(scope, StringComparer.Ordinal))?.Tenant;
 
     private static string HashOf(string key) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)));
 }

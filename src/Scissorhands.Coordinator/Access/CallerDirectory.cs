@@ -8,6 +8,6 @@ internal sealed record Caller(string Name, string Tenant);
 /// <summary>Callers that a door knows by name only, as the broker's users.</summary>
 internal sealed class CallerDirectory(ApiKeys? keys)
 {
-    /// <summary>The caller of a name: with the tenant of the key of the same name, where there is one.</summary>
-    public Caller Of(string name) => new(name, keys?.TenantOf(name) ?? "default");
+    /// <summary>The caller of a name: with keys, of one that may submit; without, anybody. Null for nobody.</summary>
+    public Caller? Of(string name) => keys is null ? new Caller(name, "default") : keys.TenantOf(name, AccessScopes.Submit) is { } tenant ? new Caller(name, tenant) : null;
 }

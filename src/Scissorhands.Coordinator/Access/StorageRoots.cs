@@ -5,6 +5,7 @@ namespace Scissorhands.Coordinator.Access;
 /// <summary>The folders that the service may read and write in. A path outside of them, or one that a link leads out of them, is refused.</summary>
 public sealed class StorageRoots
 {
+    private const int MostLinks = 40;
     private readonly string[] _roots;
 
     /// <summary>Takes the folders.</summary>
@@ -23,6 +24,9 @@ public sealed class StorageRoots
             return Real(Path.GetFullPath(root));
         })];
     }
+
+    /// <summary>Whether there are any.</summary>
+    public bool Any => _roots.Length > 0;
 
     /// <summary>Checks a path that a caller has named.</summary>
     /// <param name="key">What the caller named it as.</param>
@@ -49,16 +53,21 @@ public sealed class StorageRoots
     }
 
     // Each part that exists is followed where it is a link; what does not exist cannot lead anywhere yet.
-    private static string Real(string path)
+    private static string Real(string path, int depth = 0)
     {
+        if (depth > MostLinks)
+        {
+            throw new InputException("the path: its links lead to no end");
+        }
+
         var at = Path.GetPathRoot(path)!;
         foreach (var part in path[at.Length..].Split('/', StringSplitOptions.RemoveEmptyEntries))
         {
             at = Path.Combine(at, part);
-            var info = new FileInfo(at);
-            if (info.LinkTarget is not null)
+            if (new FileInfo(at).LinkTarget is { } target)
             {
-                at = (Directory.Exists(at) ? new DirectoryInfo(at).ResolveLinkTarget(true)?.FullName : info.ResolveLinkTarget(true)?.FullName) ?? at;
+                // The target's own parts may be links.
+                at = Real(Path.GetFullPath(target, Path.GetDirectoryName(at)!), depth + 1);
             }
         }
 

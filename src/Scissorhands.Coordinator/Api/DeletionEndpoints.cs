@@ -15,6 +15,7 @@ using Scissorhands.Grains.Deletion;
 using Scissorhands.Grains.Store;
 using Scissorhands.Planning;
 using Scissorhands.Planning.Configuration;
+using Certificate = Scissorhands.Certificates.Statements.Certificate;
 
 namespace Scissorhands.Coordinator.Api;
 
@@ -82,12 +83,13 @@ public static class DeletionEndpoints
         api.MapPost("/deletion-requests", SubmitAsync).RequireAuthorization(AccessScopes.Submit);
         api.MapGet("/deletion-requests", ListAsync).RequireAuthorization(AccessScopes.Submit);
         api.MapGet("/deletion-requests/{id}", ViewAsync).RequireAuthorization(AccessScopes.Submit);
+        api.MapGet("/deletion-requests/{id}/certificate", CertificateAsync).RequireAuthorization(AccessScopes.Submit);
         api.MapPost("/deletion-requests/{id}/cancel", static (string id, HttpContext http, IDeletionStore store, IGrainFactory grains, TimeProvider time, CancellationToken ct) => ActAsync(id, RequestAction.Cancel, http, store, grains, time, ct)).RequireAuthorization(AccessScopes.Submit);
         api.MapPost("/deletion-requests/{id}/hold", static (string id, HttpContext http, IDeletionStore store, IGrainFactory grains, TimeProvider time, CancellationToken ct) => ActAsync(id, RequestAction.Hold, http, store, grains, time, ct)).RequireAuthorization(AccessScopes.Operate);
         api.MapPost("/deletion-requests/{id}/release", static (string id, HttpContext http, IDeletionStore store, IGrainFactory grains, TimeProvider time, CancellationToken ct) => ActAsync(id, RequestAction.Release, http, store, grains, time, ct)).RequireAuthorization(AccessScopes.Operate);
         api.MapPost("/deletion-requests/{id}/retry", static (string id, HttpContext http, IDeletionStore store, IGrainFactory grains, TimeProvider time, CancellationToken ct) => ActAsync(id, RequestAction.Retry, http, store, grains, time, ct)).RequireAuthorization(AccessScopes.Operate);
         api.MapPut("/models/{name}", RegisterAsync).RequireAuthorization(AccessScopes.Operate);
-        api.MapGet("/models", static async (IDeletionStore store, CancellationToken ct) => Results.Json(await store.ModelsAsync(null, ct), DeletionJson.Options)).RequireAuthorization(AccessScopes.Operate);
+        api.MapGet("/models", static async (HttpContext http, IDeletionStore store, CancellationToken ct) => Results.Json((await store.ModelsAsync(null, ct)).Where(m => m.Record.Tenant == CallerOf(http).Tenant), DeletionJson.Options)).RequireAuthorization(AccessScopes.Operate);
         api.MapGet("/models/{name}", ModelAsync).RequireAuthorization(AccessScopes.Operate);
         api.MapPost("/models/{name}/rollback", RollBackAsync).RequireAuthorization(AccessScopes.Operate);
         api.MapGet("/models/{name}/batches/{number:int}", BatchAsync).RequireAuthorization(AccessScopes.Operate);
@@ -156,6 +158,22 @@ public static class DeletionEndpoints
             ? Results.Ok(View(request, model.Record.Policy.Slack, time.GetUtcNow()))
             : Unknown("the request");
 
+    private static async Task<IResult> CertificateAsync(string id, HttpContext http, IDeletionStore store, CancellationToken ct)
+    {
+        if (await FindAsync(id, http, store, ct) is not { } request || await store.ModelAsync(request.Model, ct) is not { } model)
+        {
+            return Unknown("the request");
+        }
+
+        if (request.State != RequestState.Completed || (await store.VersionsAsync(request.Model, ct)).FirstOrDefault(v => v.Batch == request.Batch) is not { } version)
+        {
+            return Error(StatusCodes.Status409Conflict, $"request {id} is {IntakeJson.Name(request.State)}: there is no certificate yet");
+        }
+
+        var path = Path.Combine(VersionFolders.VersionPath(model.Record, version.Number), Certificate.FileName);
+        return File.Exists(path) ? Results.File(path, "application/json", Certificate.FileName) : Error(StatusCodes.Status404NotFound, "the certificate is no longer in the version's folder");
+    }
+
     private static object View(DeletionRequest request, TimeSpan slack, DateTimeOffset now) => new
     {
         id = request.Id,
@@ -210,6 +228,7 @@ public static class DeletionEndpoints
         var record = new ModelRecord
         {
             Name = name,
+            Tenant = CallerOf(http).Tenant,
             File = file,
             Sha256 = await VersionFolders.HashAsync(file, ct),
             Architecture = body.Architecture,
@@ -232,39 +251,68 @@ public static class DeletionEndpoints
             VersionFolders.Configuration(record, preset.Name, "");
         }
 
-        if (await store.ModelAsync(name, ct) is null)
+        var caller = CallerOf(http);
+        var now = time.GetUtcNow();
+        var stored = await store.ModelAsync(name, ct);
+        if (stored is null)
         {
-            var caller = CallerOf(http);
+            if ((await store.ModelsAsync(null, ct)).FirstOrDefault(m => Overlap(m.Record.Versions, record.Versions)) is { } other)
+            {
+                return Error(StatusCodes.Status409Conflict, $"versions: lies in, or holds, the folder of model {other.Record.Name}");
+            }
+
             var first = await folders.AdoptAsync(record, ct);
-            await store.RegisterAsync(record, first with { PublishedAt = time.GetUtcNow() }, DeletionAudit.Registered(caller.Tenant, record, caller.Name, time.GetUtcNow()), ct);
-            await folders.PointAsync(record, 0, ct);
+            stored = await store.RegisterAsync(record, first with { PublishedAt = now }, DeletionAudit.Registered(caller.Tenant, record, caller.Name, now), ct);
         }
 
-        var stored = (await store.ModelAsync(name, ct))!;
-        return JsonSerializer.Serialize(stored.Record, DeletionJson.Options) == JsonSerializer.Serialize(record, DeletionJson.Options)
-            ? Results.Json(stored, DeletionJson.Options)
-            : Error(StatusCodes.Status409Conflict, $"model {name}: is registered already, with other values");
+        if (stored.Record.Tenant != caller.Tenant)
+        {
+            return Error(StatusCodes.Status409Conflict, $"model {name}: the name is taken");
+        }
+
+        // What may be changed: when runs begin, what they must show, and how they are made; never what the model is.
+        var changed = stored.Record with { Policy = record.Policy, Configuration = record.Configuration, Pool = record.Pool, Workers = record.Workers };
+        if (Text(changed) != Text(record))
+        {
+            return Error(StatusCodes.Status409Conflict, $"model {name}: is registered already, as another file or on other data");
+        }
+
+        if (Text(changed) != Text(stored.Record))
+        {
+            stored = await store.CommitAsync(stored with { Record = changed }, new ModelChange { Audit = [DeletionAudit.Configured(changed, caller.Name, now)] }, ct);
+        }
+
+        await folders.PointAsync(record, stored.CurrentVersion, ct);
+        return Results.Json(stored, DeletionJson.Options);
     }
 
-    private static async Task<IResult> ModelAsync(string name, IDeletionStore store, CancellationToken ct) =>
-        await store.ModelAsync(name, ct) is { } model
+    private static string Text(ModelRecord record) => JsonSerializer.Serialize(record, DeletionJson.Options);
+
+    private static bool Overlap(string one, string other) => $"{one}/".StartsWith($"{other}/", StringComparison.Ordinal) || $"{other}/".StartsWith($"{one}/", StringComparison.Ordinal);
+
+    // Another tenant's model is as unknown as one that does not exist.
+    private static async Task<StoredModel?> FindModelAsync(string name, HttpContext http, IDeletionStore store, CancellationToken ct) =>
+        await store.ModelAsync(name, ct) is { } model && model.Record.Tenant == CallerOf(http).Tenant ? model : null;
+
+    private static async Task<IResult> ModelAsync(string name, HttpContext http, IDeletionStore store, CancellationToken ct) =>
+        await FindModelAsync(name, http, store, ct) is { } model
             ? Results.Json(new { model, versions = await store.VersionsAsync(name, ct) }, DeletionJson.Options)
             : Unknown($"model {name}");
 
-    private static async Task<IResult> BatchAsync(string name, int number, IDeletionStore store, CancellationToken ct) =>
-        await store.BatchAsync(name, number, ct) is { } batch ? Results.Json(batch, DeletionJson.Options) : Unknown(string.Create(CultureInfo.InvariantCulture, $"batch {number} of model {name}"));
+    private static async Task<IResult> BatchAsync(string name, int number, HttpContext http, IDeletionStore store, CancellationToken ct) =>
+        await FindModelAsync(name, http, store, ct) is not null && await store.BatchAsync(name, number, ct) is { } batch ? Results.Json(batch, DeletionJson.Options) : Unknown(string.Create(CultureInfo.InvariantCulture, $"batch {number} of model {name}"));
 
     private static async Task<IResult> RollBackAsync(string name, HttpContext http, IGrainFactory grains, IDeletionStore store, CancellationToken ct)
     {
         var body = await JsonSerializer.DeserializeAsync<RollBack>(http.Request.Body, BodyOptions, ct) ?? throw new InputException("the body is empty");
-        if (await store.ModelAsync(name, ct) is null)
+        if (await FindModelAsync(name, http, store, ct) is null)
         {
             return Unknown($"model {name}");
         }
 
         return await grains.GetGrain<IModelGrain>(name).RollBackAsync(body.Version, body.Reopen, CallerOf(http).Name) is { } error
             ? Error(StatusCodes.Status409Conflict, error)
-            : await ModelAsync(name, store, ct);
+            : await ModelAsync(name, http, store, ct);
     }
 
     private static async Task<IResult> AuditAsync(long? after, int? limit, HttpContext http, IAuditStore audit, CancellationToken ct) =>

@@ -37,7 +37,7 @@ public static class RunEndpoints
         return routes;
     }
 
-    private static async Task<IResult> SubmitAsync(HttpRequest request, IGrainFactory grains, CancellationToken cancellationToken)
+    private static async Task<IResult> SubmitAsync(HttpRequest request, IGrainFactory grains, StorageRoots roots, CancellationToken cancellationToken)
     {
         // The types a browser sends to other sites unasked are none of these: a page must not submit in its reader's name.
         if (!request.HasJsonContentType())
@@ -48,7 +48,7 @@ public static class RunEndpoints
         RunOrder order;
         try
         {
-            order = Order(await JsonSerializer.DeserializeAsync<RunSubmission>(request.Body, BodyOptions, cancellationToken) ?? throw new InputException("the submission is empty"));
+            order = Order(await JsonSerializer.DeserializeAsync<RunSubmission>(request.Body, BodyOptions, cancellationToken) ?? throw new InputException("the submission is empty"), roots);
         }
         catch (Exception e) when (e is InputException or JsonException)
         {
@@ -63,7 +63,7 @@ public static class RunEndpoints
             : Results.Conflict(new { error = outcome.Reason });
     }
 
-    private static RunOrder Order(RunSubmission submission)
+    private static RunOrder Order(RunSubmission submission, StorageRoots roots)
     {
         var configuration = ConfigurationBinder.Bind(submission.Configuration is { } given ? [("configuration", given)] : [], []);
         ConfigurationValidator.Validate(configuration, ["classification"]);
@@ -79,14 +79,14 @@ public static class RunEndpoints
 
         return new RunOrder
         {
-            Model = Absolute("model", submission.Model),
+            Model = Absolute(roots, "model", submission.Model),
             Architecture = submission.Architecture,
-            Data = Absolute("data", submission.Data),
-            TestData = submission.TestData is null ? null : Absolute("testData", submission.TestData),
-            Forget = Absolute("forget", submission.Forget),
-            Forgotten = submission.Forgotten is null ? null : Absolute("forgotten", submission.Forgotten),
+            Data = Absolute(roots, "data", submission.Data),
+            TestData = submission.TestData is null ? null : Absolute(roots, "testData", submission.TestData),
+            Forget = Absolute(roots, "forget", submission.Forget),
+            Forgotten = submission.Forgotten is null ? null : Absolute(roots, "forgotten", submission.Forgotten),
             IgnoreUnknown = submission.IgnoreUnknown,
-            Out = Absolute("out", submission.Out),
+            Out = Absolute(roots, "out", submission.Out),
             Configuration = ConfigurationJson.Canonical(configuration),
             Pool = submission.Pool,
             Workers = submission.Workers,
@@ -95,10 +95,11 @@ public static class RunEndpoints
         };
     }
 
-    private static string Absolute(string key, string? path) => path switch
+    private static string Absolute(StorageRoots roots, string key, string? path) => path switch
     {
         null or "" => throw new InputException($"{key}: missing"),
         _ when !Path.IsPathRooted(path) => throw new InputException($"{key} {path}: must be an absolute path on storage that all workers share"),
+        _ when roots.Any => roots.Check(key, path),
         _ => Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)),
     };
 

@@ -14,6 +14,7 @@ using Scissorhands.Coordinator.Access;
 using Scissorhands.Coordinator.Api;
 using Scissorhands.Coordinator.Cluster;
 using Scissorhands.Coordinator.Deletion;
+using Scissorhands.Coordinator.Hooks;
 using Scissorhands.Coordinator.Intake;
 using Scissorhands.Grains.Cluster;
 using Scissorhands.Grains.Deletion;
@@ -56,6 +57,9 @@ public sealed record ClusterCoordinatorOptions
 
     /// <summary>The virtual host of the broker that deletion requests arrive in; null for none.</summary>
     public Uri? Intake { get; init; }
+
+    /// <summary>Who is told of published versions. Default: nobody.</summary>
+    public IReadOnlyList<HookOptions> Hooks { get; init; } = [];
 
     /// <summary>The callers' keys; null where everybody who reaches the service may do everything: it then listens on this machine only.</summary>
     public ApiKeys? Keys { get; init; }
@@ -132,6 +136,7 @@ public static partial class ClusterCoordinator
         builder.Services.AddSingleton<IVersionFolders, VersionFolders>();
         builder.Services.AddSingleton(options.SigningKey ?? SigningKey.CreateEphemeral());
         builder.Services.AddSingleton<ICertifier, Certifier>();
+        builder.Services.AddHooks(options.Hooks, options.Intake);
         builder.Services.AddSingleton<ModelCatalogue>();
         builder.Services.AddSingleton<RequestWriter>();
         builder.Services.AddHostedService(static services => services.GetRequiredService<RequestWriter>());

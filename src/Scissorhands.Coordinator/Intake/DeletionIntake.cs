@@ -1,3 +1,4 @@
+using System.Globalization;
 using Scissorhands.Coordinator.Access;
 using Scissorhands.Data.Requests;
 using Scissorhands.Deletion.Batching;
@@ -17,8 +18,10 @@ internal sealed record IntakeAnswer(DeletionRequest Request, DateTimeOffset Expe
 /// <summary>Takes deletion requests in, behind all doors.</summary>
 internal sealed class DeletionIntake(ModelCatalogue catalogue, RequestWriter writer, StorageRoots roots, TimeProvider time)
 {
-    private const int MostInFile = 10_000_000;
+    private const int MostInFile = 1_000_000;
+    private const long MostFileBytes = 256L << 20;
     private static readonly TimeSpan DefaultDeadline = TimeSpan.FromDays(30);
+    private static readonly TimeSpan Longest = TimeSpan.FromDays(3653);
     private static readonly TimeSpan ClockSkew = TimeSpan.FromMinutes(5);
 
     /// <summary>Resolves a request and stores it, one a model.</summary>
@@ -30,12 +33,18 @@ internal sealed class DeletionIntake(ModelCatalogue catalogue, RequestWriter wri
     public async Task<IReadOnlyList<IntakeAnswer>> TakeAsync(Caller caller, DeletionSubmission submission, CancellationToken ct)
     {
         var now = time.GetUtcNow();
-        if (submission.ReceivedAt > now + ClockSkew)
+        if (submission.ReceivedAt > now + ClockSkew || submission.ReceivedAt < now - Longest)
         {
-            throw new InputException("receivedAt: lies in the future");
+            throw new InputException("receivedAt: lies in the future, or more than ten years ago");
         }
 
-        var models = submission.Model is { } one ? [one] : await catalogue.OfDataSetAsync(submission.DataSet!, ct);
+        // Also where receivedAt is left out: a zero time is a deadline that nothing can be planned by.
+        if (submission.Deadline <= (submission.ReceivedAt ?? now) || submission.Deadline > now + Longest)
+        {
+            throw new InputException("deadline: must lie after receivedAt, or now, and at most ten years ahead");
+        }
+
+        var models = submission.Model is { } one ? [one] : await catalogue.OfDataSetAsync(caller.Tenant, submission.DataSet!, ct);
         if (models.Count == 0)
         {
             throw new InputException($"dataSet {submission.DataSet}: no model is registered that was trained on it");
@@ -53,7 +62,7 @@ internal sealed class DeletionIntake(ModelCatalogue catalogue, RequestWriter wri
 
     private async Task<IntakeAnswer> TakeAsync(Caller caller, DeletionSubmission submission, string model, IReadOnlyList<string> ids, IReadOnlyList<string> subjects, DateTimeOffset now, CancellationToken ct)
     {
-        var view = await catalogue.FindAsync(model, again: false, ct) ?? throw new InputException($"model {model}: is not registered");
+        var view = await catalogue.FindAsync(model, again: false, ct) is { } found && found.Model.Record.Tenant == caller.Tenant ? found : throw new InputException($"model {model}: is not registered");
         var (samples, resolution) = RequestResolver.Resolve(ids, subjects, view);
         if (resolution.Unknown.Count > 0)
         {
@@ -64,7 +73,7 @@ internal sealed class DeletionIntake(ModelCatalogue catalogue, RequestWriter wri
         var received = submission.ReceivedAt ?? now;
         var request = new DeletionRequest
         {
-            Id = DeletionSubmission.IdOf(caller.Name, submission.RequestId!, model),
+            Id = DeletionSubmission.IdOf(caller.Tenant, caller.Name, submission.RequestId!, model),
             Tenant = caller.Tenant,
             Principal = caller.Name,
             CallerId = submission.RequestId!,
@@ -77,7 +86,7 @@ internal sealed class DeletionIntake(ModelCatalogue catalogue, RequestWriter wri
             Reason = samples.Count > 0 ? null : resolution.AlreadyForgotten.Count > 0 ? "nothing is left to forget: what it names was forgotten before, or is not in the data" : "nothing that it names is in the data",
             EndedAt = samples.Count == 0 ? now : null,
             Samples = samples.Count == 0 ? null : samples,
-            Resolution = resolution,
+            Resolution = Tellable(submission, resolution),
         };
         var outcome = await writer.WriteAsync(request, DeletionAudit.Accepted(request), ct);
         var stored = outcome.Request;
@@ -93,7 +102,13 @@ internal sealed class DeletionIntake(ModelCatalogue catalogue, RequestWriter wri
             return (submission.Ids, submission.Subjects);
         }
 
-        var entries = ForgetList.Read(roots.Check("file", submission.File));
+        var path = roots.Check("file", submission.File);
+        if (File.Exists(path) && new FileInfo(path).Length is > MostFileBytes and var length)
+        {
+            throw new InputException($"file: holds {length} bytes, at most {MostFileBytes} are taken in one request");
+        }
+
+        var entries = ForgetList.Read(path);
         if (entries.Count > MostInFile)
         {
             throw new InputException($"file: holds {entries.Count} entries, at most {MostInFile} are taken in one request");
@@ -102,5 +117,31 @@ internal sealed class DeletionIntake(ModelCatalogue catalogue, RequestWriter wri
         return (
             [.. submission.Ids, .. entries.Where(static e => e.Id is not null).Select(static e => e.Id!)],
             [.. submission.Subjects, .. entries.Where(static e => e.Subject is not null).Select(static e => e.Subject!)]);
+    }
+
+    /// <summary>
+    /// Names that a caller has sent are told back; those that stood in a file are only counted, or whoever may hand requests in
+    /// could read files of the service.
+    /// </summary>
+    private static Resolution Tellable(DeletionSubmission submission, Resolution resolution)
+    {
+        if (submission.File is null)
+        {
+            return resolution;
+        }
+
+        var sent = submission.Ids.Concat(submission.Subjects).ToHashSet(StringComparer.Ordinal);
+        return resolution with { Unknown = Tell(resolution.Unknown, sent), Duplicates = Tell(resolution.Duplicates, sent), AlreadyForgotten = Tell(resolution.AlreadyForgotten, sent) };
+    }
+
+    private static List<string> Tell(IReadOnlyList<string> names, HashSet<string> sent)
+    {
+        var told = names.Where(sent.Contains).ToList();
+        if (told.Count < names.Count)
+        {
+            told.Add(string.Create(CultureInfo.InvariantCulture, $"{names.Count - told.Count} in the file"));
+        }
+
+        return told;
     }
 }

@@ -17,11 +17,12 @@ internal sealed record ModelView(StoredModel Model, SampleNames Names, IReadOnly
 /// Models with the names of their samples, kept for a moment: requests come by the hundred. What is a moment old is still
 /// right enough, as a batch looks again at what was forgotten meanwhile.
 /// </summary>
-internal sealed class ModelCatalogue(IDeletionStore store, TimeProvider time)
+internal sealed class ModelCatalogue(IDeletionStore store, TimeProvider time) : IDisposable
 {
-    private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ModelFresh = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan NamesFresh = TimeSpan.FromSeconds(30);
     private readonly ConcurrentDictionary<string, Entry> _entries = new(StringComparer.Ordinal);
+    private readonly SemaphoreSlim _oneAtATime = new(1, 1);
 
     /// <summary>A model; null where there is none of this name.</summary>
     /// <param name="name">The model.</param>
@@ -29,11 +30,29 @@ internal sealed class ModelCatalogue(IDeletionStore store, TimeProvider time)
     /// <param name="ct">Ends the wait.</param>
     public async Task<ModelView?> FindAsync(string name, bool again, CancellationToken ct)
     {
-        if (_entries.TryGetValue(name, out var entry) && time.GetElapsedTime(entry.ReadAt) < Fresh && !(again && time.GetElapsedTime(entry.NamesAt) >= NamesFresh))
+        if (Fresh(name, again) is { } fresh)
         {
-            return entry.View;
+            return fresh;
         }
 
+        // One for all who ask: an index of a large data set is not to be read by each of them.
+        await _oneAtATime.WaitAsync(ct);
+        try
+        {
+            return Fresh(name, again) ?? await ReadAsync(name, again, ct);
+        }
+        finally
+        {
+            _oneAtATime.Release();
+        }
+    }
+
+    private ModelView? Fresh(string name, bool again) =>
+        _entries.TryGetValue(name, out var entry) && time.GetElapsedTime(entry.ReadAt) < ModelFresh && !(again && time.GetElapsedTime(entry.NamesAt) >= NamesFresh) ? entry.View : null;
+
+    private async Task<ModelView?> ReadAsync(string name, bool again, CancellationToken ct)
+    {
+        _entries.TryGetValue(name, out var entry);
         if (await store.ModelAsync(name, ct) is not { } model)
         {
             return null;
@@ -51,8 +70,11 @@ internal sealed class ModelCatalogue(IDeletionStore store, TimeProvider time)
         return view;
     }
 
-    /// <summary>Names of the models trained on a data set.</summary>
-    public async Task<IReadOnlyList<string>> OfDataSetAsync(string dataSet, CancellationToken ct) => [.. (await store.ModelsAsync(dataSet, ct)).Select(static m => m.Record.Name)];
+    /// <inheritdoc/>
+    public void Dispose() => _oneAtATime.Dispose();
+
+    /// <summary>Names of a tenant's models trained on a data set.</summary>
+    public async Task<IReadOnlyList<string>> OfDataSetAsync(string tenant, string dataSet, CancellationToken ct) => [.. (await store.ModelsAsync(dataSet, ct)).Where(m => m.Record.Tenant == tenant).Select(static m => m.Record.Name)];
 
     // The index holds names only, and is this process's own.
     private static DataConfiguration Options(ModelRecord model) => VersionFolders.Configuration(model, model.Policy.Presets[0].Name, "").Data;

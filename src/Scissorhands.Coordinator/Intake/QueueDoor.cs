@@ -38,7 +38,25 @@ internal sealed partial class QueueDoor(QueueDoorOptions options, DeletionIntake
     private const ushort MostUnanswered = 256;
     private const ushort Concurrent = 64;
     private static readonly TimeSpan ConnectInterval = TimeSpan.FromSeconds(2);
-    private static readonly Dictionary<string, object?> Quorum = new(StringComparer.Ordinal) { ["x-queue-type"] = "quorum" };
+    private const int MostDeliveries = 1000;
+    private const int DeadDays = 30;
+
+    // Without a limit of our own a current broker drops what it has delivered twenty times: a coordinator that restarts often
+    // would lose requests. What reaches the limit is kept in the dead-letter queue.
+    private static readonly Dictionary<string, object?> Waiting = new(StringComparer.Ordinal)
+    {
+        ["x-queue-type"] = "quorum",
+        ["x-delivery-limit"] = MostDeliveries,
+        ["x-dead-letter-exchange"] = "",
+        ["x-dead-letter-routing-key"] = DeadQueue,
+    };
+
+    // Dead messages may name people: they do not stay for ever.
+    private static readonly Dictionary<string, object?> Dead = new(StringComparer.Ordinal)
+    {
+        ["x-queue-type"] = "quorum",
+        ["x-message-ttl"] = (long)TimeSpan.FromDays(DeadDays).TotalMilliseconds,
+    };
 
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -76,8 +94,8 @@ internal sealed partial class QueueDoor(QueueDoorOptions options, DeletionIntake
             new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true, consumerDispatchConcurrency: Concurrent),
             stoppingToken);
         await channel.ExchangeDeclareAsync(Exchange, ExchangeType.Fanout, durable: true, autoDelete: false, cancellationToken: stoppingToken);
-        await channel.QueueDeclareAsync(Queue, durable: true, exclusive: false, autoDelete: false, Quorum, cancellationToken: stoppingToken);
-        await channel.QueueDeclareAsync(DeadQueue, durable: true, exclusive: false, autoDelete: false, Quorum, cancellationToken: stoppingToken);
+        await channel.QueueDeclareAsync(DeadQueue, durable: true, exclusive: false, autoDelete: false, Dead, cancellationToken: stoppingToken);
+        await channel.QueueDeclareAsync(Queue, durable: true, exclusive: false, autoDelete: false, Waiting, cancellationToken: stoppingToken);
         await channel.QueueBindAsync(Queue, Exchange, "", cancellationToken: stoppingToken);
         await channel.BasicQosAsync(0, MostUnanswered, false, stoppingToken);
 
@@ -112,7 +130,8 @@ internal sealed partial class QueueDoor(QueueDoorOptions options, DeletionIntake
                 }
 
                 var submission = RequestMessage.Read(delivery.BasicProperties.ContentType, Texts(delivery.BasicProperties.Headers), delivery.Body);
-                var answers = await WithoutOutageAsync(() => intake.TakeAsync(callers.Of(user), submission, stoppingToken), stoppingToken);
+                var caller = callers.Of(user) ?? throw new InputException("the message's user has no key with the scope submit");
+                var answers = await WithoutOutageAsync(() => intake.TakeAsync(caller, submission, stoppingToken), stoppingToken);
                 reason = IntakeJson.Conflict(answers);
                 answer = reason is null ? IntakeJson.Answer(submission, answers) : new { error = reason };
             }
@@ -120,6 +139,13 @@ internal sealed partial class QueueDoor(QueueDoorOptions options, DeletionIntake
             {
                 reason = e.Message;
                 answer = new { error = e.Message };
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                // Delivered again it would fail again, and take those that came with it along.
+                LogFailed(e);
+                reason = "the request could not be taken in; the coordinator's log says why";
+                answer = new { error = reason };
             }
 
             if (reason is not null)
@@ -203,6 +229,9 @@ internal sealed partial class QueueDoor(QueueDoorOptions options, DeletionIntake
 
     [LoggerMessage(LogLevel.Information, "Deletion requests are taken in from {Host}:{Port}")]
     private partial void LogConnected(string host, int port);
+
+    [LoggerMessage(LogLevel.Error, "A message was put into the dead-letter queue: its request could not be taken in")]
+    private partial void LogFailed(Exception exception);
 
     [LoggerMessage(LogLevel.Warning, "A deletion request was not taken in; its connection is made anew")]
     private partial void LogNotTaken(Exception exception);

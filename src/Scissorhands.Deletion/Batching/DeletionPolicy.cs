@@ -32,6 +32,8 @@ public sealed record QuietHours(TimeOnly From, TimeOnly To)
 /// <summary>When requests of a model become a run, and what its result must show.</summary>
 public sealed record DeletionPolicy
 {
+    private static readonly TimeSpan Longest = TimeSpan.FromDays(365);
+
     /// <summary>A request waits for others no longer than this. Default: 1 hour.</summary>
     public TimeSpan MaxWait { get; init; } = TimeSpan.FromHours(1);
 
@@ -68,9 +70,6 @@ public sealed record DeletionPolicy
     /// </summary>
     public int KeepVersions { get; init; }
 
-    /// <summary>Share of the training data, forgotten over all runs since the model was registered, from which on retraining is recommended. Default: 0.1.</summary>
-    public double RetrainShare { get; init; } = 0.1;
-
     /// <summary>What a result must show.</summary>
     public GateBounds Gate { get; init; } = new();
 
@@ -78,18 +77,17 @@ public sealed record DeletionPolicy
     /// <exception cref="InputException">Names the key.</exception>
     public void Validate()
     {
-        Require(MaxWait >= TimeSpan.Zero, "maxWait: must not be negative");
+        Require(MaxWait >= TimeSpan.Zero && MaxWait <= Longest, "maxWait: must be between 0 and 365 days");
         Require(MinRequests >= 1, "minRequests: must be at least 1");
         Require(MaxRequests >= MinRequests, "maxRequests: must be at least minRequests");
-        Require(Slack >= TimeSpan.Zero, "slack: must not be negative");
-        Require(ExpectedRun > TimeSpan.Zero, "expectedRun: must be positive");
-        Require(RetryAfter > TimeSpan.Zero, "retryAfter: must be positive");
+        Require(Slack >= TimeSpan.Zero && Slack <= Longest, "slack: must be between 0 and 365 days");
+        Require(ExpectedRun > TimeSpan.Zero && ExpectedRun <= Longest, "expectedRun: must be above 0 and at most 365 days");
+        Require(RetryAfter > TimeSpan.Zero && RetryAfter <= Longest, "retryAfter: must be above 0 and at most 365 days");
         Require(Presets.Count > 0, "presets: at least one is needed");
         Require(Presets.Select(static p => p.Name).Distinct(StringComparer.Ordinal).Count() == Presets.Count, "presets: two have the same name");
         Require(FirstPreset is null || Presets.Any(p => p.Name == FirstPreset), $"firstPreset: there is no preset {FirstPreset}");
         Require(MaxAttempts is >= 1 and <= 20, "maxAttempts: must be between 1 and 20");
         Require(KeepVersions is >= 0 and <= 100, "keepVersions: must be between 0 and 100");
-        Require(RetrainShare is > 0 and <= 1, "retrainShare: must be above 0 and at most 1");
         Gate.Validate();
     }
 

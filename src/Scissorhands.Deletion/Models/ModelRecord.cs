@@ -8,6 +8,9 @@ public sealed record ModelRecord
     /// <summary>Its name.</summary>
     public required string Name { get; init; }
 
+    /// <summary>Whose it is: only this tenant's callers see it, hand requests to it in and operate it. Default: "default".</summary>
+    public string Tenant { get; init; } = "default";
+
     /// <summary>The file it came as: its version 0.</summary>
     public required string File { get; init; }
 

@@ -72,6 +72,10 @@ public sealed record DeletionSubmission
             // The exception's own message may quote what was sent.
             throw new InputException($"the request: not the JSON that is expected{(string.IsNullOrEmpty(e.Path) ? "" : $", at {Shown(e.Path)}")}, line {e.LineNumber + 1}");
         }
+        catch (InvalidOperationException)
+        {
+            throw new InputException("the request: holds text that is none");
+        }
 
         (submission ?? throw new InputException("the request: is null")).Check();
         return submission;
@@ -84,16 +88,18 @@ public sealed record DeletionSubmission
     public string Digest() => Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(this, Options)));
 
     /// <summary>The service's id of a caller's request: 32 hex digits, the same for the same caller and request.</summary>
+    /// <param name="tenant">Whose callers these are: two tenants may give the same name.</param>
     /// <param name="principal">Who asks, as the door has authenticated it.</param>
     /// <param name="requestId">The caller's own id.</param>
     /// <param name="model">The model: a request for a data set is one request a model.</param>
     /// <returns>The id.</returns>
-    public static string IdOf(string principal, string requestId, string model)
+    public static string IdOf(string tenant, string principal, string requestId, string model)
     {
+        ArgumentNullException.ThrowIfNull(tenant);
         ArgumentNullException.ThrowIfNull(principal);
         ArgumentNullException.ThrowIfNull(requestId);
         ArgumentNullException.ThrowIfNull(model);
-        var parts = string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{principal.Length}:{principal}{requestId.Length}:{requestId}{model}");
+        var parts = string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{tenant.Length}:{tenant}{principal.Length}:{principal}{requestId.Length}:{requestId}{model}");
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(parts)))[..32];
     }
 

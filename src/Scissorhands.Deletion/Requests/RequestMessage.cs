@@ -80,6 +80,11 @@ public static class RequestMessage
         {
             throw new InputException(string.Create(CultureInfo.InvariantCulture, $"the event: not JSON, line {e.LineNumber + 1}"));
         }
+        catch (InvalidOperationException)
+        {
+            // Half of a pair of characters, written as an escape: JSON, but no text.
+            throw new InputException("the event: holds text that is none");
+        }
     }
 
     private static string? Text(JsonElement root, string name) => root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
@@ -117,6 +122,13 @@ public static class RequestMessage
         }
 
         submission.TryAdd("requestId", $"{source} {id}");
-        return DeletionSubmission.Parse(JsonSerializer.SerializeToUtf8Bytes(submission));
+        try
+        {
+            return DeletionSubmission.Parse(JsonSerializer.SerializeToUtf8Bytes(submission));
+        }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
+        {
+            throw new InputException("the event's data: hold text that is none");
+        }
     }
 }

@@ -5,6 +5,7 @@ using Scissorhands.Deletion.Gate;
 using Scissorhands.Deletion.Models;
 using Scissorhands.Deletion.Requests;
 using Scissorhands.Grains.Store;
+using Scissorhands.Planning;
 
 namespace Scissorhands.Grains.Deletion;
 
@@ -17,14 +18,16 @@ internal sealed class BatchDriver
     private readonly IDeletionStore _store;
     private readonly IVersionFolders _folders;
     private readonly ICertifier _certifier;
+    private readonly PublicationEvents _events;
     private readonly Func<string, IRunGrain> _runs;
     private readonly TimeProvider _time;
 
-    public BatchDriver(IDeletionStore store, IVersionFolders folders, ICertifier certifier, Func<string, IRunGrain> runs, TimeProvider time)
+    public BatchDriver(IDeletionStore store, IVersionFolders folders, ICertifier certifier, PublicationEvents events, Func<string, IRunGrain> runs, TimeProvider time)
     {
         _store = store;
         _folders = folders;
         _certifier = certifier;
+        _events = events;
         _runs = runs;
         _time = time;
     }
@@ -41,6 +44,19 @@ internal sealed class BatchDriver
         }
 
         var batch = await _store.BatchAsync(model.Record.Name, number, ct) ?? throw new InvalidOperationException($"model {model.Record.Name}: its open batch {number} is not stored");
+        try
+        {
+            return await StepAsync(model, batch, ct);
+        }
+        catch (Exception e) when (e is InputException or RunFailedException { MayPass: false } && batch.Phase is BatchPhase.Preparing or BatchPhase.Running)
+        {
+            // A file that is gone or another one, a report that cannot be read: it would come again with every beat.
+            return (await FailAsync(model, batch, "the run could not be prepared or read; the coordinator's log says why", mayPass: false, ct), true);
+        }
+    }
+
+    private async Task<(StoredModel Model, bool More)> StepAsync(StoredModel model, DeletionBatch batch, CancellationToken ct)
+    {
         return batch.Phase switch
         {
             BatchPhase.Preparing => (await SubmitAsync(model, batch, ct), true),
@@ -72,7 +88,7 @@ internal sealed class BatchDriver
         var known = (await _store.TombstonesAsync(model.Record.Name, ct)).ToHashSet(StringComparer.Ordinal);
         if (waiting.Where(r => r.Samples!.All(known.Contains)).ToArray() is { Length: > 0 } done)
         {
-            var ended = done.Select(r => Move(r, RequestState.Rejected, now) with { Reason = "all of its samples were forgotten by an earlier run meanwhile", Samples = null, RetryAt = null, EndedAt = now }).ToArray();
+            var ended = done.Select(r => Move(r, RequestState.Rejected, now) with { Reason = "all of its samples were forgotten by an earlier run meanwhile", Samples = null, RetryAt = null, EndedAt = now, Resolution = new Resolution { Samples = r.Resolution.Samples } }).ToArray();
             return (await CommitAsync(model, new ModelChange { Requests = ended, Audit = Audit(ended, now) }, ct), true);
         }
 
@@ -83,7 +99,8 @@ internal sealed class BatchDriver
         }
 
         var policy = model.Record.Policy;
-        var chosen = decision.Requests.Select(c => waiting.Single(r => r.Id == c.Id)).ToArray();
+        var byId = waiting.ToDictionary(static r => r.Id, StringComparer.Ordinal);
+        var chosen = decision.Requests.Select(c => byId[c.Id]).ToArray();
         var number = model.LastBatch + 1;
         var batch = new DeletionBatch
         {
@@ -156,6 +173,12 @@ internal sealed class BatchDriver
         var policy = model.Record.Policy;
         var requests = await RequestsAsync(batch, ct);
         var attempt = batch.Attempts[^1];
+        if (attempt.Verdict is { } judgedBefore)
+        {
+            // Written, and then the coordinator was lost before the batch was failed.
+            return await FailAsync(model, batch, NotPublished(judgedBefore), mayPass: false, ct);
+        }
+
         var verdict = GateJudge.Judge(await _folders.FiguresAsync(model, batch, attempt, ct), policy.Gate);
         var judged = batch with { Attempts = [.. batch.Attempts.SkipLast(1), attempt with { Verdict = verdict }] };
         var verifying = requests.Where(static r => r.State == RequestState.Running).Select(r => Move(r, RequestState.Verifying, now)).ToArray();
@@ -168,7 +191,7 @@ internal sealed class BatchDriver
         if (Next(policy, judged, verdict.Decision) is not { } preset)
         {
             model = await CommitAsync(model, new ModelChange { Batch = judged, Requests = verifying, Audit = [.. Audit(verifying, now), .. audit] }, ct);
-            return await FailAsync(model, judged, $"no version was published: {verdict.Describe()}", mayPass: true, ct);
+            return await FailAsync(model, judged, NotPublished(verdict), mayPass: false, ct);
         }
 
         var again = judged with { Phase = BatchPhase.Preparing, Attempts = [.. judged.Attempts, new BatchAttempt(attempt.Number + 1, preset, null, null, null)] };
@@ -223,7 +246,7 @@ internal sealed class BatchDriver
     {
         var now = _time.GetUtcNow();
         var requests = await RequestsAsync(batch, ct);
-        var superseded = (await _store.VersionsAsync(model.Record.Name, ct)).Where(static v => v.State == VersionState.Superseded).SkipLast(model.Record.Policy.KeepVersions).ToArray();
+        var superseded = (await _store.VersionsAsync(model.Record.Name, ct)).Where(static v => v.State is VersionState.Superseded or VersionState.RolledBack).SkipLast(model.Record.Policy.KeepVersions).ToArray();
         var destroyed = await _folders.DestroyAsync(model, batch, superseded, ct);
         var next = batch with { Phase = BatchPhase.Certifying, Destroyed = destroyed };
         return await CommitAsync(
@@ -249,23 +272,41 @@ internal sealed class BatchDriver
         var next = batch with { Phase = BatchPhase.Completed, EndedAt = now };
         return await CommitAsync(
             model with { OpenBatch = null },
-            new ModelChange { Batch = next, Requests = completed, Audit = [.. Audit(requests, next, "certified", new { certificate, version = version.Number }, now), .. Audit(completed, now)] },
+            new ModelChange
+            {
+                Batch = next,
+                Requests = completed,
+                Audit = [.. Audit(requests, next, "certified", new { certificate, version = version.Number }, now), .. Audit(completed, now)],
+                Messages = _events.Published(next, version, certificate, now),
+            },
             ct);
     }
 
     private async Task<StoredModel> FailAsync(StoredModel model, DeletionBatch batch, string reason, bool mayPass, CancellationToken ct)
     {
         var now = _time.GetUtcNow();
-        await _folders.DiscardAsync(model, batch, ct);
         var requests = await RequestsAsync(batch, ct);
         DateTimeOffset? retry = mayPass ? now + model.Record.Policy.RetryAfter : null;
         var failed = requests.Select(r => Move(r, RequestState.Failed, now) with { Reason = reason, RetryAt = retry }).ToArray();
         var next = batch with { Phase = BatchPhase.Failed, Reason = reason, EndedAt = now };
-        return await CommitAsync(
+        model = await CommitAsync(
             model with { OpenBatch = null },
-            new ModelChange { Batch = next, Requests = failed, Audit = [.. Audit(failed, now), .. Audit(requests, next, "failed", new { reason, attempts = next.Attempts.Count }, now)] },
+            new ModelChange
+            {
+                Batch = next,
+                Requests = failed,
+                Audit = [.. Audit(failed, now), .. Audit(requests, next, "failed", new { reason, attempts = next.Attempts.Count }, now)],
+                Messages = _events.Failed(next, retry, now),
+            },
             ct);
+
+        // Afterwards: what is left by a crash in between the next sweep deletes.
+        await _folders.SweepAsync(model, ct);
+        return model;
     }
+
+    // The same again would come to the same: what has to change is the policy, or the set of requests.
+    private static string NotPublished(GateVerdict verdict) => $"no version was published: {verdict.Describe()}; change the policy and try the requests again";
 
     // Stronger presets follow in the list, milder ones precede; none is tried twice.
     private static string? Next(DeletionPolicy policy, DeletionBatch batch, GateDecision decision)

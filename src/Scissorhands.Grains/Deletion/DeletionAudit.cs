@@ -13,12 +13,16 @@ public static class DeletionAudit
     public static AuditDraft Registered(string tenant, ModelRecord model, string principal, DateTimeOffset now) =>
         Draft(tenant, now, "model.registered", new { model = model.Name, sha256 = model.Sha256, dataSet = model.DataSet, principal });
 
+    /// <summary>A model's policy, configuration, pool or workers were changed.</summary>
+    public static AuditDraft Configured(ModelRecord model, string principal, DateTimeOffset now) =>
+        Draft(model.Tenant, now, "model.configured", new { model = model.Name, policy = model.Policy, configuration = model.Configuration, pool = model.Pool, workers = model.Workers, principal });
+
     /// <summary>A request became durable.</summary>
     public static AuditDraft Accepted(DeletionRequest request) => Draft(
         request.Tenant,
         request.AcceptedAt,
         request.State == RequestState.Rejected ? "request.rejected" : "request.accepted",
-        new { request = request.Id, principal = request.Principal, model = request.Model, digest = request.BodyDigest, samples = request.Resolution.Samples, deadline = request.Deadline, state = request.State, reason = request.Reason });
+        new { request = request.Id, principal = request.Principal, model = request.Model, samples = request.Resolution.Samples, deadline = request.Deadline, state = request.State, reason = request.Reason });
 
     /// <summary>A request changed its state.</summary>
     public static AuditDraft Changed(DeletionRequest request, DateTimeOffset now, string? principal = null) =>

@@ -67,10 +67,9 @@ public interface IVersionFolders
     /// <returns>What is gone, in words without ids.</returns>
     Task<IReadOnlyList<string>> DestroyAsync(StoredModel model, DeletionBatch batch, IReadOnlyList<ModelVersion> superseded, CancellationToken ct);
 
-    /// <summary>Removes what a failed batch leaves; the requests' ids stay in the store.</summary>
-    /// <param name="model">The model.</param>
-    /// <param name="batch">The batch.</param>
+    /// <summary>Deletes what batches that have ended left, and what a coordinator wrote that did not know that they had.</summary>
+    /// <param name="model">The model; the folder of its open batch stays.</param>
     /// <param name="ct">Ends the removal.</param>
     /// <returns>Completes when it is gone.</returns>
-    Task DiscardAsync(StoredModel model, DeletionBatch batch, CancellationToken ct);
+    Task SweepAsync(StoredModel model, CancellationToken ct);
 }

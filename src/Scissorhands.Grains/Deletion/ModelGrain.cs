@@ -17,22 +17,24 @@ public sealed partial class ModelGrain : Grain, IModelGrain
     private readonly LivenessOptions _options;
     private readonly ILogger<ModelGrain> _logger;
     private readonly BatchDriver _driver;
+    private bool _tidied;
 
     /// <summary>Creates the grain.</summary>
     /// <param name="store">The store of truth.</param>
     /// <param name="folders">The model's files.</param>
     /// <param name="certifier">Certifies what was forgotten.</param>
+    /// <param name="events">Tells others of batches that have ended.</param>
     /// <param name="time">The clock.</param>
     /// <param name="options">How patient the coordinator is.</param>
     /// <param name="logger">The log.</param>
-    public ModelGrain(IDeletionStore store, IVersionFolders folders, ICertifier certifier, TimeProvider time, LivenessOptions options, ILogger<ModelGrain> logger)
+    public ModelGrain(IDeletionStore store, IVersionFolders folders, ICertifier certifier, PublicationEvents events, TimeProvider time, LivenessOptions options, ILogger<ModelGrain> logger)
     {
         _store = store;
         _folders = folders;
         _time = time;
         _options = options;
         _logger = logger;
-        _driver = new BatchDriver(store, folders, certifier, run => GrainFactory.GetGrain<IRunGrain>(run), time);
+        _driver = new BatchDriver(store, folders, certifier, events, run => GrainFactory.GetGrain<IRunGrain>(run), time);
     }
 
     private string Name => this.GetPrimaryKeyString();
@@ -61,6 +63,12 @@ public sealed partial class ModelGrain : Grain, IModelGrain
             RequestAction.Hold => RequestState.OnHold,
             _ => RequestState.Accepted,
         };
+        if (request.State == target && action is RequestAction.Cancel or RequestAction.Hold)
+        {
+            // Asked again, as the first answer was lost.
+            return null;
+        }
+
         if ((action == RequestAction.Release && request.State != RequestState.OnHold)
             || (action == RequestAction.Retry && request.State != RequestState.Failed)
             || request.State == RequestState.Completed
@@ -78,6 +86,7 @@ public sealed partial class ModelGrain : Grain, IModelGrain
             Batch = null,
             EndedAt = target == RequestState.Cancelled ? now : null,
             Samples = target == RequestState.Cancelled ? null : request.Samples,
+            Resolution = target == RequestState.Cancelled ? new Resolution { Samples = request.Resolution.Samples } : request.Resolution,
         };
         await _store.CommitAsync(model, new ModelChange { Requests = [changed], Audit = [DeletionAudit.Changed(changed, now, principal)] }, CancellationToken.None);
         return null;
@@ -97,6 +106,12 @@ public sealed partial class ModelGrain : Grain, IModelGrain
         }
 
         var versions = await _store.VersionsAsync(Name, CancellationToken.None);
+        if (version == model.CurrentVersion)
+        {
+            await _folders.PointAsync(model.Record, version, CancellationToken.None);
+            return null;
+        }
+
         if (versions.FirstOrDefault(v => v.Number == version) is not { } target || version >= model.CurrentVersion)
         {
             return $"model {Name}: there is no version {version} before version {model.CurrentVersion}, which is in use";
@@ -131,7 +146,6 @@ public sealed partial class ModelGrain : Grain, IModelGrain
             });
         }
 
-        var tenants = known.Select(static r => r.Tenant).Append("default").Distinct(StringComparer.Ordinal);
         await _store.CommitAsync(
             model with { CurrentVersion = version },
             new ModelChange
@@ -139,7 +153,7 @@ public sealed partial class ModelGrain : Grain, IModelGrain
                 Requests = reopened,
                 Versions = [.. back.Select(static v => v with { State = VersionState.RolledBack }), target with { State = VersionState.Current }],
                 ReopenedBatches = batches,
-                Audit = [.. tenants.Select(tenant => DeletionAudit.RolledBack(tenant, Name, model.CurrentVersion, version, [.. reopened.Where(r => r.Tenant == tenant).Select(static r => r.Id)], principal, now))],
+                Audit = [DeletionAudit.RolledBack(model.Record.Tenant, Name, model.CurrentVersion, version, [.. reopened.Select(static r => r.Id)], principal, now)],
             },
             CancellationToken.None);
         await _folders.PointAsync(model.Record, version, CancellationToken.None);
@@ -161,6 +175,14 @@ public sealed partial class ModelGrain : Grain, IModelGrain
             if (await _store.ModelAsync(Name, cancellationToken) is not { } model)
             {
                 return;
+            }
+
+            if (!_tidied)
+            {
+                // Where the last host was lost in between: the store says what is in use, and what is left over.
+                await _folders.PointAsync(model.Record, model.CurrentVersion, cancellationToken);
+                await _folders.SweepAsync(model, cancellationToken);
+                _tidied = true;
             }
 
             for (var more = true; more && !cancellationToken.IsCancellationRequested;)

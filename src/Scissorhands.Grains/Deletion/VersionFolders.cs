@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using Scissorhands.Abstractions.Cluster;
 using Scissorhands.Deletion.Gate;
@@ -21,6 +22,8 @@ namespace Scissorhands.Grains.Deletion;
 public sealed partial class VersionFolders : IVersionFolders
 {
     private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute;
+    private const string OwnerFile = ".model";
+    private const string RunFile = ".run";
     private const string SaliencyFile = "saliency.safetensors";
 
     /// <inheritdoc/>
@@ -29,37 +32,59 @@ public sealed partial class VersionFolders : IVersionFolders
         ArgumentNullException.ThrowIfNull(model);
         var folder = VersionPath(model, 0);
         var file = Path.Combine(folder, "model" + Path.GetExtension(model.File));
-        if (!File.Exists(file))
+        try
         {
             Make(folder);
-            var beside = $"{file}.{Guid.NewGuid():N}.part";
-            try
+            Own(model);
+            if (!File.Exists(file) || await HashAsync(file, ct) != model.Sha256)
             {
-                await using (var source = File.OpenRead(model.File))
-                await using (var target = new FileStream(beside, FileMode.CreateNew, FileAccess.Write))
+                var beside = $"{file}.{Guid.NewGuid():N}.part";
+                try
                 {
-                    await source.CopyToAsync(target, ct);
-                    target.Flush(flushToDisk: true);
-                }
+                    await using (var source = File.OpenRead(model.File))
+                    await using (var target = new FileStream(beside, FileMode.CreateNew, FileAccess.Write))
+                    {
+                        await source.CopyToAsync(target, ct);
+                        target.Flush(flushToDisk: true);
+                    }
 
-                if (await HashAsync(beside, ct) != model.Sha256)
+                    if (await HashAsync(beside, ct) != model.Sha256)
+                    {
+                        throw new InputException($"{model.File}: its SHA-256 is not {model.Sha256}");
+                    }
+
+                    File.Move(beside, file, overwrite: true);
+                }
+                finally
                 {
-                    throw new InputException($"{model.File}: its SHA-256 is not {model.Sha256}");
+                    File.Delete(beside);
                 }
-
-                File.Move(beside, file, overwrite: true);
             }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                throw new InputException($"model {model.Name}: its version 0 cannot be made in {model.Versions} ({e.Message})", e);
-            }
-            finally
-            {
-                File.Delete(beside);
-            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new InputException($"model {model.Name}: its version 0 cannot be made in {model.Versions} ({e.Message})", e);
         }
 
         return new ModelVersion { Model = model.Name, Number = 0, File = file, Sha256 = model.Sha256, PublishedAt = File.GetLastWriteTimeUtc(file), State = VersionState.Current };
+    }
+
+    /// <summary>A folder of versions is one model's: two would take each other's versions for their own.</summary>
+    private static void Own(ModelRecord model)
+    {
+        var marker = Path.Combine(model.Versions, OwnerFile);
+        try
+        {
+            using var stream = new FileStream(marker, FileMode.CreateNew, FileAccess.Write);
+            stream.Write(Encoding.UTF8.GetBytes(model.Name));
+        }
+        catch (IOException) when (File.Exists(marker))
+        {
+            if (File.ReadAllText(marker) != model.Name)
+            {
+                throw new InputException($"versions {model.Versions}: is another model's folder");
+            }
+        }
     }
 
     /// <inheritdoc/>
@@ -104,7 +129,7 @@ public sealed partial class VersionFolders : IVersionFolders
     /// <summary>The configuration of a model's run with a preset.</summary>
     /// <param name="model">The model.</param>
     /// <param name="preset">The preset's name.</param>
-    /// <param name="cache">The cache's folder, where the model names none.</param>
+    /// <param name="cache">The cache's folder.</param>
     /// <returns>The configuration, validated.</returns>
     /// <exception cref="InputException">A key or value is wrong: names it.</exception>
     public static RunConfiguration Configuration(ModelRecord model, string preset, string cache)
@@ -113,10 +138,8 @@ public sealed partial class VersionFolders : IVersionFolders
         var own = ConfigurationJson.ParseTree(model.Configuration, $"configuration of model {model.Name}");
         var over = model.Policy.Presets.Single(p => p.Name == preset).Configuration.DeepClone();
         var configuration = ConfigurationBinder.Bind([($"configuration of model {model.Name}", own), ($"preset {preset}", over)], []);
-        if (configuration.Data.Cache.Length == 0)
-        {
-            configuration = configuration with { Data = configuration.Data with { Cache = cache } };
-        }
+        // Whatever the model says: decoded images of those who are forgotten have to go with the batch.
+        configuration = configuration with { Data = configuration.Data with { Cache = cache } };
 
         ConfigurationValidator.Validate(configuration, ["classification"]);
         return configuration;
@@ -148,6 +171,11 @@ public sealed partial class VersionFolders : IVersionFolders
         ArgumentNullException.ThrowIfNull(attempt);
         var record = model.Record;
         var target = VersionPath(record, number);
+        if (Directory.Exists(target) && !(File.Exists(Path.Combine(target, RunFile)) && await File.ReadAllTextAsync(Path.Combine(target, RunFile), ct) == attempt.RunId))
+        {
+            throw new RunFailedException($"{target}: is there already, and not of run {attempt.RunId}; was the store restored from before? Move it away");
+        }
+
         if (!Directory.Exists(target))
         {
             var source = AttemptPath(record, batch, attempt);
@@ -160,6 +188,7 @@ public sealed partial class VersionFolders : IVersionFolders
                 File.Move(file, Path.Combine(beside, Path.GetFileName(file)), overwrite: true);
             }
 
+            await File.WriteAllTextAsync(Path.Combine(beside, RunFile), attempt.RunId, ct);
             Directory.Move(beside, target);
         }
 
@@ -227,14 +256,17 @@ public sealed partial class VersionFolders : IVersionFolders
     }
 
     /// <inheritdoc/>
-    public Task DiscardAsync(StoredModel model, DeletionBatch batch, CancellationToken ct)
+    public Task SweepAsync(StoredModel model, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(model);
-        ArgumentNullException.ThrowIfNull(batch);
-        var work = BatchPath(model.Record, batch);
-        if (Directory.Exists(work))
+        var work = Path.Combine(model.Record.Versions, "work");
+        var open = model.OpenBatch is { } number ? BatchName(number) : null;
+        foreach (var folder in Directory.Exists(work) ? Directory.GetDirectories(work) : [])
         {
-            Directory.Delete(work, recursive: true);
+            if (Path.GetFileName(folder) != open)
+            {
+                Directory.Delete(folder, recursive: true);
+            }
         }
 
         return Task.CompletedTask;
@@ -277,7 +309,9 @@ public sealed partial class VersionFolders : IVersionFolders
 
     private static string VersionName(int version) => string.Create(CultureInfo.InvariantCulture, $"v{version:0000}");
 
-    private static string BatchPath(ModelRecord model, DeletionBatch batch) => Path.Combine(model.Versions, "work", string.Create(CultureInfo.InvariantCulture, $"batch-{batch.Number:0000}"));
+    private static string BatchPath(ModelRecord model, DeletionBatch batch) => Path.Combine(model.Versions, "work", BatchName(batch.Number));
+
+    private static string BatchName(int number) => string.Create(CultureInfo.InvariantCulture, $"batch-{number:0000}");
 
     private static string AttemptPath(ModelRecord model, DeletionBatch batch, BatchAttempt attempt) =>
         Path.Combine(BatchPath(model, batch), string.Create(CultureInfo.InvariantCulture, $"attempt-{attempt.Number}"));

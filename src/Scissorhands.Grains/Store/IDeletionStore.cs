@@ -46,6 +46,9 @@ public sealed record ModelChange
 
     /// <summary>Rows for the audit.</summary>
     public IReadOnlyList<AuditDraft> Audit { get; init; } = [];
+
+    /// <summary>Messages that leave through the outbox.</summary>
+    public IReadOnlyList<OutgoingMessage> Messages { get; init; } = [];
 }
 
 /// <summary>What became of a request that was handed in.</summary>

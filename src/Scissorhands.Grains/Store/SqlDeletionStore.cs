@@ -147,8 +147,10 @@ internal sealed class SqlDeletionStore(StoreDatabase database) : IDeletionStore
     private static async Task<StoredModel> WriteAsync(StoreContext context, StoredModel model, ModelChange change, string writeId, CancellationToken ct)
     {
         var name = model.Record.Name;
+        var record = JsonSerializer.Serialize(model.Record, DeletionJson.Options);
         var updated = await context.Models.Where(m => m.Name == name && m.Version == model.Version).ExecuteUpdateAsync(
             set => set
+                .SetProperty(m => m.Body, record)
                 .SetProperty(m => m.Version, model.Version + 1)
                 .SetProperty(m => m.CurrentVersion, model.CurrentVersion)
                 .SetProperty(m => m.LastBatch, model.LastBatch)
@@ -211,6 +213,7 @@ internal sealed class SqlDeletionStore(StoreDatabase database) : IDeletionStore
         }
 
         context.AuditInbox.AddRange(change.Audit.Select(AuditInboxRow.Of));
+        context.Messages.AddRange(change.Messages.Select(static m => new MessageRow { Destination = m.Destination, Type = m.Type, Body = m.Body }));
         await context.SaveChangesAsync(ct);
         if (change.Tombstones.Count > 0 || change.ReopenedBatches.Count > 0)
         {

@@ -4,6 +4,7 @@ using System.Net.Http.Json;
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Scissorhands.Cli.Tests.Hooks;
 using Scissorhands.Cli.Tests.Runs;
 using Scissorhands.Deletion.Audit;
 using Scissorhands.Drill.Cluster;
@@ -24,6 +25,8 @@ public sealed class DeletionCluster : IAsyncLifetime
 
     public HttpClient Http { get; private set; } = new();
 
+    public HookReceiver? Told { get; private set; }
+
     public string Folder { get; } = Directory.CreateTempSubdirectory("scissorhands-deletion-").FullName;
 
     public async ValueTask InitializeAsync()
@@ -32,9 +35,25 @@ public sealed class DeletionCluster : IAsyncLifetime
         if (Fixture.Broker.Missing is null)
         {
             Intake = await Fixture.Broker.AddVirtualHostAsync("intake", "pipeline");
-            Cluster = await LocalCluster.StartAsync(new ClusterOptions { Broker = Fixture.Broker, Intake = Intake, CacheHome = Path.Combine(Folder, "home"), CoordinatorArguments = ["--root", Path.GetTempPath()] }, workers: 2);
+            Cluster = await LocalCluster.StartAsync(new ClusterOptions { Broker = Fixture.Broker, Intake = Intake, CacheHome = Path.Combine(Folder, "home"), CoordinatorArguments = ["--root", Path.GetTempPath(), "--hooks", await HooksAsync()] }, workers: 2);
             Http = new HttpClient { BaseAddress = new Uri(Cluster.Address) };
         }
+    }
+
+    private async Task<string> HooksAsync()
+    {
+        Told = await HookReceiver.StartAsync();
+        var secret = Path.Combine(Folder, "hook.secret");
+        await File.WriteAllTextAsync(secret, $"whsec_{Convert.ToBase64String(new byte[32])}");
+        var file = Path.Combine(Folder, "hooks.yaml");
+        await File.WriteAllTextAsync(
+            file,
+            $$"""
+            hooks:
+              - { name: deploy, kind: webhook, url: {{Told.Address}}, secretFile: {{secret}} }
+              - { name: bus, kind: rabbitmq }
+            """);
+        return file;
     }
 
     public async ValueTask DisposeAsync()
@@ -43,6 +62,11 @@ public sealed class DeletionCluster : IAsyncLifetime
         if (Cluster is not null)
         {
             await Cluster.DisposeAsync();
+        }
+
+        if (Told is not null)
+        {
+            await Told.DisposeAsync();
         }
 
         await Fixture.DisposeAsync();
@@ -92,6 +116,15 @@ public sealed class DeletionServiceTests(TinyWorld world, DeletionCluster servic
             AssertNoTraceOf(sample);
         }
 
+        // Each version was told of once, with the certificate that lies beside it.
+        var told = await service.Told!.UntilAsync(all => all.Count(r => Told(r, name)) >= 2, Limit, Ct);
+        var data = told.Where(r => Told(r, name)).Select(static r => JsonNode.Parse(r.Body)!["data"]!).ToArray();
+        Assert.Equal([1, 2], data.Select(static d => (int)d["version"]!));
+        Assert.Equal([1, 2], data.Select(static d => (int)d["batch"]!));
+        Assert.Equal(Digest(Path.Combine(versions, "v0002", "model.safetensors")), (string?)data[1]["sha256"]);
+        Assert.Equal(Digest(Path.Combine(versions, "v0002", "certificate.dsse.json")), (string?)data[1]["certificateSha256"]);
+        Assert.DoesNotContain(told, r => r.Body.Contains(Id(3), StringComparison.Ordinal));
+
         // The audit tells all of it, in rows that follow each other.
         var rows = await service.Http.GetFromJsonAsync<List<AuditEntry>>("v1/audit?limit=500", DeletionJson.Options, Ct);
         Assert.Null(AuditChain.Fault(rows!));
@@ -136,8 +169,10 @@ public sealed class DeletionServiceTests(TinyWorld world, DeletionCluster servic
         Assert.Equal("failed", await EndAsync(status));
         var view = await service.Http.GetFromJsonAsync<JsonObject>(status, Ct);
         Assert.Contains("retainAccuracy", view!["reason"]!.GetValue<string>(), StringComparison.Ordinal);
-        Assert.NotNull(view["retryAt"]);
+        Assert.Null(view["retryAt"]);
         Assert.Equal("v0000", new FileInfo(Path.Combine(service.Folder, name, "current")).LinkTarget);
+        var told = (await service.Told!.UntilAsync(all => all.Any(r => Told(r, name)), Limit, Ct)).First(r => Told(r, name));
+        Assert.Equal("dev.scissorhands.batch.failed", (string?)JsonNode.Parse(told.Body)!["type"]);
         var batch = await service.Http.GetFromJsonAsync<JsonObject>($"v1/models/{name}/batches/1", Ct);
         Assert.Equal(2, batch!["attempts"]!.AsArray().Count);
     }
@@ -231,6 +266,8 @@ public sealed class DeletionServiceTests(TinyWorld world, DeletionCluster servic
     private static string[] Names(JsonObject answer, string key) => [.. answer[key]!.AsArray().Select(static n => n!.GetValue<string>())];
 
     private static string Digest(string path) => Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path)));
+
+    private static bool Told(Received received, string model) => (string?)JsonNode.Parse(received.Body)!["subject"] == model;
 
     private string Skippable(string name)
     {

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using CsCheck;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
@@ -16,6 +17,7 @@ namespace Scissorhands.Grains.Tests.Deletion;
 public sealed class BatchDriverTests : IDisposable
 {
     private static readonly DateTimeOffset Start = new(2026, 3, 4, 5, 6, 7, TimeSpan.Zero);
+    private static readonly PublicationEvents Events = new([new PublicationTarget("both", [PublicationEvents.ModelPublished, PublicationEvents.BatchFailed]), new PublicationTarget("published", [PublicationEvents.ModelPublished])]);
     private readonly string _folder = Directory.CreateTempSubdirectory("scissorhands-batches-").FullName;
     private readonly FakeTimeProvider _time = new(Start);
     private int _stores;
@@ -41,6 +43,42 @@ public sealed class BatchDriverTests : IDisposable
         Assert.All(requests, static r => Assert.Null(r.Samples));
         Assert.Equal(["certify 1,2,3"], world.Folders.Log.Where(static l => l.StartsWith("certify", StringComparison.Ordinal)));
         Assert.Equal(3, (await world.Store.ModelAsync("m", Ct))!.Forgotten);
+    }
+
+    [Fact]
+    public async Task Batch_completed_tellsEveryTargetOnceWithoutSamples()
+    {
+        await using var world = await WorldAsync();
+        await AcceptAsync(world.Store, ("a", ["sample-1", "sample-2"]), ("b", ["sample-2"]));
+
+        await RunAsync(world);
+
+        var messages = await MessagesAsync(world);
+        Assert.Equal(["hook:both", "hook:published"], messages.Select(static m => m.Destination));
+        Assert.Equal(messages[0].Body, messages[1].Body);
+        Assert.DoesNotContain("sample-", messages[0].Body, StringComparison.Ordinal);
+        var told = JsonNode.Parse(messages[0].Body)!;
+        Assert.Equal(("1.0", "dev.scissorhands.model.published", "m", 36), ((string?)told["specversion"], (string?)told["type"], (string?)told["subject"], ((string?)told["id"])!.Length));
+        var data = told["data"]!;
+        Assert.Equal(("m", 1, "hash of mild", 1, "certificate"), ((string?)data["model"], (int)data["version"]!, (string?)data["sha256"], (int)data["batch"]!, (string?)data["certificateSha256"]));
+        Assert.Equal((await world.Store.BatchAsync("m", 1, Ct))!.Attempts[0].RunId, (string?)data["run"]);
+        Assert.Equal(["a", "b"], data["requests"]!.AsArray().Select(static r => (string?)r));
+    }
+
+    [Fact]
+    public async Task Batch_failed_tellsThoseWhoAskedForIt()
+    {
+        await using var world = await WorldAsync();
+        world.Folders.Remembers = ["mild", "strong"];
+        await AcceptAsync(world.Store, ("a", ["1"]));
+
+        await RunAsync(world);
+
+        var message = Assert.Single(await MessagesAsync(world));
+        Assert.Equal(("hook:both", "dev.scissorhands.batch.failed"), (message.Destination, message.Type));
+        var data = JsonNode.Parse(message.Body)!["data"]!;
+        Assert.Contains("forgetAccuracy", (string?)data["reason"], StringComparison.Ordinal);
+        Assert.Null(data["retryAt"]);
     }
 
     [Fact]
@@ -85,15 +123,43 @@ public sealed class BatchDriverTests : IDisposable
 
         await RunAsync(world);
 
+        // The same would come to the same: nobody tries it again but an operator who has changed the policy.
         var request = (await world.Store.RequestAsync("a", Ct))!;
-        Assert.Equal((RequestState.Failed, Start + TimeSpan.FromDays(1)), (request.State, request.RetryAt));
+        Assert.Equal((RequestState.Failed, null), (request.State, request.RetryAt));
         Assert.Contains("forgetAccuracy", request.Reason, StringComparison.Ordinal);
         Assert.Single(await world.Store.VersionsAsync("m", Ct));
+        _time.Advance(TimeSpan.FromDays(300));
+        await RunAsync(world);
+        Assert.Equal(RequestState.Failed, (await world.Store.RequestAsync("a", Ct))!.State);
+    }
 
-        world.Folders.Remembers = [];
+    [Fact]
+    public async Task Run_failsForAReasonThatMayPass_isTriedAgainLater()
+    {
+        await using var world = await WorldAsync();
+        world.Runs.Outcome = ("cancelled", false);
+        await AcceptAsync(world.Store, ("a", ["1"]));
+        await RunAsync(world);
+        Assert.Equal(Start + TimeSpan.FromDays(1), (await world.Store.RequestAsync("a", Ct))!.RetryAt);
+
+        world.Runs.Outcome = ("completed", false);
         _time.Advance(TimeSpan.FromDays(1));
         await RunAsync(world);
         Assert.Equal(RequestState.Completed, (await world.Store.RequestAsync("a", Ct))!.State);
+    }
+
+    /// <summary>Also where the last gate fails: the verdict is written before the batch is failed.</summary>
+    [Fact]
+    public async Task Gate_failsToTheEndAndAnyOneCallFails_endsTheSame()
+    {
+        var calls = 0;
+        var expected = await OutcomeAsync(() => calls++, [], ["mild", "strong"]);
+        Assert.Contains("Failed", expected, StringComparison.Ordinal);
+        for (var call = 0; call < calls; call++)
+        {
+            Assert.Equal(expected, await OutcomeAsync(null, [(call, false)], ["mild", "strong"]));
+            Assert.Equal(expected, await OutcomeAsync(null, [(call, true)], ["mild", "strong"]));
+        }
     }
 
     [Theory]
@@ -165,10 +231,10 @@ public sealed class BatchDriverTests : IDisposable
         }
     }
 
-    private async Task<string> OutcomeAsync(Action? count, (int Call, bool After)[] failures)
+    private async Task<string> OutcomeAsync(Action? count, (int Call, bool After)[] failures, string[]? remembers = null)
     {
         await using var world = await WorldAsync();
-        world.Folders.Remembers = ["mild"];
+        world.Folders.Remembers = remembers ?? ["mild"];
         await AcceptAsync(world.Store, ("a", ["1", "2"]), ("b", ["2", "3"]));
         world.Faults.Arm(count, failures);
         await RunAsync(world);
@@ -193,7 +259,20 @@ public sealed class BatchDriverTests : IDisposable
             string.Join(',', await world.Store.TombstonesAsync("m", Ct)),
             string.Join(',', rows.Select(static r => r.Kind)),
             $"current {world.Folders.Current}",
+            .. (await MessagesAsync(world)).Select(static m => $"{m.Destination} {m.Type} {m.Body}"),
         ]);
+    }
+
+    private static async Task<IReadOnlyList<PendingMessage>> MessagesAsync(World world)
+    {
+        var outbox = world.Provider.GetRequiredService<IOutbox>();
+        var messages = new List<PendingMessage>();
+        foreach (var destination in (await outbox.WaitingAsync(Ct)).Keys.Order(StringComparer.Ordinal))
+        {
+            messages.AddRange(await outbox.ClaimAsync(destination, "test", 100, TimeSpan.FromMinutes(1), Ct));
+        }
+
+        return messages;
     }
 
     private static async Task RunAsync(World world)
@@ -245,7 +324,7 @@ public sealed class BatchDriverTests : IDisposable
         var faults = new Faults();
         var folders = new FakeFolders(faults);
         var runs = new FakeRuns(faults);
-        return new World(provider, store, folders, runs, faults, new BatchDriver(new FailingStore(store, faults), folders, folders, runs.Of, _time));
+        return new World(provider, store, folders, runs, faults, new BatchDriver(new FailingStore(store, faults), folders, folders, Events, runs.Of, _time));
     }
 
     private static Task AcceptAsync(IDeletionStore store, params (string Id, string[] Samples)[] requests) => store.AcceptAsync(

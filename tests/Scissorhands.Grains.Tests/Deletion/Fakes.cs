@@ -72,6 +72,7 @@ internal sealed class FailingStore(IDeletionStore store, Faults faults) : IDelet
 internal sealed class FakeFolders(Faults faults) : IVersionFolders, ICertifier
 {
     private readonly HashSet<string> _log = new(StringComparer.Ordinal);
+    private int? _reports;
 
     /// <summary>Presets whose results remember too much.</summary>
     public IReadOnlyList<string> Remembers { get; set; } = [];
@@ -84,11 +85,12 @@ internal sealed class FakeFolders(Faults faults) : IVersionFolders, ICertifier
 
     public Task<RunOrder> PrepareAsync(StoredModel model, DeletionBatch batch, BatchAttempt attempt, ModelVersion from, IReadOnlyList<string> samples, IReadOnlyList<string> tombstones, CancellationToken ct) => faults.CallAsync(() =>
     {
+        _reports = batch.Number;
         _log.Add($"forget {string.Join(',', samples)} after {string.Join(',', tombstones)}");
         return Task.FromResult(new RunOrder { Model = from.File, Data = "/d", Forget = string.Join(',', samples), Forgotten = string.Join(',', tombstones), Out = $"/v/work/{batch.Number}/{attempt.Number}", Configuration = attempt.Preset });
     });
 
-    public Task<GateFigures> FiguresAsync(StoredModel model, DeletionBatch batch, BatchAttempt attempt, CancellationToken ct) => faults.CallAsync(() => Task.FromResult(new GateFigures(
+    public Task<GateFigures> FiguresAsync(StoredModel model, DeletionBatch batch, BatchAttempt attempt, CancellationToken ct) => faults.CallAsync(() => Task.FromResult(_reports != batch.Number ? throw new InvalidOperationException("There is no report.") : new GateFigures(
         new MeasuredShare(Remembers.Contains(attempt.Preset) ? 1 : 0.8, 1000),
         null,
         new MeasuredShare(0.9, 1000),
@@ -105,7 +107,12 @@ internal sealed class FakeFolders(Faults faults) : IVersionFolders, ICertifier
     public Task<IReadOnlyList<string>> DestroyAsync(StoredModel model, DeletionBatch batch, IReadOnlyList<ModelVersion> superseded, CancellationToken ct) =>
         faults.CallAsync(() => Task.FromResult<IReadOnlyList<string>>([.. superseded.Select(static v => $"version {v.Number}")]));
 
-    public Task DiscardAsync(StoredModel model, DeletionBatch batch, CancellationToken ct) => faults.CallAsync(() => Task.FromResult(0));
+    public Task SweepAsync(StoredModel model, CancellationToken ct) => faults.CallAsync(() =>
+    {
+        // Reports lie in the folders that are deleted.
+        _reports = model.OpenBatch;
+        return Task.FromResult(0);
+    });
 
     public Task<string> CertifyAsync(StoredModel model, DeletionBatch batch, ModelVersion version, ModelVersion from, IReadOnlyList<DeletionRequest> requests, IReadOnlyList<string> forgotten, CancellationToken ct) => faults.CallAsync(() =>
     {

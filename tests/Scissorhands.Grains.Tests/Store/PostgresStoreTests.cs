@@ -103,7 +103,7 @@ public sealed class PostgresStoreTests(PostgresFixture fixture) : StoreTests, IC
         await Task.Delay(TimeSpan.FromSeconds(1), Ct);
         Volatile.Write(ref writing, false);
         var ends = await Task.WhenAll(series);
-        var messages = (await outbox.ClaimAsync("x", int.MaxValue, TimeSpan.FromMinutes(1), Ct)).Select(m => m.Body).ToList();
+        var messages = (await outbox.ClaimAsync("somewhere", "x", int.MaxValue, TimeSpan.FromMinutes(1), Ct)).Select(m => m.Body).ToList();
         foreach (var ((run, written), writer) in ends.Select((end, writer) => (end, writer)))
         {
             Assert.True(written > 10, $"only {written} writes");
@@ -132,7 +132,7 @@ public sealed class PostgresStoreTests(PostgresFixture fixture) : StoreTests, IC
 
         Assert.Equal(3, run.Version);
         Assert.Equal(["1", "2"], (await Store().EventsAsync("a", 0, 10, Ct)).Select(e => e.Name));
-        Assert.Equal(["1", "2"], (await Outbox().ClaimAsync("x", 10, TimeSpan.FromMinutes(1), Ct)).Select(m => m.Body));
+        Assert.Equal(["1", "2"], (await Outbox().ClaimAsync("somewhere", "x", 10, TimeSpan.FromMinutes(1), Ct)).Select(m => m.Body));
         relay.CutNextCommit();
         var (_, created) = await store.CreateAsync(Run("b"), [Event("submitted")], Ct);
         Assert.True(created);
@@ -165,7 +165,7 @@ public sealed class PostgresStoreTests(PostgresFixture fixture) : StoreTests, IC
         var outbox = Through(relay).GetRequiredService<IOutbox>();
         await outbox.DoneAsync([0], Ct);
         relay.CutNextCommit();
-        var claimed = await outbox.ClaimAsync("x", 10, TimeSpan.FromMinutes(1), Ct);
+        var claimed = await outbox.ClaimAsync("somewhere", "x", 10, TimeSpan.FromMinutes(1), Ct);
         Assert.Equal(1, relay.Cuts);
         Assert.Equal(["1", "2"], claimed.Select(m => m.Body));
     }

@@ -77,7 +77,7 @@ public abstract partial class StoreTests : IAsyncLifetime
         Assert.Equal(("a", 1, 2), (stale.RunId, stale.Expected, stale.Found));
         Assert.Equal(newer, await store.ReadAsync("a", Ct));
         Assert.Equal(["one"], (await store.EventsAsync("a", 0, 10, Ct)).Select(e => e.Name));
-        Assert.Empty(await Outbox().ClaimAsync("x", 10, TimeSpan.FromMinutes(1), Ct));
+        Assert.Empty(await Outbox().ClaimAsync("somewhere", "x", 10, TimeSpan.FromMinutes(1), Ct));
         var missing = await Assert.ThrowsAsync<StaleVersionException>(() => store.WriteAsync(Run("none"), [], [], Ct));
         Assert.Equal(0, missing.Found);
     }
@@ -109,7 +109,7 @@ public abstract partial class StoreTests : IAsyncLifetime
         var events = await Store().EventsAsync("a", 0, 1000, Ct);
         Assert.Equal(Enumerable.Range(1, 1 + (2 * Writers * Each)).Select(n => (long)n), events.Select(e => e.Sequence));
         Assert.Equal(events.Skip(5).Take(3), await Store().EventsAsync("a", 5, 3, Ct));
-        Assert.Equal(Writers * Each, (await Outbox().ClaimAsync("x", 1000, TimeSpan.FromMinutes(1), Ct)).Select(m => m.Body).Distinct().Count());
+        Assert.Equal(Writers * Each, (await Outbox().ClaimAsync("somewhere", "x", 1000, TimeSpan.FromMinutes(1), Ct)).Select(m => m.Body).Distinct().Count());
     }
 
     [Fact]
@@ -184,18 +184,36 @@ public abstract partial class StoreTests : IAsyncLifetime
     {
         var (run, _) = await Store().CreateAsync(Run("a"), [], Ct);
         await Store().WriteAsync(run, [], [.. Enumerable.Range(0, 40).Select(Message)], Ct);
-        var claims = await Task.WhenAll(Enumerable.Range(0, 4).Select(i => Outbox().ClaimAsync($"{i}", 10, TimeSpan.FromMinutes(1), Ct)));
-        var rest = await Outbox().ClaimAsync("rest", 100, TimeSpan.FromMinutes(1), Ct);
+        var claims = await Task.WhenAll(Enumerable.Range(0, 4).Select(i => Outbox().ClaimAsync("somewhere", $"{i}", 10, TimeSpan.FromMinutes(1), Ct)));
+        var rest = await Outbox().ClaimAsync("somewhere", "rest", 100, TimeSpan.FromMinutes(1), Ct);
         var all = claims.SelectMany(c => c).Concat(rest).ToList();
         Assert.Equal(Enumerable.Range(0, 40).Select(i => $"{i}"), all.OrderBy(m => m.Id).Select(m => m.Body));
         Assert.All(claims, c => Assert.Equal(c.Select(m => m.Id).Order(), c.Select(m => m.Id)));
 
         var done = claims[0].Count > 0 ? claims[0] : claims[1];
         await Outbox().DoneAsync([.. done.Select(m => m.Id)], Ct);
-        Assert.Empty(await Outbox().ClaimAsync("early", 100, TimeSpan.FromMinutes(1), Ct));
+        Assert.Empty(await Outbox().ClaimAsync("somewhere", "early", 100, TimeSpan.FromMinutes(1), Ct));
         Time.Now += TimeSpan.FromMinutes(1);
-        var taken = await Outbox().ClaimAsync("late", 100, TimeSpan.FromMinutes(1), Ct);
+        var taken = await Outbox().ClaimAsync("somewhere", "late", 100, TimeSpan.FromMinutes(1), Ct);
         Assert.Equal(all.Except(done).OrderBy(m => m.Id), taken);
+    }
+
+    [Fact]
+    public async Task Outbox_PostponedMessage_KeepsNobodyElseWaitingAndComesBack()
+    {
+        var (run, _) = await Store().CreateAsync(Run("a"), [], Ct);
+        await Store().WriteAsync(run, [], [Message(1), Message(2), new OutgoingMessage("elsewhere", "kind", "3")], Ct);
+        var taken = await Outbox().ClaimAsync("somewhere", "x", 10, TimeSpan.FromMinutes(1), Ct);
+        Assert.Equal(["1", "2"], taken.Select(static m => m.Body));
+        Assert.Equal(["elsewhere 1", "somewhere 2"], (await Outbox().WaitingAsync(Ct)).Select(static w => $"{w.Key} {w.Value}").Order(StringComparer.Ordinal));
+
+        await Outbox().PostponeAsync(taken[0].Id, "x", TimeSpan.FromMinutes(5), Ct);
+        await Outbox().PostponeAsync(taken[1].Id, "another", TimeSpan.FromMinutes(5), Ct);
+
+        Time.Now += TimeSpan.FromMinutes(1);
+        Assert.Equal(["2"], (await Outbox().ClaimAsync("somewhere", "y", 10, TimeSpan.FromHours(1), Ct)).Select(static m => m.Body));
+        Time.Now += TimeSpan.FromMinutes(4);
+        Assert.Equal(["1"], (await Outbox().ClaimAsync("somewhere", "y", 10, TimeSpan.FromHours(1), Ct)).Select(static m => m.Body));
     }
 
     [Fact]
@@ -203,10 +221,10 @@ public abstract partial class StoreTests : IAsyncLifetime
     {
         var (run, _) = await Store().CreateAsync(Run("a"), [], Ct);
         run = await Store().WriteAsync(run, [], [Message(1)], Ct);
-        var first = Assert.Single(await Outbox().ClaimAsync("x", 10, TimeSpan.FromMinutes(1), Ct));
+        var first = Assert.Single(await Outbox().ClaimAsync("somewhere", "x", 10, TimeSpan.FromMinutes(1), Ct));
         await Outbox().DoneAsync([first.Id], Ct);
         await Store().WriteAsync(run, [], [Message(2)], Ct);
-        Assert.True(Assert.Single(await Outbox().ClaimAsync("x", 10, TimeSpan.FromMinutes(1), Ct)).Id > first.Id);
+        Assert.True(Assert.Single(await Outbox().ClaimAsync("somewhere", "x", 10, TimeSpan.FromMinutes(1), Ct)).Id > first.Id);
     }
 
     [Fact]
