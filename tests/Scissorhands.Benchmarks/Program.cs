@@ -1,6 +1,7 @@
 using Scissorhands.Benchmarks.Checkpoints;
 using Scissorhands.Benchmarks.Collectives;
 using Scissorhands.Benchmarks.Coordinator;
+using Scissorhands.Benchmarks.Intake;
 using Scissorhands.Benchmarks.Membership;
 using Scissorhands.Benchmarks.Memory;
 using Scissorhands.Benchmarks.Projection;
@@ -13,6 +14,8 @@ var benchmarks = new SortedDictionary<string, Func<string[], int>>(StringCompare
     ["checkpoints"] = CheckpointsBenchmark.Run,
     ["collective-rank"] = CollectiveRank.Run,
     ["collectives"] = CollectivesBenchmark.Run,
+    ["intake"] = IntakeBenchmark.Run,
+    ["intake-load"] = IntakeLoad.Run,
     ["membership"] = MembershipBenchmark.Run,
     ["memory"] = MemoryBenchmark.Run,
     ["memory-rank"] = SharedStepMemory.Rank,

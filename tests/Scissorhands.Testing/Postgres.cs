@@ -2,8 +2,9 @@ using System.Globalization;
 
 namespace Scissorhands.Testing;
 
-/// <summary>A PostgreSQL of the tests' own, with its own folder and port. It flushes nothing: it is killed, the machine is not.</summary>
-public sealed class Postgres : IAsyncDisposable
+/// <summary>A PostgreSQL of the tests' own, with its own folder and port.</summary>
+/// <param name="flushes">Whether it waits for the disk. Tests need not: it is killed, the machine is not.</param>
+public sealed class Postgres(bool flushes = false) : IAsyncDisposable
 {
     private const string Password = "hush-7c1e";
     private static readonly TimeSpan StartDeadline = TimeSpan.FromSeconds(60);
@@ -101,7 +102,7 @@ public sealed class Postgres : IAsyncDisposable
     private async Task StartServerAsync()
     {
         var (file, arguments) = AsServer(
-            "postgres", ["-D", Data, "-p", Port, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "max_connections=60"]);
+            "postgres", ["-D", Data, "-p", Port, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", flushes ? "fsync=on" : "fsync=off", "-c", "max_connections=60"]);
         for (var attempt = 1; ; attempt++)
         {
             _server = new ChildProcess(file, arguments, Environment, ready: "ready to accept connections");
