@@ -57,8 +57,11 @@ public sealed record ClusterCoordinatorOptions
     /// <summary>The virtual host of the broker that deletion requests arrive in; null for none.</summary>
     public Uri? Intake { get; init; }
 
-    /// <summary>The callers' keys; null where everybody who reaches the service may do everything: it then listens on this machine only.</summary>
+    /// <summary>The callers' keys; null for none. With neither keys nor <see cref="Oidc"/> everybody who reaches the service may do everything: it then listens on this machine only.</summary>
     public ApiKeys? Keys { get; init; }
+
+    /// <summary>The issuer whose tokens are taken beside keys; null for none.</summary>
+    public OidcOptions? Oidc { get; init; }
 
     /// <summary>The key that signs certificates; null for one made for this process alone, which its certificates say.</summary>
     public SigningKey? SigningKey { get; init; }
@@ -83,9 +86,9 @@ public static partial class ClusterCoordinator
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Liveness.Validate();
-        if (options.Keys is null && !options.Http.IsLoopback)
+        if (options.Keys is null && options.Oidc is null && !options.Http.IsLoopback)
         {
-            throw new InputException($"--http {options.Http}: is reachable from other machines, so --keys must name the callers' keys (scissorhands key makes them)");
+            throw new InputException($"--http {options.Http}: is reachable from other machines, so --keys must name the callers' keys (scissorhands key makes them), or --oidc-authority the issuer of their tokens");
         }
 
         var builder = WebApplication.CreateSlimBuilder();
@@ -121,7 +124,13 @@ public static partial class ClusterCoordinator
     private static void AddDeletion(WebApplicationBuilder builder, ClusterCoordinatorOptions options)
     {
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = options.MaxBodyBytes);
-        builder.Services.AddAuthentication(ApiKeyHandler.SchemeName).AddScheme<ApiKeyOptions, ApiKeyHandler>(ApiKeyHandler.SchemeName, key => key.Keys = options.Keys);
+        var authentication = builder.Services.AddAuthentication(options.Oidc is null ? ApiKeyHandler.SchemeName : OidcTokens.SelectorName)
+            .AddScheme<ApiKeyOptions, ApiKeyHandler>(ApiKeyHandler.SchemeName, key => key.Keys = options.Keys ?? (options.Oidc is null ? null : ApiKeys.None));
+        if (options.Oidc is { } oidc)
+        {
+            authentication.AddTokens(oidc);
+        }
+
         var authorization = builder.Services.AddAuthorizationBuilder();
         foreach (var scope in AccessScopes.All)
         {
