@@ -27,7 +27,10 @@ internal static class CoordinatorCommand
         var gateway = new Option<int>("--gateway-port") { Description = "Port of clients of the cluster", HelpName = "PORT", DefaultValueFactory = static _ => 30000 };
         var cluster = new Option<string>("--cluster") { Description = "Name of the cluster", HelpName = "NAME", DefaultValueFactory = static _ => "scissorhands" };
         var roots = new Option<string[]>("--root") { Description = "Folder on shared storage that models and deletion requests may name paths in; may be given more than once. None: no deletion requests are served", HelpName = "DIR" };
-        var keys = new Option<string?>("--keys") { Description = "File of the callers' keys, as `scissorhands key` makes them; needed where other machines can reach --http", HelpName = "FILE" };
+        var keys = new Option<string?>("--keys") { Description = "File of the callers' keys, as `scissorhands key` makes them; these or --oidc-authority are needed where other machines can reach --http", HelpName = "FILE" };
+        var authority = new Option<string?>("--oidc-authority") { Description = "Issuer (OpenID Connect) whose tokens are taken beside keys, with their scopes submit, operate and audit; https, or http on this machine", HelpName = "URL" };
+        var audience = new Option<string?>("--oidc-audience") { Description = "What tokens for this service name as their audience", HelpName = "NAME" };
+        var tenantClaim = new Option<string?>("--oidc-tenant-claim") { Description = "Claim of a token that names the caller's tenant; without this option all are of the tenant \"default\"", HelpName = "CLAIM" };
         var sign = new Option<string?>("--sign-key") { Description = $"Private key that signs certificates (PEM, ECDSA on P-256); default: the file named in {SigningKey.FileVariable}, or a key made for this process, which its certificates say", HelpName = "FILE" };
         var hooks = new Option<string?>("--hooks") { Description = "File (YAML or JSON) of those who are told of published versions: webhooks, the broker, MLflow registries", HelpName = "FILE" };
         var beat = BeatOption();
@@ -35,7 +38,7 @@ internal static class CoordinatorCommand
             "coordinator",
             $"Decide what the workers of a cluster do. Broker, store and Redis are named in {ControlBus.BrokerVariable}, {StoreVariable} (sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE; default sqlite:scissorhands.db) and {RedisVariable} (only where several coordinators share the load); {ControlBus.IntakeVariable} names the virtual host that deletion requests arrive in over the broker (none by default)")
         {
-            http, address, silo, gateway, cluster, roots, keys, sign, hooks, beat,
+            http, address, silo, gateway, cluster, roots, keys, authority, audience, tenantClaim, sign, hooks, beat,
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -64,6 +67,7 @@ internal static class CoordinatorCommand
                 Intake = ControlBus.IntakeFromEnvironment(),
                 Hooks = parsed.GetValue(hooks) is { } hookFile ? ReadHooks(hookFile) : [],
                 Keys = parsed.GetValue(keys) is { } file ? ApiKeys.Read(file) : null,
+                Oidc = OidcOptions.Parse(parsed.GetValue(authority), parsed.GetValue(audience), parsed.GetValue(tenantClaim)),
                 SigningKey = SigningKey.Find(parsed.GetValue(sign)),
                 Liveness = new LivenessOptions { BeatInterval = interval, LostAfter = interval * 3, SettleTime = interval * 1.5, WakeInterval = interval * 1.5 },
             });

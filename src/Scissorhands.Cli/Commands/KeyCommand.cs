@@ -22,6 +22,11 @@ internal static class KeyCommand
                 throw new InputException($"--scope {unknown}: must be one of {string.Join(", ", AccessScopes.All)}");
             }
 
+            if (parsed.GetRequiredValue(name).Contains(OidcOptions.PrincipalSeparator, StringComparison.Ordinal))
+            {
+                throw new InputException($"NAME {parsed.GetRequiredValue(name)}: must not hold '{OidcOptions.PrincipalSeparator}', which is in the names of callers with tokens");
+            }
+
             var file = parsed.GetRequiredValue(keys);
             var (key, line) = ApiKeys.New(parsed.GetRequiredValue(name), parsed.GetRequiredValue(tenant), given);
             try

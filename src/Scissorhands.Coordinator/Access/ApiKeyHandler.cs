@@ -22,6 +22,25 @@ internal sealed class ApiKeyHandler(IOptionsMonitor<ApiKeyOptions> options, ILog
     public const string ScopeClaim = "scope";
     private const string Prefix = "Bearer ";
 
+    /// <summary>What a caller sends to show who it is; null where it sends nothing of the kind.</summary>
+    public static string? Sent(HttpRequest request)
+    {
+        var header = request.Headers.Authorization.ToString();
+        return header.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase) ? header[Prefix.Length..].Trim() : null;
+    }
+
+    /// <summary>A caller as everything behind the door knows it.</summary>
+    /// <param name="name">The principal.</param>
+    /// <param name="tenant">Its tenant.</param>
+    /// <param name="scopes">What it may do.</param>
+    /// <param name="scheme">How it has shown who it is.</param>
+    public static ClaimsPrincipal Principal(string name, string tenant, IEnumerable<string> scopes, string scheme)
+    {
+        var claims = new List<Claim> { new(ClaimTypes.Name, name), new(TenantClaim, tenant) };
+        claims.AddRange(scopes.Select(static scope => new Claim(ScopeClaim, scope)));
+        return new ClaimsPrincipal(new ClaimsIdentity(claims, scheme));
+    }
+
     protected override Task<AuthenticateResult> HandleAuthenticateAsync()
     {
         if (Options.Keys is not { } keys)
@@ -29,20 +48,19 @@ internal sealed class ApiKeyHandler(IOptionsMonitor<ApiKeyOptions> options, ILog
             return Task.FromResult(Success(new ApiKey("local", "default", AccessScopes.All, "")));
         }
 
-        var header = Request.Headers.Authorization.ToString();
-        if (!header.StartsWith(Prefix, StringComparison.Ordinal))
+        if (Sent(Request) is not { } sent)
         {
             return Task.FromResult(AuthenticateResult.NoResult());
         }
 
-        return Task.FromResult(keys.Find(header[Prefix.Length..].Trim()) is { } key ? Success(key) : AuthenticateResult.Fail("nobody's key"));
+        return Task.FromResult(keys.Find(sent) is { } key ? Success(key) : AuthenticateResult.Fail("nobody's key"));
     }
 
     protected override async Task HandleChallengeAsync(AuthenticationProperties properties)
     {
         Response.StatusCode = StatusCodes.Status401Unauthorized;
         Response.Headers.WWWAuthenticate = "Bearer";
-        await Response.WriteAsJsonAsync(new { error = "a key is needed, in the header Authorization: Bearer KEY" });
+        await Response.WriteAsJsonAsync(new { error = "a key or token is needed, in the header Authorization: Bearer KEY" });
     }
 
     protected override async Task HandleForbiddenAsync(AuthenticationProperties properties)
@@ -51,10 +69,6 @@ internal sealed class ApiKeyHandler(IOptionsMonitor<ApiKeyOptions> options, ILog
         await Response.WriteAsJsonAsync(new { error = "this key has not the scope that is needed" });
     }
 
-    private static AuthenticateResult Success(ApiKey key)
-    {
-        var claims = new List<Claim> { new(ClaimTypes.Name, key.Name), new(TenantClaim, key.Tenant) };
-        claims.AddRange(key.Scopes.Select(static scope => new Claim(ScopeClaim, scope)));
-        return AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(new ClaimsIdentity(claims, SchemeName)), SchemeName));
-    }
+    private static AuthenticateResult Success(ApiKey key) =>
+        AuthenticateResult.Success(new AuthenticationTicket(Principal(key.Name, key.Tenant, key.Scopes, SchemeName), SchemeName));
 }

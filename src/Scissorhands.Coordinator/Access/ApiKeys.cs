@@ -26,6 +26,9 @@ public sealed class ApiKeys
         _keys = keys;
     }
 
+    /// <summary>No keys at all: whoever calls needs something else to show.</summary>
+    public static ApiKeys None { get; } = new([]);
+
     /// <summary>Reads a file of keys: JSON lines of <see cref="ApiKey"/>, as <see cref="New"/> makes them.</summary>
     /// <param name="path">The file.</param>
     /// <returns>The keys.</returns>
@@ -63,6 +66,11 @@ public sealed class ApiKeys
             if (key is null || key.Name.Length == 0 || key.Tenant.Length == 0 || key.Sha256.Length != 64 || !key.Sha256.All(char.IsAsciiHexDigitLower))
             {
                 throw new InputException($"{path}, line {i + 1}: not a key; `scissorhands key` makes such lines");
+            }
+
+            if (key.Name.Contains(OidcOptions.PrincipalSeparator, StringComparison.Ordinal))
+            {
+                throw new InputException($"{path}, line {i + 1}: a key's name must not hold '{OidcOptions.PrincipalSeparator}', which is in the names of callers with tokens");
             }
 
             if (key.Scopes.Except(AccessScopes.All, StringComparer.Ordinal).FirstOrDefault() is { } unknown)

@@ -61,8 +61,11 @@ public sealed record ClusterCoordinatorOptions
     /// <summary>Who is told of published versions. Default: nobody.</summary>
     public IReadOnlyList<HookOptions> Hooks { get; init; } = [];
 
-    /// <summary>The callers' keys; null where everybody who reaches the service may do everything: it then listens on this machine only.</summary>
+    /// <summary>The callers' keys; null for none. With neither keys nor <see cref="Oidc"/> everybody who reaches the service may do everything: it then listens on this machine only.</summary>
     public ApiKeys? Keys { get; init; }
+
+    /// <summary>The issuer whose tokens are taken beside keys; null for none.</summary>
+    public OidcOptions? Oidc { get; init; }
 
     /// <summary>The key that signs certificates; null for one made for this process alone, which its certificates say.</summary>
     public SigningKey? SigningKey { get; init; }
@@ -87,9 +90,9 @@ public static partial class ClusterCoordinator
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Liveness.Validate();
-        if (options.Keys is null && !options.Http.IsLoopback)
+        if (options.Keys is null && options.Oidc is null && !options.Http.IsLoopback)
         {
-            throw new InputException($"--http {options.Http}: is reachable from other machines, so --keys must name the callers' keys (scissorhands key makes them)");
+            throw new InputException($"--http {options.Http}: is reachable from other machines, so --keys must name the callers' keys (scissorhands key makes them), or --oidc-authority the issuer of their tokens");
         }
 
         var builder = WebApplication.CreateSlimBuilder();
@@ -125,7 +128,13 @@ public static partial class ClusterCoordinator
     private static void AddDeletion(WebApplicationBuilder builder, ClusterCoordinatorOptions options)
     {
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = options.MaxBodyBytes);
-        builder.Services.AddAuthentication(ApiKeyHandler.SchemeName).AddScheme<ApiKeyOptions, ApiKeyHandler>(ApiKeyHandler.SchemeName, key => key.Keys = options.Keys);
+        var authentication = builder.Services.AddAuthentication(options.Oidc is null ? ApiKeyHandler.SchemeName : OidcTokens.SelectorName)
+            .AddScheme<ApiKeyOptions, ApiKeyHandler>(ApiKeyHandler.SchemeName, key => key.Keys = options.Keys ?? (options.Oidc is null ? null : ApiKeys.None));
+        if (options.Oidc is { } oidc)
+        {
+            authentication.AddTokens(oidc);
+        }
+
         var authorization = builder.Services.AddAuthorizationBuilder();
         foreach (var scope in AccessScopes.All)
         {
@@ -141,7 +150,7 @@ public static partial class ClusterCoordinator
         builder.Services.AddSingleton<RequestWriter>();
         builder.Services.AddHostedService(static services => services.GetRequiredService<RequestWriter>());
         builder.Services.AddSingleton<DeletionIntake>();
-        builder.Services.AddSingleton(new CallerDirectory(options.Keys));
+        builder.Services.AddSingleton(new CallerDirectory(options.Keys, isOpen: options.Keys is null && options.Oidc is null));
         builder.Services.AddSingleton(new QueueDoorOptions(options.Intake));
         builder.Services.AddHostedService<QueueDoor>();
     }
