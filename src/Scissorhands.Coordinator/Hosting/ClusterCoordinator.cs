@@ -147,6 +147,7 @@ public static partial class ClusterCoordinator
         builder.Services.AddSingleton<ICertifier, Certifier>();
         builder.Services.AddHooks(options.Hooks, options.Intake);
         builder.Services.AddSingleton<ModelCatalogue>();
+        builder.Services.AddSingleton<ISampleCensus>(static services => services.GetRequiredService<ModelCatalogue>());
         builder.Services.AddSingleton<RequestWriter>();
         builder.Services.AddHostedService(static services => services.GetRequiredService<RequestWriter>());
         builder.Services.AddSingleton<DeletionIntake>();

@@ -17,7 +17,7 @@ internal sealed record ModelView(StoredModel Model, SampleNames Names, IReadOnly
 /// Models with the names of their samples, kept for a moment: requests come by the hundred. What is a moment old is still
 /// right enough, as a batch looks again at what was forgotten meanwhile.
 /// </summary>
-internal sealed class ModelCatalogue(IDeletionStore store, TimeProvider time) : IDisposable
+internal sealed class ModelCatalogue(IDeletionStore store, TimeProvider time) : ISampleCensus, IDisposable
 {
     private static readonly TimeSpan ModelFresh = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan NamesFresh = TimeSpan.FromSeconds(30);
@@ -69,6 +69,15 @@ internal sealed class ModelCatalogue(IDeletionStore store, TimeProvider time) : 
         _entries[name] = new Entry(view, now, names.At);
         return view;
     }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlySet<string>> GoneAsync(ModelRecord model, IReadOnlyCollection<string> samples, CancellationToken ct) => Task.Run<IReadOnlySet<string>>(
+        () =>
+        {
+            var names = SampleNames.Read(model.Data, Options(model), ct);
+            return samples.Where(id => !names.Contains(id)).ToHashSet(StringComparer.Ordinal);
+        },
+        ct);
 
     /// <inheritdoc/>
     public void Dispose() => _oneAtATime.Dispose();

@@ -58,15 +58,15 @@ public static class RequestTransitions
     /// <returns>Whether it may.</returns>
     public static bool Allows(RequestState from, RequestState to) => (from, to) switch
     {
-        // Rejected where an earlier batch has forgotten all of its samples meanwhile.
-        (RequestState.Accepted, RequestState.Scheduled or RequestState.OnHold or RequestState.Cancelled or RequestState.Rejected) => true,
+        // Rejected where an earlier batch has forgotten all of its samples meanwhile, failed where some of them are gone.
+        (RequestState.Accepted, RequestState.Scheduled or RequestState.OnHold or RequestState.Cancelled or RequestState.Rejected or RequestState.Failed) => true,
         (RequestState.OnHold, RequestState.Accepted or RequestState.Cancelled) => true,
         (RequestState.Scheduled, RequestState.Running or RequestState.Failed) => true,
         (RequestState.Running, RequestState.Verifying or RequestState.Failed) => true,
 
         // A failed gate tries the next preset.
         (RequestState.Verifying, RequestState.Running or RequestState.Completed or RequestState.Failed) => true,
-        (RequestState.Failed, RequestState.Accepted or RequestState.OnHold or RequestState.Cancelled or RequestState.Scheduled or RequestState.Rejected) => true,
+        (RequestState.Failed, RequestState.Failed or RequestState.Accepted or RequestState.OnHold or RequestState.Cancelled or RequestState.Scheduled or RequestState.Rejected) => true,
 
         // A version that still knows its samples is the current one again.
         (RequestState.Completed, RequestState.Accepted) => true,

@@ -19,15 +19,17 @@ internal sealed class BatchDriver
     private readonly IVersionFolders _folders;
     private readonly ICertifier _certifier;
     private readonly PublicationEvents _events;
+    private readonly ISampleCensus _census;
     private readonly Func<string, IRunGrain> _runs;
     private readonly TimeProvider _time;
 
-    public BatchDriver(IDeletionStore store, IVersionFolders folders, ICertifier certifier, PublicationEvents events, Func<string, IRunGrain> runs, TimeProvider time)
+    public BatchDriver(IDeletionStore store, IVersionFolders folders, ICertifier certifier, PublicationEvents events, ISampleCensus census, Func<string, IRunGrain> runs, TimeProvider time)
     {
         _store = store;
         _folders = folders;
         _certifier = certifier;
         _events = events;
+        _census = census;
         _runs = runs;
         _time = time;
     }
@@ -98,8 +100,21 @@ internal sealed class BatchDriver
             return (model, false);
         }
 
-        var policy = model.Record.Policy;
         var byId = waiting.ToDictionary(static r => r.Id, StringComparer.Ordinal);
+
+        // A row that the pipeline has erased too early would end the run of all of them: only its own request waits.
+        var gone = await _census.GoneAsync(model.Record, [.. decision.Requests.SelectMany(c => byId[c.Id].Samples!).Where(id => !known.Contains(id)).Distinct(StringComparer.Ordinal)], ct);
+        if (gone.Count > 0)
+        {
+            var early = waiting.Where(r => r.Samples!.Any(gone.Contains)).Select(r => Move(r, RequestState.Failed, now) with
+            {
+                Reason = $"{r.Samples!.Count(gone.Contains)} of its {r.Samples!.Count} samples are no longer in the data: put them back until the request is completed",
+                RetryAt = now + model.Record.Policy.RetryAfter,
+            }).ToArray();
+            return (await CommitAsync(model, new ModelChange { Requests = early, Audit = Audit(early, now) }, ct), true);
+        }
+
+        var policy = model.Record.Policy;
         var chosen = decision.Requests.Select(c => byId[c.Id]).ToArray();
         var number = model.LastBatch + 1;
         var batch = new DeletionBatch

@@ -24,17 +24,18 @@ public sealed partial class ModelGrain : Grain, IModelGrain
     /// <param name="folders">The model's files.</param>
     /// <param name="certifier">Certifies what was forgotten.</param>
     /// <param name="events">Tells others of batches that have ended.</param>
+    /// <param name="census">Knows which samples are there.</param>
     /// <param name="time">The clock.</param>
     /// <param name="options">How patient the coordinator is.</param>
     /// <param name="logger">The log.</param>
-    public ModelGrain(IDeletionStore store, IVersionFolders folders, ICertifier certifier, PublicationEvents events, TimeProvider time, LivenessOptions options, ILogger<ModelGrain> logger)
+    public ModelGrain(IDeletionStore store, IVersionFolders folders, ICertifier certifier, PublicationEvents events, ISampleCensus census, TimeProvider time, LivenessOptions options, ILogger<ModelGrain> logger)
     {
         _store = store;
         _folders = folders;
         _time = time;
         _options = options;
         _logger = logger;
-        _driver = new BatchDriver(store, folders, certifier, events, run => GrainFactory.GetGrain<IRunGrain>(run), time);
+        _driver = new BatchDriver(store, folders, certifier, events, census, run => GrainFactory.GetGrain<IRunGrain>(run), time);
     }
 
     private string Name => this.GetPrimaryKeyString();

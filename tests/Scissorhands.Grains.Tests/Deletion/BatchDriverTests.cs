@@ -98,6 +98,27 @@ public sealed class BatchDriverTests : IDisposable
         Assert.Equal(["3"], await world.Store.TombstonesAsync("m", 2, Ct));
     }
 
+    /// <summary>A row that was erased before its request's run costs that request time, not those it would have been forgotten with.</summary>
+    [Fact]
+    public async Task Requests_whoseSamplesAreGone_waitAndTheOthersGoOn()
+    {
+        await using var world = await WorldAsync();
+        world.Folders.Gone = ["2"];
+        await AcceptAsync(world.Store, ("a", ["1", "2"]), ("b", ["3"]));
+
+        await RunAsync(world);
+
+        var early = (await world.Store.RequestAsync("a", Ct))!;
+        Assert.Equal((RequestState.Failed, Start + TimeSpan.FromDays(1)), (early.State, early.RetryAt));
+        Assert.StartsWith("1 of its 2 samples", early.Reason, StringComparison.Ordinal);
+        Assert.Equal(RequestState.Completed, (await world.Store.RequestAsync("b", Ct))!.State);
+
+        world.Folders.Gone = [];
+        _time.Advance(TimeSpan.FromDays(1));
+        await RunAsync(world);
+        Assert.Equal(RequestState.Completed, (await world.Store.RequestAsync("a", Ct))!.State);
+    }
+
     [Fact]
     public async Task Gate_failsOnce_theNextPresetStartsFromTheSameVersion()
     {
@@ -324,7 +345,7 @@ public sealed class BatchDriverTests : IDisposable
         var faults = new Faults();
         var folders = new FakeFolders(faults);
         var runs = new FakeRuns(faults);
-        return new World(provider, store, folders, runs, faults, new BatchDriver(new FailingStore(store, faults), folders, folders, Events, runs.Of, _time));
+        return new World(provider, store, folders, runs, faults, new BatchDriver(new FailingStore(store, faults), folders, folders, Events, folders, runs.Of, _time));
     }
 
     private static Task AcceptAsync(IDeletionStore store, params (string Id, string[] Samples)[] requests) => store.AcceptAsync(

@@ -69,7 +69,7 @@ internal sealed class FailingStore(IDeletionStore store, Faults faults) : IDelet
 }
 
 /// <summary>A model's folder in memory. What is done twice is done once, as in the real one.</summary>
-internal sealed class FakeFolders(Faults faults) : IVersionFolders, ICertifier
+internal sealed class FakeFolders(Faults faults) : IVersionFolders, ICertifier, ISampleCensus
 {
     private readonly HashSet<string> _log = new(StringComparer.Ordinal);
     private int? _reports;
@@ -77,7 +77,13 @@ internal sealed class FakeFolders(Faults faults) : IVersionFolders, ICertifier
     /// <summary>Presets whose results remember too much.</summary>
     public IReadOnlyList<string> Remembers { get; set; } = [];
 
+    /// <summary>Samples that are not in the data any more.</summary>
+    public IReadOnlyList<string> Gone { get; set; } = [];
+
     public int Current { get; private set; }
+
+    public Task<IReadOnlySet<string>> GoneAsync(ModelRecord model, IReadOnlyCollection<string> samples, CancellationToken ct) =>
+        faults.CallAsync(() => Task.FromResult<IReadOnlySet<string>>(samples.Intersect(Gone).ToHashSet(StringComparer.Ordinal)));
 
     public IEnumerable<string> Log => _log;
 
