@@ -5,6 +5,7 @@ var root = new RootCommand("Clusters of processes on one machine: to try out, an
 {
     ClusterCommand.Create(),
     DrillCommand.Create(),
+    IntakeCommand.Create(),
     RecoveryCommand.Create(),
     ScalingCommand.Create(),
 };
