@@ -49,8 +49,8 @@ public interface IModelGrain : IGrainWithStringKey
 [Alias("scissorhands.audit-grain")]
 public interface IAuditGrain : IGrainWithStringKey
 {
-    /// <summary>Rows may wait.</summary>
-    /// <returns>Completes when those that waited have their places.</returns>
+    /// <summary>Rows may wait, or the head may have to be signed.</summary>
+    /// <returns>Completes when the rows that waited have their places, and the head is signed if it was time to.</returns>
     [Alias("wake")]
     Task WakeAsync();
 }

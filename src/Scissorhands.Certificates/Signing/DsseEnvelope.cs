@@ -40,7 +40,7 @@ public sealed record DsseEnvelope(string PayloadType, byte[] Payload, string Key
         var file = StrictJson.Read<EnvelopeFile>(bytes, MaximumBytes, source);
         if (file.Signatures is not [var signature])
         {
-            throw new InputException($"{source}: has {file.Signatures.Count} signatures; a certificate has one");
+            throw new InputException($"{source}: has {file.Signatures.Count} signatures, where one is expected");
         }
 
         try

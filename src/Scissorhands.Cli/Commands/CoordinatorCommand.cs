@@ -31,14 +31,15 @@ internal static class CoordinatorCommand
         var authority = new Option<string?>("--oidc-authority") { Description = "Issuer (OpenID Connect) whose tokens are taken beside keys, with their scopes submit, operate and audit; https, or http on this machine", HelpName = "URL" };
         var audience = new Option<string?>("--oidc-audience") { Description = "What tokens for this service name as their audience", HelpName = "NAME" };
         var tenantClaim = new Option<string?>("--oidc-tenant-claim") { Description = "Claim of a token that names the caller's tenant; without this option all are of the tenant \"default\"", HelpName = "CLAIM" };
-        var sign = new Option<string?>("--sign-key") { Description = $"Private key that signs certificates (PEM, ECDSA on P-256); default: the file named in {SigningKey.FileVariable}, or a key made for this process, which its certificates say", HelpName = "FILE" };
+        var sign = new Option<string?>("--sign-key") { Description = $"Private key that signs certificates and heads of the audit (PEM, ECDSA on P-256); default: the file named in {SigningKey.FileVariable}, or a key made for this process, which its certificates say, and no signed heads", HelpName = "FILE" };
+        var head = new Option<double>("--head-interval") { Description = "Minutes after which a row of the audit is under a signed head at the latest; one is signed at the end of each deletion batch, too", HelpName = "MINUTES", DefaultValueFactory = static _ => 60 };
         var hooks = new Option<string?>("--hooks") { Description = "File (YAML or JSON) of those who are told of published versions: webhooks, the broker, MLflow registries", HelpName = "FILE" };
         var beat = BeatOption();
         var command = new Command(
             "coordinator",
             $"Decide what the workers of a cluster do. Broker, store and Redis are named in {ControlBus.BrokerVariable}, {StoreVariable} (sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE; default sqlite:scissorhands.db) and {RedisVariable} (only where several coordinators share the load); {ControlBus.IntakeVariable} names the virtual host that deletion requests arrive in over the broker (none by default)")
         {
-            http, address, silo, gateway, cluster, roots, keys, authority, audience, tenantClaim, sign, hooks, beat,
+            http, address, silo, gateway, cluster, roots, keys, authority, audience, tenantClaim, sign, head, hooks, beat,
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -50,6 +51,11 @@ internal static class CoordinatorCommand
             if (!IPAddress.TryParse(parsed.GetRequiredValue(address), out var ip))
             {
                 throw new InputException($"--address {parsed.GetValue(address)}: must be an IP address");
+            }
+
+            if (parsed.GetValue(head) is not (>= 0.01 and <= 10_080 and var minutes))
+            {
+                throw new InputException($"--head-interval {parsed.GetValue(head)}: must be between 0.01 and 10080");
             }
 
             var interval = Interval(parsed.GetValue(beat));
@@ -69,6 +75,7 @@ internal static class CoordinatorCommand
                 Keys = parsed.GetValue(keys) is { } file ? ApiKeys.Read(file) : null,
                 Oidc = OidcOptions.Parse(parsed.GetValue(authority), parsed.GetValue(audience), parsed.GetValue(tenantClaim)),
                 SigningKey = SigningKey.Find(parsed.GetValue(sign)),
+                HeadInterval = TimeSpan.FromMinutes(minutes),
                 Liveness = new LivenessOptions { BeatInterval = interval, LostAfter = interval * 3, SettleTime = interval * 1.5, WakeInterval = interval * 1.5 },
             });
             await using (app)

@@ -4,7 +4,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Scissorhands.Cli.Cluster;
 using Scissorhands.Cli.Configuration;
-using Scissorhands.Deletion.Audit;
 using Scissorhands.Grains.Store;
 using Scissorhands.Planning;
 using Scissorhands.Planning.Configuration;
@@ -14,7 +13,6 @@ namespace Scissorhands.Cli.Commands;
 /// <summary>Models, deletion requests and the audit of a coordinator.</summary>
 internal static class DeletionCommands
 {
-    private const int RowsAtOnce = 500;
     private static readonly TimeSpan WaitInterval = TimeSpan.FromSeconds(1);
 
     public static IEnumerable<Command> Create(TimeProvider time)
@@ -23,7 +21,7 @@ internal static class DeletionCommands
         yield return Requests(time);
         yield return Hold(time);
         yield return RollBack(time);
-        yield return Audit(time);
+        yield return AuditCommand.Create(time);
     }
 
     private static Argument<string> RequestId() => new("REQUEST") { Description = "The request's id, as it was answered" };
@@ -247,41 +245,6 @@ internal static class DeletionCommands
             var body = new JsonObject { ["version"] = parsed.GetValue(version), ["reopen"] = parsed.GetValue(reopen) };
             Console.WriteLine(Describe((await client.SendAsync(HttpMethod.Post, $"v1/models/{Uri.EscapeDataString(parsed.GetRequiredValue(model))}/rollback", body, ct)).GetProperty("model")));
             return ExitCodes.Done;
-        });
-        return command;
-    }
-
-    private static Command Audit(TimeProvider time)
-    {
-        var coordinator = ClusterCommands.Coordinator();
-        var json = ClusterCommands.Json();
-        var command = new Command("audit", "Show what happened, and check that no row was changed, left out or added") { coordinator, json };
-        command.SetAction(async (parsed, ct) =>
-        {
-            using var client = new CoordinatorClient(CoordinatorClient.Address(parsed.GetValue(coordinator)), time);
-            var (after, hash) = (0L, AuditEntry.Beginning);
-            while (true)
-            {
-                var rows = (await client.GetAsync(string.Create(CultureInfo.InvariantCulture, $"v1/audit?after={after}&limit={RowsAtOnce}"), ct)).Deserialize<List<AuditEntry>>(DeletionJson.Options)!;
-                foreach (var row in rows)
-                {
-                    Console.WriteLine(parsed.GetValue(json) ? JsonSerializer.Serialize(row, DeletionJson.Options) : string.Create(CultureInfo.InvariantCulture, $"{row.Sequence}  {row.Time:u}  {row.Kind}  {row.Body}"));
-                }
-
-                if (AuditChain.Fault(rows, after + 1, hash) is { } fault)
-                {
-                    throw new RunFailedException($"audit: {fault}");
-                }
-
-                if (rows.Count < RowsAtOnce)
-                {
-                    (after, hash) = rows.Count > 0 ? (rows[^1].Sequence, rows[^1].Hash) : (after, hash);
-                    await Console.Error.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{after} rows, each follows the one before; head {hash}"));
-                    return ExitCodes.Done;
-                }
-
-                (after, hash) = (rows[^1].Sequence, rows[^1].Hash);
-            }
         });
         return command;
     }

@@ -94,6 +94,7 @@ public static class DeletionEndpoints
         api.MapPost("/models/{name}/rollback", RollBackAsync).RequireAuthorization(AccessScopes.Operate);
         api.MapGet("/models/{name}/batches/{number:int}", BatchAsync).RequireAuthorization(AccessScopes.Operate);
         api.MapGet("/audit", AuditAsync).RequireAuthorization(AccessScopes.Audit);
+        api.MapGet("/audit/heads", HeadsAsync).RequireAuthorization(AccessScopes.Audit);
         return routes;
     }
 
@@ -314,6 +315,9 @@ public static class DeletionEndpoints
             ? Error(StatusCodes.Status409Conflict, error)
             : await ModelAsync(name, http, store, ct);
     }
+
+    private static async Task<IResult> HeadsAsync(long? after, int? limit, HttpContext http, IAuditStore audit, CancellationToken ct) =>
+        Results.Json(await audit.HeadsAsync(CallerOf(http).Tenant, Math.Max(0, after ?? 0), Math.Clamp(limit ?? 100, 1, MostListed), ct), DeletionJson.Options);
 
     private static async Task<IResult> AuditAsync(long? after, int? limit, HttpContext http, IAuditStore audit, CancellationToken ct) =>
         Results.Json(await audit.RowsAsync(CallerOf(http).Tenant, Math.Max(0, after ?? 0), Math.Clamp(limit ?? 100, 1, MostListed), ct), DeletionJson.Options);

@@ -2,12 +2,13 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Scissorhands.Abstractions.Deletion;
 using Scissorhands.Grains.Cluster;
+using Scissorhands.Grains.Deletion;
 using Scissorhands.Grains.Store;
 
 namespace Scissorhands.Coordinator.Deletion;
 
-/// <summary>Keeps alive what has something to do: models with requests, and audit chains with rows that wait.</summary>
-internal sealed partial class DeletionKeeper(IDeletionStore models, IAuditStore audit, IGrainFactory grains, TimeProvider time, LivenessOptions options, ILogger<DeletionKeeper> logger) : BackgroundService
+/// <summary>Keeps alive what has something to do: models with requests, and audit chains with rows that wait or are not signed for.</summary>
+internal sealed partial class DeletionKeeper(IDeletionStore models, IAuditStore audit, IHeadSigner signer, IGrainFactory grains, TimeProvider time, LivenessOptions options, ILogger<DeletionKeeper> logger) : BackgroundService
 {
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -22,7 +23,8 @@ internal sealed partial class DeletionKeeper(IDeletionStore models, IAuditStore 
                     grains.GetGrain<IModelGrain>(model).WakeAsync().Ignore();
                 }
 
-                foreach (var chain in await audit.WaitingChainsAsync(stoppingToken))
+                var unsigned = signer.KeyId is { } key ? await audit.UnsignedChainsAsync(key, stoppingToken) : [];
+                foreach (var chain in (await audit.WaitingChainsAsync(stoppingToken)).Union(unsigned, StringComparer.Ordinal))
                 {
                     await grains.GetGrain<IAuditGrain>(chain).WakeAsync();
                 }

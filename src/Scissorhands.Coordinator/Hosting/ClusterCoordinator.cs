@@ -67,8 +67,11 @@ public sealed record ClusterCoordinatorOptions
     /// <summary>The issuer whose tokens are taken beside keys; null for none.</summary>
     public OidcOptions? Oidc { get; init; }
 
-    /// <summary>The key that signs certificates; null for one made for this process alone, which its certificates say.</summary>
+    /// <summary>The key that signs certificates and audit heads; null for one made for this process alone, which its certificates say, and no signed heads.</summary>
     public SigningKey? SigningKey { get; init; }
+
+    /// <summary>Longest time that a row of the audit is under no signed head. Default: 1 hour.</summary>
+    public TimeSpan HeadInterval { get; init; } = TimeSpan.FromHours(1);
 
     /// <summary>Largest body of a request, in bytes. Default: 16 MiB.</summary>
     public long MaxBodyBytes { get; init; } = 16 << 20;
@@ -146,6 +149,8 @@ public static partial class ClusterCoordinator
         builder.Services.AddSingleton(options.SigningKey ?? SigningKey.CreateEphemeral());
         builder.Services.AddSingleton<ICertifier, Certifier>();
         builder.Services.AddHooks(options.Hooks, options.Intake);
+        builder.Services.AddSingleton<IHeadSigner, HeadSigner>();
+        builder.Services.AddSingleton(new AuditHeadOptions(options.HeadInterval));
         builder.Services.AddSingleton<ModelCatalogue>();
         builder.Services.AddSingleton<ISampleCensus>(static services => services.GetRequiredService<ModelCatalogue>());
         builder.Services.AddSingleton<RequestWriter>();

@@ -157,3 +157,20 @@ internal sealed class AuditHeadRow
 
     public required string Hash { get; set; }
 }
+
+internal sealed class SignedHeadRow
+{
+    public long Number { get; set; }
+
+    public required string Chain { get; set; }
+
+    public long Sequence { get; set; }
+
+    public long Time { get; set; }
+
+    public required string KeyId { get; set; }
+
+    public required string Envelope { get; set; }
+
+    public StoredHead ToHead() => new(Number, Chain, Sequence, new DateTimeOffset(Time, TimeSpan.Zero), KeyId, Envelope);
+}

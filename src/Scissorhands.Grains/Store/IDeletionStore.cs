@@ -114,6 +114,15 @@ public interface IDeletionStore
     Task<IReadOnlyList<string>> TombstonesAsync(string model, int batch, CancellationToken ct);
 }
 
+/// <summary>A signed head of an audit chain; none is ever changed.</summary>
+/// <param name="Number">Its number; later ones have higher numbers, not without gaps. 0 before it is stored.</param>
+/// <param name="Chain">The chain.</param>
+/// <param name="Sequence">Place of the chain's last row.</param>
+/// <param name="Time">When it was signed (UTC).</param>
+/// <param name="KeyId">SHA-256 of the public key (SubjectPublicKeyInfo).</param>
+/// <param name="Envelope">The DSSE envelope, which alone is signed: what else stands here helps to find it.</param>
+public sealed record StoredHead(long Number, string Chain, long Sequence, DateTimeOffset Time, string KeyId, string Envelope);
+
 /// <summary>Chains of what happened. Rows wait in an inbox, written with what they tell of, until one sequencer gives them their place.</summary>
 public interface IAuditStore
 {
@@ -140,4 +149,20 @@ public interface IAuditStore
     /// <param name="limit">At most so many.</param>
     /// <param name="ct">Ends the wait.</param>
     Task<IReadOnlyList<AuditEntry>> RowsAsync(string chain, long after, int limit, CancellationToken ct);
+
+    /// <summary>Chains with rows that are under no head of a key.</summary>
+    Task<IReadOnlyList<string>> UnsignedChainsAsync(string keyId, CancellationToken ct);
+
+    /// <summary>Stores a head; the first one of a key and place stays.</summary>
+    Task AddHeadAsync(StoredHead head, CancellationToken ct);
+
+    /// <summary>The furthest head of a chain and key; null where there is none.</summary>
+    Task<StoredHead?> LastHeadAsync(string chain, string keyId, CancellationToken ct);
+
+    /// <summary>Heads of a chain in the order in which they were stored.</summary>
+    /// <param name="chain">The chain.</param>
+    /// <param name="after">Number of the last head already known; 0 for all.</param>
+    /// <param name="limit">At most so many.</param>
+    /// <param name="ct">Ends the wait.</param>
+    Task<IReadOnlyList<StoredHead>> HeadsAsync(string chain, long after, int limit, CancellationToken ct);
 }

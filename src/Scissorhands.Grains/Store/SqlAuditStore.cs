@@ -61,4 +61,28 @@ internal sealed class SqlAuditStore(StoreDatabase database) : IAuditStore
     public Task<IReadOnlyList<AuditEntry>> RowsAsync(string chain, long after, int limit, CancellationToken ct) => database.ReadAsync<IReadOnlyList<AuditEntry>>(
         async context => (await context.AuditEntries.AsNoTracking().Where(a => a.Chain == chain && a.Sequence > after).OrderBy(a => a.Sequence).Take(limit).ToListAsync(ct)).ConvertAll(static a => a.ToEntry()),
         ct);
+
+    public Task<IReadOnlyList<string>> UnsignedChainsAsync(string keyId, CancellationToken ct) => database.ReadAsync<IReadOnlyList<string>>(
+        async context => await context.AuditHeads
+            .Where(h => h.Sequence > 0 && !context.SignedHeads.Any(s => s.Chain == h.Chain && s.KeyId == keyId && s.Sequence >= h.Sequence))
+            .Select(static h => h.Chain)
+            .ToListAsync(ct),
+        ct);
+
+    public Task AddHeadAsync(StoredHead head, CancellationToken ct) => database.WriteAsync(
+        context => context.Database.ExecuteSqlAsync(
+            $"""
+            INSERT INTO audit_signed_head (chain, sequence, time, key_id, envelope) VALUES ({head.Chain}, {head.Sequence}, {head.Time.UtcTicks}, {head.KeyId}, {head.Envelope})
+            ON CONFLICT (chain, sequence, key_id) DO NOTHING
+            """,
+            ct),
+        ct);
+
+    public Task<StoredHead?> LastHeadAsync(string chain, string keyId, CancellationToken ct) => database.ReadAsync(
+        async context => (await context.SignedHeads.AsNoTracking().Where(s => s.Chain == chain && s.KeyId == keyId).OrderByDescending(static s => s.Sequence).FirstOrDefaultAsync(ct))?.ToHead(),
+        ct);
+
+    public Task<IReadOnlyList<StoredHead>> HeadsAsync(string chain, long after, int limit, CancellationToken ct) => database.ReadAsync<IReadOnlyList<StoredHead>>(
+        async context => (await context.SignedHeads.AsNoTracking().Where(s => s.Chain == chain && s.Number > after).OrderBy(static s => s.Number).Take(limit).ToListAsync(ct)).ConvertAll(static s => s.ToHead()),
+        ct);
 }

@@ -29,6 +29,8 @@ internal sealed class StoreContext(DbContextOptions<StoreContext> options) : DbC
 
     public DbSet<AuditHeadRow> AuditHeads => Set<AuditHeadRow>();
 
+    public DbSet<SignedHeadRow> SignedHeads => Set<SignedHeadRow>();
+
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
         modelBuilder.Entity<RunRow>(run =>
@@ -146,6 +148,16 @@ internal sealed class StoreContext(DbContextOptions<StoreContext> options) : DbC
             row.Property(a => a.Body).HasColumnName("body");
             row.Property(a => a.Previous).HasColumnName("previous");
             row.Property(a => a.Hash).HasColumnName("hash");
+        });
+        modelBuilder.Entity<SignedHeadRow>(row =>
+        {
+            row.ToTable("audit_signed_head").HasKey(a => a.Number);
+            row.Property(a => a.Number).HasColumnName("number").ValueGeneratedOnAdd();
+            row.Property(a => a.Chain).HasColumnName("chain");
+            row.Property(a => a.Sequence).HasColumnName("sequence");
+            row.Property(a => a.Time).HasColumnName("time");
+            row.Property(a => a.KeyId).HasColumnName("key_id");
+            row.Property(a => a.Envelope).HasColumnName("envelope");
         });
         modelBuilder.Entity<AuditHeadRow>(row =>
         {

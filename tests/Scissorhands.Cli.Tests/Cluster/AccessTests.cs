@@ -1,11 +1,15 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
+using Microsoft.Data.Sqlite;
 using Scissorhands.Cli.Tests.Runs;
+using Scissorhands.Deletion.Audit;
 using Scissorhands.Drill.Cluster;
 using Scissorhands.Drill.World;
+using Scissorhands.Grains.Store;
 
 namespace Scissorhands.Cli.Tests.Cluster;
 
@@ -21,6 +25,11 @@ public sealed class GuardedCluster : IAsyncLifetime
     public string Folder { get; } = Directory.CreateTempSubdirectory("scissorhands-guarded-").FullName;
 
     public TinyFiles Files { get; private set; } = null!;
+
+    public string StorePath => Path.Combine(Folder, "store.db");
+
+    /// <summary>The key that heads of the audit are verified with.</summary>
+    public string PublicKey => Path.Combine(Folder, "public.pem");
 
     public TokenIssuer Issuer { get; private set; } = null!;
 
@@ -39,7 +48,7 @@ public sealed class GuardedCluster : IAsyncLifetime
         Files = new TinyFiles(Path.Combine(Folder, "root"));
         await Files.WriteAsync();
         var file = Path.Combine(Folder, "keys");
-        foreach (var (name, tenant, scopes) in ((string, string, string)[])[("pipeline", "a", "submit"), ("other", "b", "submit"), ("operator", "a", "submit,operate"), ("auditor", "a", "audit")])
+        foreach (var (name, tenant, scopes) in ((string, string, string)[])[("pipeline", "a", "submit"), ("other", "b", "submit"), ("operator", "a", "submit,operate"), ("auditor", "a", "audit"), ("alone", "z", "submit,operate,audit")])
         {
             var made = await CliProcess.RunAsync(["key", name, "--tenant", tenant, "--scope", scopes, "--keys", file]);
             _keys[name] = Assert.Single(made.Output);
@@ -47,7 +56,13 @@ public sealed class GuardedCluster : IAsyncLifetime
 
         Issuer = await TokenIssuer.StartAsync(CancellationToken.None);
         string[] oidc = ["--oidc-authority", Issuer.Address, "--oidc-audience", "scissorhands", "--oidc-tenant-claim", "org"];
-        Cluster = await LocalCluster.StartAsync(new ClusterOptions { Broker = Fixture.Broker, CoordinatorArguments = ["--root", Files.Folder, "--keys", file, .. oidc] }, workers: 0);
+        using var signing = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        await File.WriteAllTextAsync(Path.Combine(Folder, "sign.pem"), signing.ExportPkcs8PrivateKeyPem());
+        await File.WriteAllTextAsync(PublicKey, signing.ExportSubjectPublicKeyInfoPem());
+        string[] sign = ["--sign-key", Path.Combine(Folder, "sign.pem"), "--head-interval", "0.01"];
+        Cluster = await LocalCluster.StartAsync(
+            new ClusterOptions { Broker = Fixture.Broker, Store = "sqlite:" + StorePath, CoordinatorArguments = ["--root", Files.Folder, "--keys", file, .. oidc, .. sign] },
+            workers: 0);
 
         // Before the first other token: what the issuer has said once is kept.
         Issuer.Away = true;
@@ -268,6 +283,61 @@ public sealed class AccessTests(GuardedCluster service) : IClassFixture<GuardedC
         Assert.Equal(2, forbidden.ExitCode);
     }
 
+    /// <summary>Rows that follow each other, but are others than were there, or fewer; with the heads taken away too, what was kept finds it.</summary>
+    [Fact]
+    public async Task Audit_chainRewrittenOrCutInTheStore_isFoundBySignedHeads()
+    {
+        Skip();
+        await AddAsync("signed", "alone");
+        var submitted = await service.CommandAsync("alone", "requests", "submit", "--request-id", "s1", "--model", "signed", "--id", Id(1));
+        var id = submitted.Output[0].Split(' ')[1].TrimEnd(':');
+        var kept = Path.Combine(service.Folder, "kept-heads");
+        string[] check = ["audit", "--key", service.PublicKey, "--heads", kept];
+        await AuditAsync("alone", static audit => audit.ExitCode == 0 && audit.Errors[^1].StartsWith("2 rows are under", StringComparison.Ordinal), check);
+        var cancelled = await service.CommandAsync("alone", "requests", "cancel", id);
+        Assert.True(cancelled.ExitCode == 0, cancelled.Describe());
+        var good = await AuditAsync("alone", static audit => audit.ExitCode == 0 && audit.Errors[^1].StartsWith("3 rows are under", StringComparison.Ordinal), check);
+        Assert.Contains("0 are under none yet", good.Errors[^1], StringComparison.Ordinal);
+        Assert.True(File.ReadLines(kept).Count() >= 2);
+
+        using (var another = ECDsa.Create(ECCurve.NamedCurves.nistP256))
+        {
+            await File.WriteAllTextAsync(Path.Combine(service.Folder, "another.pem"), another.ExportSubjectPublicKeyInfoPem(), Ct);
+        }
+
+        await AssertFoundAsync("no head is signed with this key", "audit", "--key", Path.Combine(service.Folder, "another.pem"));
+
+        using var http = service.As("alone");
+        var rows = (await http.GetFromJsonAsync<List<AuditEntry>>("v1/audit", DeletionJson.Options, Ct))!;
+        var rewritten = new List<AuditEntry>();
+        foreach (var row in rows)
+        {
+            var draft = new AuditDraft("z", row.Time, row.Kind, row.Sequence == 2 ? row.Body.Replace("alone", "nobody", StringComparison.Ordinal) : row.Body);
+            rewritten.Add(AuditEntry.After(draft, row.Sequence, rewritten.Count == 0 ? AuditEntry.Beginning : rewritten[^1].Hash));
+        }
+
+        await ReplaceAsync(rewritten);
+        Assert.Equal(0, (await service.CommandAsync("alone", "audit")).ExitCode);
+        await AssertFoundAsync("row 2 is not the one", "audit", "--key", service.PublicKey);
+        await ReplaceAsync(rows.GetRange(0, 2));
+        Assert.Equal(0, (await service.CommandAsync("alone", "audit")).ExitCode);
+        await AssertFoundAsync("rows 3 to 3 are missing", "audit", "--key", service.PublicKey);
+        await ExecuteAsync("DELETE FROM audit_signed_head WHERE chain = 'z' AND sequence > 2");
+        Assert.Equal(0, (await service.CommandAsync("alone", "audit", "--key", service.PublicKey)).ExitCode);
+        await AssertFoundAsync("rows 3 to 3 are missing", check);
+    }
+
+    [Theory]
+    [InlineData("--heads: needs --key", "--heads", "kept")]
+    [InlineData("missing.pem: no such file", "--key", "missing.pem")]
+    [InlineData("--signed-within 0", "--signed-within", "0")]
+    public async Task Audit_optionsThatAreNotInOrder_endItWithOneLine(string expected, params string[] arguments)
+    {
+        var result = await CliProcess.RunAsync(["audit", .. arguments]);
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains(expected, Assert.Single(result.Errors), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Request_ofAnotherTenant_isAsUnknownAsNone()
     {
@@ -392,6 +462,40 @@ public sealed class AccessTests(GuardedCluster service) : IClassFixture<GuardedC
         return (await http.GetAsync(path, Ct)).StatusCode;
     }
 
+    private async Task AssertFoundAsync(string fault, params string[] command)
+    {
+        var result = await service.CommandAsync("alone", command);
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains(fault, result.Errors[^1], StringComparison.Ordinal);
+    }
+
+    private async Task ReplaceAsync(List<AuditEntry> rows)
+    {
+        await ExecuteAsync("DELETE FROM audit_entry WHERE chain = 'z'");
+        foreach (var row in rows)
+        {
+            await ExecuteAsync(
+                "INSERT INTO audit_entry (chain, sequence, time, kind, body, previous, hash) VALUES ($0, $1, $2, $3, $4, $5, $6)",
+                row.Chain, row.Sequence, row.Time.UtcTicks, row.Kind, row.Body, row.Previous, row.Hash);
+        }
+
+        await ExecuteAsync("UPDATE audit_head SET sequence = $0, hash = $1 WHERE chain = 'z'", rows.Count, rows[^1].Hash);
+    }
+
+    private async Task ExecuteAsync(string sql, params object[] values)
+    {
+        await using var connection = new SqliteConnection($"Data Source={service.StorePath};Pooling=False");
+        await connection.OpenAsync(Ct);
+        await using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        foreach (var (index, value) in values.Index())
+        {
+            command.Parameters.AddWithValue($"${index}", value);
+        }
+
+        await command.ExecuteNonQueryAsync(Ct);
+    }
+
     private void Skip() => Assert.SkipWhen(service.Cluster is null, service.Fixture.Broker.Missing ?? "");
 
     private JsonObject Registration(string name) => new()
@@ -402,24 +506,29 @@ public sealed class AccessTests(GuardedCluster service) : IClassFixture<GuardedC
         ["versions"] = Path.Combine(service.Files.Folder, "versions", name),
     };
 
-    private async Task AddAsync(string name)
+    private async Task AddAsync(string name, string caller = "operator")
     {
         var added = await service.CommandAsync(
-            "operator", "models", "add", name, "--model", service.Files.ModelPath, "--data-set", "tiny", "--data", service.Files.TrainPath, "--test-data", service.Files.TestPath,
+            caller, "models", "add", name, "--model", service.Files.ModelPath, "--data-set", "tiny", "--data", service.Files.TrainPath, "--test-data", service.Files.TestPath,
             "--versions", Path.Combine(service.Files.Folder, "versions", name), "--set", "repair.epochs=2");
         Assert.True(added.ExitCode == 0, added.Describe());
     }
 
     /// <summary>Rows get their places soon after what they tell of, not with it: asked for until one is there, up to a limit.</summary>
-    private async Task<CliResult> AuditAsync(string kind)
+    private Task<CliResult> AuditAsync(string kind) => AuditAsync("auditor", audit =>
+    {
+        Assert.True(audit.ExitCode == 0, audit.Describe());
+        return audit.Output.Any(line => line.Contains(kind, StringComparison.Ordinal));
+    });
+
+    private async Task<CliResult> AuditAsync(string caller, Func<CliResult, bool> reached, params string[] arguments)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(Ct);
         limit.CancelAfter(TimeSpan.FromMinutes(1));
         while (true)
         {
-            var audit = await service.CommandAsync("auditor", "audit");
-            Assert.True(audit.ExitCode == 0, audit.Describe());
-            if (audit.Output.Any(line => line.Contains(kind, StringComparison.Ordinal)))
+            var audit = await service.CommandAsync(caller, arguments is [] ? ["audit"] : arguments);
+            if (reached(audit))
             {
                 return audit;
             }

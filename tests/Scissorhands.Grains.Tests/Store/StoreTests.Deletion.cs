@@ -128,6 +128,30 @@ public abstract partial class StoreTests
         Assert.Equal(1, await Audits().AppendAsync("t", epoch, 10, Ct));
     }
 
+    [Fact]
+    public async Task Heads_OfChainsAndKeys_AreKeptAsTheyCame()
+    {
+        await RegisterAsync(Record);
+        await AppendAllAsync();
+        var store = Audits();
+        Assert.Equal(["t"], await store.UnsignedChainsAsync("k", Ct));
+
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(i => Audits().AddHeadAsync(new StoredHead(0, "t", 1, Start, "k", $"e{i}"), Ct)));
+        await store.AddHeadAsync(new StoredHead(0, "t", 1, Start, "other", "o"), Ct);
+        await store.AddHeadAsync(new StoredHead(0, "u", 1, Start, "k", "u"), Ct);
+        await store.AddHeadAsync(new StoredHead(0, "t", 2, Start, "k", "second"), Ct);
+        await store.AddHeadAsync(new StoredHead(0, "t", 2, Start, "k", "late"), Ct);
+
+        var heads = await store.HeadsAsync("t", 0, 10, Ct);
+        Assert.Equal([(1L, "k"), (1L, "other"), (2L, "k")], heads.Select(static h => (h.Sequence, h.KeyId)));
+        Assert.Equal("second", (await store.LastHeadAsync("t", "k", Ct))!.Envelope);
+        Assert.Equal(heads[2], await store.LastHeadAsync("t", "k", Ct));
+        Assert.Equal(heads.Skip(1).Take(1), await store.HeadsAsync("t", heads[0].Number, 1, Ct));
+        Assert.Null(await store.LastHeadAsync("t", "none", Ct));
+        Assert.Empty(await store.UnsignedChainsAsync("k", Ct));
+        Assert.Equal(["t"], await store.UnsignedChainsAsync("none", Ct));
+    }
+
     private static (DeletionRequest Request, AuditDraft Audit) New(string id, string digest)
     {
         var request = new DeletionRequest
