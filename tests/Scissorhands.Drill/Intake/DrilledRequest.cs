@@ -13,7 +13,7 @@ namespace Scissorhands.Drill.Intake;
 internal sealed record DrilledRequest(string Principal, string RequestId, IReadOnlyList<string> Ids, bool Held, int OverHttp, int OverBroker)
 {
     /// <summary>Its id in the service.</summary>
-    public string Id => DeletionSubmission.IdOf("default", Principal, RequestId, IntakeDrill.Model);
+    public string Id => DeletionSubmission.IdOf(IntakeDrill.Tenants[Principal], Principal, RequestId, IntakeDrill.Model);
 
     /// <summary>
     /// Makes requests. The samples they name move on through the first two thirds of the data, so that batches go on to the

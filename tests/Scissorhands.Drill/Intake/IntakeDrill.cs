@@ -36,8 +36,8 @@ public sealed class IntakeDrill
         _options = options;
     }
 
-    /// <summary>Principals and the tenants whose audit chains they write to.</summary>
-    internal static IReadOnlyDictionary<string, string> Tenants { get; } = new Dictionary<string, string> { [Pipeline] = "default", [Desk] = "other" };
+    /// <summary>Callers and their tenants: of one, as the model is that tenant's.</summary>
+    internal static IReadOnlyDictionary<string, string> Tenants { get; } = new Dictionary<string, string> { [Pipeline] = "default", [Desk] = "default" };
 
     /// <summary>Holds it.</summary>
     /// <param name="cancellationToken">Ends it early.</param>
@@ -112,7 +112,7 @@ public sealed class IntakeDrill
         catch (OperationCanceledException) when (ct.IsCancellationRequested)
         {
             var open = await models.RequestsAsync(Model, [RequestState.Accepted, RequestState.Scheduled, RequestState.Running, RequestState.Verifying], CancellationToken.None);
-            return new IntakeDrillOutcome(0, 0, new Dictionary<string, int>(), 0, strikes, [$"not done within {_options.Limit}: {progress.Count} accepted, {open.Count} open, struck {string.Join(", ", strikes)}\n{cluster.Describe()}"]);
+            return new IntakeDrillOutcome(0, 0, new Dictionary<string, int>(), 0, strikes, [.. callers.Faults, $"not done within {_options.Limit}: {progress.Count} accepted, {open.Count} open, struck {string.Join(", ", strikes)}\n{cluster.Describe()}"]);
         }
 
         var outcome = await IntakeJudge.JudgeAsync(models, audit, requests, Path.Combine(files.Folder, "versions"), ct);

@@ -89,11 +89,11 @@ internal static class IntakeJudge
                 faults.Add($"audit of {chain}: {fault}");
             }
 
-            // What a request was accepted with names its digest; what happens to it later does not.
+            // Only what tells of its acceptance says how many samples it has; a later rejection does not.
             foreach (var row in rows.Where(static r => r.Kind is "request.accepted" or "request.rejected"))
             {
                 using var body = JsonDocument.Parse(row.Body);
-                if (body.RootElement.TryGetProperty("digest", out _))
+                if (body.RootElement.TryGetProperty("samples", out _))
                 {
                     var id = body.RootElement.GetProperty("request").GetString()!;
                     taken[id] = taken.GetValueOrDefault(id) + 1;
