@@ -109,7 +109,7 @@ internal static class DeletionCommands
     {
         var id = new Argument<string?>("REQUEST") { Description = "The request's id; the newest requests where it is left out", Arity = ArgumentArity.ZeroOrOne };
         var model = new Option<string?>("--model") { Description = "Only requests to this model", HelpName = "NAME" };
-        var wait = new Option<bool>("--wait") { Description = "Wait until they are completed; ends with exit code 1 where one is not" };
+        var wait = new Option<bool>("--wait") { Description = "Wait until they are completed; ends with exit code 1 where one is not, also where it is under a legal hold" };
         var coordinator = ClusterCommands.Coordinator();
         var json = ClusterCommands.Json();
         var command = new Command("requests", "Show deletion requests") { id, model, wait, coordinator, json };
@@ -129,7 +129,7 @@ internal static class DeletionCommands
                 }
 
                 var states = listed.Select(static request => request.GetProperty("state").GetString()).ToArray();
-                if (!parsed.GetValue(wait) || states.All(static state => state is "completed" or "failed" or "rejected" or "cancelled"))
+                if (!parsed.GetValue(wait) || states.All(static state => state is "completed" or "failed" or "rejected" or "cancelled" or "onHold"))
                 {
                     return parsed.GetValue(wait) && states.Any(static state => state != "completed") ? ExitCodes.Failed : ExitCodes.Done;
                 }

@@ -8,6 +8,7 @@ using Microsoft.AspNetCore.Routing;
 using Scissorhands.Abstractions.Deletion;
 using Scissorhands.Coordinator.Access;
 using Scissorhands.Coordinator.Intake;
+using Scissorhands.Data.Samples;
 using Scissorhands.Deletion.Batching;
 using Scissorhands.Deletion.Models;
 using Scissorhands.Deletion.Requests;
@@ -149,6 +150,11 @@ public static class DeletionEndpoints
 
     private static async Task<IResult> ListAsync(string? model, int? limit, HttpContext http, IDeletionStore store, TimeProvider time, CancellationToken ct)
     {
+        if (model is not null && await FindModelAsync(model, http, store, ct) is null)
+        {
+            return Unknown($"model {model}");
+        }
+
         var requests = await store.ListAsync(CallerOf(http).Tenant, model, Math.Clamp(limit ?? 100, 1, MostListed), ct);
         var slack = (await store.ModelsAsync(null, ct)).ToDictionary(static m => m.Record.Name, static m => m.Record.Policy.Slack, StringComparer.Ordinal);
         return Results.Ok(requests.Select(request => View(request, slack.GetValueOrDefault(request.Model), time.GetUtcNow())));
@@ -257,6 +263,20 @@ public static class DeletionEndpoints
         var stored = await store.ModelAsync(name, ct);
         if (stored is null)
         {
+            if (Overlap(record.Versions, Directory.Exists(record.Data) ? record.Data : Path.GetDirectoryName(record.Data)!) && (Directory.Exists(record.Data) || record.Versions == Path.GetDirectoryName(record.Data)))
+            {
+                throw new InputException("versions: is, lies in, or holds the folder of the training data; what lies in it is deleted in time");
+            }
+
+            // A name is given away for good: what it stands for has to be there.
+            foreach (var pattern in (string?[])[record.Data, record.TestData])
+            {
+                if (pattern is not null)
+                {
+                    await Task.Run(() => SampleNames.Read(pattern, new DataConfiguration(), ct), ct);
+                }
+            }
+
             if ((await store.ModelsAsync(null, ct)).FirstOrDefault(m => Overlap(m.Record.Versions, record.Versions)) is { } other)
             {
                 return Error(StatusCodes.Status409Conflict, $"versions: lies in, or holds, the folder of model {other.Record.Name}");

@@ -53,7 +53,7 @@ internal sealed class BatchDriver
         catch (Exception e) when (e is InputException or RunFailedException { MayPass: false } && batch.Phase is BatchPhase.Preparing or BatchPhase.Running)
         {
             // A file that is gone or another one, a report that cannot be read: it would come again with every beat.
-            return (await FailAsync(model, batch, "the run could not be prepared or read; the coordinator's log says why", mayPass: false, ct), true);
+            return (await FailAsync(model, batch, $"the run could not be prepared or read: {e.Message}", mayPass: false, ct), true);
         }
     }
 

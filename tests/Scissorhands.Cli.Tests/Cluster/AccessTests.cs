@@ -401,6 +401,7 @@ public sealed class AccessTests(GuardedCluster service) : IClassFixture<GuardedC
     [InlineData("data", "/")]
     [InlineData("versions", "ROOT/../elsewhere")]
     [InlineData("versions", "ROOT-beside")]
+    [InlineData("versions", "ROOT")]
     public async Task Register_pathOutsideOfTheRoots_isRefusedAndNamesTheKey(string key, string path)
     {
         Skip();
@@ -494,6 +495,19 @@ public sealed class AccessTests(GuardedCluster service) : IClassFixture<GuardedC
         }
 
         await command.ExecuteNonQueryAsync(Ct);
+    }
+
+    [Fact]
+    public async Task Register_dataThatIsNotThere_isRefusedAndTheNameStaysFree()
+    {
+        Skip();
+        var body = Registration("nodata");
+        body["data"] = Path.Combine(service.Files.Folder, "none-*.tar");
+        using var http = service.As("operator");
+
+        Assert.Equal(HttpStatusCode.BadRequest, (await http.PutAsJsonAsync("v1/models/nodata", body, Ct)).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await http.GetAsync("v1/models/nodata", Ct)).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await http.GetAsync("v1/deletion-requests?model=nodata", Ct)).StatusCode);
     }
 
     private void Skip() => Assert.SkipWhen(service.Cluster is null, service.Fixture.Broker.Missing ?? "");
