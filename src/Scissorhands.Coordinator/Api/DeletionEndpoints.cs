@@ -9,6 +9,7 @@ using Scissorhands.Abstractions.Deletion;
 using Scissorhands.Coordinator.Access;
 using Scissorhands.Coordinator.Intake;
 using Scissorhands.Data.Samples;
+using Scissorhands.Deletion.Audit;
 using Scissorhands.Deletion.Batching;
 using Scissorhands.Deletion.Models;
 using Scissorhands.Deletion.Requests;
@@ -66,6 +67,8 @@ public sealed record RollBack(int Version, bool Reopen = false);
 public static class DeletionEndpoints
 {
     private const int MostListed = 500;
+    private const string Json = "application/json";
+    private static readonly int[] BadBody = [StatusCodes.Status400BadRequest, StatusCodes.Status413PayloadTooLarge, StatusCodes.Status415UnsupportedMediaType];
     private static readonly JsonSerializerOptions BodyOptions = new(JsonSerializerDefaults.Web)
     {
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
@@ -80,23 +83,54 @@ public static class DeletionEndpoints
     public static IEndpointRouteBuilder MapDeletion(this IEndpointRouteBuilder routes)
     {
         ArgumentNullException.ThrowIfNull(routes);
-        var api = routes.MapGroup("/v1").AddEndpointFilter(Unavailable.FilterAsync).AddEndpointFilter(BadInputAsync);
-        api.MapPost("/deletion-requests", SubmitAsync).RequireAuthorization(AccessScopes.Submit);
-        api.MapGet("/deletion-requests", ListAsync).RequireAuthorization(AccessScopes.Submit);
-        api.MapGet("/deletion-requests/{id}", ViewAsync).RequireAuthorization(AccessScopes.Submit);
-        api.MapGet("/deletion-requests/{id}/certificate", CertificateAsync).RequireAuthorization(AccessScopes.Submit);
-        api.MapPost("/deletion-requests/{id}/cancel", static (string id, HttpContext http, IDeletionStore store, IGrainFactory grains, TimeProvider time, CancellationToken ct) => ActAsync(id, RequestAction.Cancel, http, store, grains, time, ct)).RequireAuthorization(AccessScopes.Submit);
-        api.MapPost("/deletion-requests/{id}/hold", static (string id, HttpContext http, IDeletionStore store, IGrainFactory grains, TimeProvider time, CancellationToken ct) => ActAsync(id, RequestAction.Hold, http, store, grains, time, ct)).RequireAuthorization(AccessScopes.Operate);
-        api.MapPost("/deletion-requests/{id}/release", static (string id, HttpContext http, IDeletionStore store, IGrainFactory grains, TimeProvider time, CancellationToken ct) => ActAsync(id, RequestAction.Release, http, store, grains, time, ct)).RequireAuthorization(AccessScopes.Operate);
-        api.MapPost("/deletion-requests/{id}/retry", static (string id, HttpContext http, IDeletionStore store, IGrainFactory grains, TimeProvider time, CancellationToken ct) => ActAsync(id, RequestAction.Retry, http, store, grains, time, ct)).RequireAuthorization(AccessScopes.Operate);
-        api.MapPut("/models/{name}", RegisterAsync).RequireAuthorization(AccessScopes.Operate);
-        api.MapGet("/models", static async (HttpContext http, IDeletionStore store, CancellationToken ct) => Results.Json((await store.ModelsAsync(null, ct)).Where(m => m.Record.Tenant == CallerOf(http).Tenant), DeletionJson.Options)).RequireAuthorization(AccessScopes.Operate);
-        api.MapGet("/models/{name}", ModelAsync).RequireAuthorization(AccessScopes.Operate);
-        api.MapPost("/models/{name}/rollback", RollBackAsync).RequireAuthorization(AccessScopes.Operate);
-        api.MapGet("/models/{name}/batches/{number:int}", BatchAsync).RequireAuthorization(AccessScopes.Operate);
-        api.MapGet("/audit", AuditAsync).RequireAuthorization(AccessScopes.Audit);
-        api.MapGet("/audit/heads", HeadsAsync).RequireAuthorization(AccessScopes.Audit);
+        var api = routes.MapGroup("/v1").WithTags("deletion").AddEndpointFilter(Unavailable.FilterAsync).AddEndpointFilter(BadInputAsync);
+        api.MapPost("/deletion-requests", SubmitAsync).RequireAuthorization(AccessScopes.Submit)
+            .Accepts<DeletionSubmission>(Json).Produces<SubmissionAnswer>(StatusCodes.Status202Accepted)
+            .Described("submitDeletionRequest", "Takes a deletion request in, durably. The same again gives the first answer.", [.. BadBody, StatusCodes.Status409Conflict]);
+        api.MapGet("/deletion-requests", ListAsync).RequireAuthorization(AccessScopes.Submit)
+            .Produces<IReadOnlyList<RequestView>>()
+            .Described("listDeletionRequests", "Lists the tenant's newest deletion requests, newest first.", StatusCodes.Status404NotFound);
+        api.MapGet("/deletion-requests/{id}", ViewAsync).RequireAuthorization(AccessScopes.Submit)
+            .Produces<RequestView>()
+            .Described("getDeletionRequest", "Shows a deletion request.", StatusCodes.Status404NotFound);
+        api.MapGet("/deletion-requests/{id}/certificate", CertificateAsync).RequireAuthorization(AccessScopes.Submit)
+            .Produces<JsonObject>()
+            .Described("getCertificate", "The certificate of a completed deletion request, as it lies beside the version: a DSSE envelope.", StatusCodes.Status404NotFound, StatusCodes.Status409Conflict);
+        MapAction(api, RequestAction.Cancel, AccessScopes.Submit, "Withdraws a deletion request whose run has not begun.");
+        MapAction(api, RequestAction.Hold, AccessScopes.Operate, "Keeps a deletion request's samples for now (legal hold).");
+        MapAction(api, RequestAction.Release, AccessScopes.Operate, "Lifts the hold of a deletion request.");
+        MapAction(api, RequestAction.Retry, AccessScopes.Operate, "Tries a deletion request that failed again now.");
+        api.MapPut("/models/{name}", RegisterAsync).RequireAuthorization(AccessScopes.Operate)
+            .Accepts<ModelRegistration>(Json).Produces<StoredModel>()
+            .Described("registerModel", "Registers a model, so that deletion requests may name it.", [.. BadBody, StatusCodes.Status409Conflict]);
+        api.MapGet("/models", static async (HttpContext http, IDeletionStore store, CancellationToken ct) => Results.Json((await store.ModelsAsync(null, ct)).Where(m => m.Record.Tenant == CallerOf(http).Tenant), DeletionJson.Options)).RequireAuthorization(AccessScopes.Operate)
+            .Produces<IReadOnlyList<StoredModel>>()
+            .Described("listModels", "Lists the models.");
+        api.MapGet("/models/{name}", ModelAsync).RequireAuthorization(AccessScopes.Operate)
+            .Produces<ModelDetails>()
+            .Described("getModel", "Shows a model with its versions.", StatusCodes.Status404NotFound);
+        api.MapPost("/models/{name}/rollback", RollBackAsync).RequireAuthorization(AccessScopes.Operate)
+            .Accepts<RollBack>(Json).Produces<ModelDetails>()
+            .Described("rollBackModel", "Puts a former version of a model into use again.", [.. BadBody, StatusCodes.Status404NotFound, StatusCodes.Status409Conflict]);
+        api.MapGet("/models/{name}/batches/{number:int}", BatchAsync).RequireAuthorization(AccessScopes.Operate)
+            .Produces<DeletionBatch>()
+            .Described("getBatch", "Shows a batch: its requests, attempts and verdicts.", StatusCodes.Status404NotFound);
+        api.MapGet("/audit", AuditAsync).RequireAuthorization(AccessScopes.Audit)
+            .Produces<IReadOnlyList<AuditEntry>>()
+            .Described("listAuditEntries", "Lists rows of the tenant's audit chain in their order; after is the sequence of the last one known.");
+        api.MapGet("/audit/heads", HeadsAsync).RequireAuthorization(AccessScopes.Audit)
+            .Produces<IReadOnlyList<StoredHead>>()
+            .Described("listAuditHeads", "Lists the signed heads of the tenant's audit chain; after is the number of the last one known.");
         return routes;
+    }
+
+    private static void MapAction(RouteGroupBuilder api, RequestAction action, string scope, string summary)
+    {
+        var name = JsonNamingPolicy.CamelCase.ConvertName(action.ToString());
+        api.MapPost($"/deletion-requests/{{id}}/{name}", (string id, HttpContext http, IDeletionStore store, IGrainFactory grains, TimeProvider time, CancellationToken ct) => ActAsync(id, action, http, store, grains, time, ct))
+            .RequireAuthorization(scope)
+            .Produces<RequestView>()
+            .Described($"{name}DeletionRequest", summary, StatusCodes.Status404NotFound, StatusCodes.Status409Conflict, StatusCodes.Status415UnsupportedMediaType);
     }
 
     private static Caller CallerOf(HttpContext http) => new(http.User.Identity?.Name ?? "", http.User.FindFirst(ApiKeyHandler.TenantClaim)?.Value ?? "");
@@ -130,7 +164,7 @@ public static class DeletionEndpoints
         }
     }
 
-    private static IResult Error(int status, string message) => Results.Json(new { error = message }, statusCode: status);
+    private static IResult Error(int status, string message) => Results.Json(new ErrorAnswer(message), statusCode: status);
 
     private static IResult Unknown(string what) => Error(StatusCodes.Status404NotFound, $"{what}: not known here");
 
@@ -157,12 +191,12 @@ public static class DeletionEndpoints
 
         var requests = await store.ListAsync(CallerOf(http).Tenant, model, Math.Clamp(limit ?? 100, 1, MostListed), ct);
         var slack = (await store.ModelsAsync(null, ct)).ToDictionary(static m => m.Record.Name, static m => m.Record.Policy.Slack, StringComparer.Ordinal);
-        return Results.Ok(requests.Select(request => View(request, slack.GetValueOrDefault(request.Model), time.GetUtcNow())));
+        return Results.Json(requests.Select(request => View(request, slack.GetValueOrDefault(request.Model), time.GetUtcNow())), DeletionJson.Options);
     }
 
     private static async Task<IResult> ViewAsync(string id, HttpContext http, IDeletionStore store, TimeProvider time, CancellationToken ct) =>
         await FindAsync(id, http, store, ct) is { } request && await store.ModelAsync(request.Model, ct) is { } model
-            ? Results.Ok(View(request, model.Record.Policy.Slack, time.GetUtcNow()))
+            ? Results.Json(View(request, model.Record.Policy.Slack, time.GetUtcNow()), DeletionJson.Options)
             : Unknown("the request");
 
     private static async Task<IResult> CertificateAsync(string id, HttpContext http, IDeletionStore store, CancellationToken ct)
@@ -181,21 +215,21 @@ public static class DeletionEndpoints
         return File.Exists(path) ? Results.File(path, "application/json", Certificate.FileName) : Error(StatusCodes.Status404NotFound, "the certificate is no longer in the version's folder");
     }
 
-    private static object View(DeletionRequest request, TimeSpan slack, DateTimeOffset now) => new
+    private static RequestView View(DeletionRequest request, TimeSpan slack, DateTimeOffset now) => new()
     {
-        id = request.Id,
-        requestId = request.CallerId,
-        model = request.Model,
-        state = IntakeJson.Name(request.State),
-        reason = request.Reason,
-        deadlineStatus = IntakeJson.Name(RequestTransitions.Status(request.State, request.Deadline, request.EndedAt, now, slack)),
-        receivedAt = request.ReceivedAt,
-        acceptedAt = request.AcceptedAt,
-        deadline = request.Deadline,
-        retryAt = request.RetryAt,
-        endedAt = request.EndedAt,
-        batch = request.Batch,
-        samples = request.Resolution.Samples,
+        Id = request.Id,
+        RequestId = request.CallerId,
+        Model = request.Model,
+        State = request.State,
+        Reason = request.Reason,
+        DeadlineStatus = RequestTransitions.Status(request.State, request.Deadline, request.EndedAt, now, slack),
+        ReceivedAt = request.ReceivedAt,
+        AcceptedAt = request.AcceptedAt,
+        Deadline = request.Deadline,
+        RetryAt = request.RetryAt,
+        EndedAt = request.EndedAt,
+        Batch = request.Batch,
+        Samples = request.Resolution.Samples,
     };
 
     // Another tenant's request is as unknown as one that does not exist.
@@ -317,7 +351,7 @@ public static class DeletionEndpoints
 
     private static async Task<IResult> ModelAsync(string name, HttpContext http, IDeletionStore store, CancellationToken ct) =>
         await FindModelAsync(name, http, store, ct) is { } model
-            ? Results.Json(new { model, versions = await store.VersionsAsync(name, ct) }, DeletionJson.Options)
+            ? Results.Json(new ModelDetails(model, await store.VersionsAsync(name, ct)), DeletionJson.Options)
             : Unknown($"model {name}");
 
     private static async Task<IResult> BatchAsync(string name, int number, HttpContext http, IDeletionStore store, CancellationToken ct) =>

@@ -27,13 +27,24 @@ public static class RunEndpoints
     public static IEndpointRouteBuilder MapRuns(this IEndpointRouteBuilder routes)
     {
         ArgumentNullException.ThrowIfNull(routes);
-        var api = routes.MapGroup("/v1").RequireAuthorization(AccessScopes.Operate).AddEndpointFilter(Unavailable.FilterAsync);
-        api.MapPost("/runs", SubmitAsync);
-        api.MapGet("/runs", ListAsync);
-        api.MapGet("/runs/{id}", ViewAsync);
-        api.MapGet("/runs/{id}/events", Watch);
-        api.MapPost("/runs/{id}/cancel", CancelAsync);
-        api.MapGet("/pools/{pool}/workers", static (string pool, IGrainFactory grains) => grains.GetGrain<IPoolGrain>(pool).WorkersAsync());
+        var api = routes.MapGroup("/v1").WithTags("runs").RequireAuthorization(AccessScopes.Operate).AddEndpointFilter(Unavailable.FilterAsync);
+        api.MapPost("/runs", SubmitAsync)
+            .Accepts<RunSubmission>("application/json").Produces<RunSubmitted>(StatusCodes.Status202Accepted)
+            .Described("submitRun", "Submits a run.", StatusCodes.Status400BadRequest, StatusCodes.Status409Conflict, StatusCodes.Status415UnsupportedMediaType);
+        api.MapGet("/runs", ListAsync)
+            .Produces<IReadOnlyList<RunSummary>>()
+            .Described("listRuns", "Lists the newest 200 runs.");
+        api.MapGet("/runs/{id}", ViewAsync)
+            .Produces<RunView>()
+            .Described("getRun", "Shows a run.", StatusCodes.Status404NotFound);
+        api.MapGet("/runs/{id}/events", Watch)
+            .Produces<string>(StatusCodes.Status200OK, "text/event-stream")
+            .Described("watchRun", "What happens in a run, as server-sent events (event, status), until it has ended; goes on after the Last-Event-ID.");
+        api.MapPost("/runs/{id}/cancel", CancelAsync)
+            .Produces<RunView>()
+            .Described("cancelRun", "Cancels a run.", StatusCodes.Status404NotFound, StatusCodes.Status409Conflict);
+        api.MapGet("/pools/{pool}/workers", static (string pool, IGrainFactory grains) => grains.GetGrain<IPoolGrain>(pool).WorkersAsync())
+            .Described("listWorkers", "Lists the workers of a pool.");
         return routes;
     }
 
@@ -42,7 +53,7 @@ public static class RunEndpoints
         // The types a browser sends to other sites unasked are none of these: a page must not submit in its reader's name.
         if (!request.HasJsonContentType())
         {
-            return Results.Json(new { error = "the submission: its content type must be application/json" }, statusCode: StatusCodes.Status415UnsupportedMediaType);
+            return Results.Json(new ErrorAnswer("the submission: its content type must be application/json"), statusCode: StatusCodes.Status415UnsupportedMediaType);
         }
 
         RunOrder order;
@@ -52,15 +63,15 @@ public static class RunEndpoints
         }
         catch (Exception e) when (e is InputException or JsonException)
         {
-            return Results.BadRequest(new { error = e is JsonException ? $"the submission: {e.Message}" : e.Message });
+            return Results.BadRequest(new ErrorAnswer(e is JsonException ? $"the submission: {e.Message}" : e.Message));
         }
 
         // The same submission is the same run, so that a submission may be repeated where its answer was lost.
         var id = order.Id();
         var outcome = await grains.GetGrain<IRunGrain>(id).SubmitAsync(order);
         return outcome.Accepted
-            ? Results.Accepted($"/v1/runs/{id}", new { run = id, created = outcome.Created, reason = outcome.Reason })
-            : Results.Conflict(new { error = outcome.Reason });
+            ? Results.Accepted($"/v1/runs/{id}", new RunSubmitted(id, outcome.Created, outcome.Reason))
+            : Results.Conflict(new ErrorAnswer(outcome.Reason ?? "the run is not accepted"));
     }
 
     private static RunOrder Order(RunSubmission submission, StorageRoots roots)
@@ -104,16 +115,8 @@ public static class RunEndpoints
     };
 
     private static async Task<IResult> ListAsync(IRunStore store, CancellationToken cancellationToken) =>
-        Results.Ok((await store.ListAsync(200, cancellationToken)).Select(static run => new
-        {
-            runId = run.RunId,
-            status = RunStatusNames.Of(run.Status),
-            pool = run.Pool,
-            submittedAt = run.SubmittedAt,
-            deadline = run.Deadline,
-            @out = run.OutputFolder,
-            reason = run.Reason,
-        }));
+        Results.Ok((await store.ListAsync(200, cancellationToken)).Select(static run =>
+            new RunSummary(run.RunId, RunStatusNames.Of(run.Status), run.Pool, run.SubmittedAt, run.Deadline, run.OutputFolder, run.Reason)));
 
     private static async Task<IResult> ViewAsync(string id, IGrainFactory grains) =>
         await grains.GetGrain<IRunGrain>(id).ViewAsync() is { } view ? Results.Ok(view) : Unknown(id);
@@ -126,10 +129,10 @@ public static class RunEndpoints
             return Unknown(id);
         }
 
-        return await run.CancelAsync("by its owner") ? Results.Ok(await run.ViewAsync()) : Results.Conflict(new { error = $"run {id} has ended already" });
+        return await run.CancelAsync("by its owner") ? Results.Ok(await run.ViewAsync()) : Results.Conflict(new ErrorAnswer($"run {id} has ended already"));
     }
 
-    private static IResult Unknown(string id) => Results.NotFound(new { error = $"run {id}: not known here" });
+    private static IResult Unknown(string id) => Results.NotFound(new ErrorAnswer($"run {id}: not known here"));
 
     private static IResult Watch(string id, HttpRequest request, IRunStore store, IGrainFactory grains, TimeProvider time, CancellationToken cancellationToken)
     {

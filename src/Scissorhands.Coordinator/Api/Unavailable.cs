@@ -17,7 +17,7 @@ internal static class Unavailable
         catch (Exception e) when (Outage.Is(e))
         {
             context.HttpContext.Response.Headers.RetryAfter = RetryAfterSeconds;
-            return Results.Json(new { error = "another coordinator or the store does not answer at the moment; ask again, nothing is done twice" }, statusCode: StatusCodes.Status503ServiceUnavailable);
+            return Results.Json(new ErrorAnswer("another coordinator or the store does not answer at the moment; ask again, nothing is done twice"), statusCode: StatusCodes.Status503ServiceUnavailable);
         }
     }
 }

@@ -111,6 +111,7 @@ public static partial class ClusterCoordinator
         builder.Services.AddSingleton<IWorkerCommandSink>(static services => services.GetRequiredService<WorkerCommandSink>());
         builder.Services.AddHostedService(static services => services.GetRequiredService<WorkerCommandSink>());
         AddDeletion(builder, options);
+        builder.Services.AddDescription();
         AddSilo(builder, options);
         AddBus(builder.Services, options.Broker);
         builder.Services.AddSingleton<BrokerWatch>();
@@ -120,11 +121,12 @@ public static partial class ClusterCoordinator
         builder.Services.AddHostedService<RunKeeper>();
         builder.Services.AddHostedService<DeletionKeeper>();
         var app = builder.Build();
-        app.MapGet("/healthz", static () => Results.Text("ok"));
+        app.MapGet("/healthz", static () => Results.Text("ok")).Produces<string>(StatusCodes.Status200OK, "text/plain").WithTags("health").WithName("getHealth").WithSummary("Whether the process answers.");
         app.UseAuthentication();
         app.UseAuthorization();
         app.MapRuns();
         app.MapDeletion();
+        app.MapDescription();
         return app;
     }
 

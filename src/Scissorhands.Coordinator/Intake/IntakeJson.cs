@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Scissorhands.Coordinator.Api;
 using Scissorhands.Deletion.Requests;
 
 namespace Scissorhands.Coordinator.Intake;
@@ -14,27 +15,27 @@ internal static class IntakeJson
         where T : struct, Enum => JsonNamingPolicy.CamelCase.ConvertName(value.ToString());
 
     /// <summary>The answers to a submission: one object for a model, a list for a data set.</summary>
-    public static object Answer(DeletionSubmission submission, IReadOnlyList<IntakeAnswer> answers) =>
-        submission.Model is not null ? Answer(answers[0]) : new { requests = answers.Select(Answer).ToArray() };
+    public static SubmissionAnswer Answer(DeletionSubmission submission, IReadOnlyList<IntakeAnswer> answers) =>
+        submission.Model is not null ? Answer(answers[0]) : new SubmissionAnswer { Requests = [.. answers.Select(Answer)] };
 
     /// <summary>What is wrong, where the caller's id stands for another request already; null where it does not.</summary>
     public static string? Conflict(IReadOnlyList<IntakeAnswer> answers) =>
         answers.FirstOrDefault(static a => a.Conflict) is { } taken ? $"requestId: stands for another request already, {taken.Request.Id}" : null;
 
-    private static object Answer(IntakeAnswer answer) => new
+    private static SubmissionAnswer Answer(IntakeAnswer answer) => new()
     {
-        id = answer.Request.Id,
-        requestId = answer.Request.CallerId,
-        model = answer.Request.Model,
-        status = StatusUrl(answer.Request),
-        state = Name(answer.Request.State),
-        reason = answer.Request.Reason,
-        acceptedAt = answer.Request.AcceptedAt,
-        deadline = answer.Request.Deadline,
-        expectedCompletion = answer.Expected,
-        resolved = answer.Request.Resolution.Samples,
-        unknown = answer.Request.Resolution.Unknown,
-        duplicates = answer.Request.Resolution.Duplicates,
-        alreadyForgotten = answer.Request.Resolution.AlreadyForgotten,
+        Id = answer.Request.Id,
+        RequestId = answer.Request.CallerId,
+        Model = answer.Request.Model,
+        Status = StatusUrl(answer.Request),
+        State = answer.Request.State,
+        Reason = answer.Request.Reason,
+        AcceptedAt = answer.Request.AcceptedAt,
+        Deadline = answer.Request.Deadline,
+        ExpectedCompletion = answer.Expected,
+        Resolved = answer.Request.Resolution.Samples,
+        Unknown = answer.Request.Resolution.Unknown,
+        Duplicates = answer.Request.Resolution.Duplicates,
+        AlreadyForgotten = answer.Request.Resolution.AlreadyForgotten,
     };
 }

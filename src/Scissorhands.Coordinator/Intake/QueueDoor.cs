@@ -5,8 +5,10 @@ using Microsoft.Extensions.Logging;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Events;
 using Scissorhands.Coordinator.Access;
+using Scissorhands.Coordinator.Api;
 using Scissorhands.Coordinator.Cluster;
 using Scissorhands.Deletion.Requests;
+using Scissorhands.Grains.Store;
 using Scissorhands.Messaging.Control;
 using Scissorhands.Planning;
 
@@ -133,19 +135,19 @@ internal sealed partial class QueueDoor(QueueDoorOptions options, DeletionIntake
                 var caller = callers.Of(user) ?? throw new InputException("the message's user has no key with the scope submit");
                 var answers = await WithoutOutageAsync(() => intake.TakeAsync(caller, submission, stoppingToken), stoppingToken);
                 reason = IntakeJson.Conflict(answers);
-                answer = reason is null ? IntakeJson.Answer(submission, answers) : new { error = reason };
+                answer = reason is null ? IntakeJson.Answer(submission, answers) : new ErrorAnswer(reason);
             }
             catch (InputException e)
             {
                 reason = e.Message;
-                answer = new { error = e.Message };
+                answer = new ErrorAnswer(e.Message);
             }
             catch (Exception e) when (e is not OperationCanceledException)
             {
                 // Delivered again it would fail again, and take those that came with it along.
                 LogFailed(e);
                 reason = "the request could not be taken in; the coordinator's log says why";
-                answer = new { error = reason };
+                answer = new ErrorAnswer(reason);
             }
 
             if (reason is not null)
@@ -203,7 +205,7 @@ internal sealed partial class QueueDoor(QueueDoorOptions options, DeletionIntake
 
         // Whoever does not wait any longer has no queue any more: the answer is then dropped by the broker.
         var properties = new BasicProperties { ContentType = "application/json", CorrelationId = given.CorrelationId };
-        await channel.BasicPublishAsync("", queue, mandatory: false, properties, JsonSerializer.SerializeToUtf8Bytes(answer, JsonSerializerOptions.Web), stoppingToken);
+        await channel.BasicPublishAsync("", queue, mandatory: false, properties, JsonSerializer.SerializeToUtf8Bytes(answer, DeletionJson.Options), stoppingToken);
     }
 
     private static Dictionary<string, string> Texts(IDictionary<string, object?>? headers)

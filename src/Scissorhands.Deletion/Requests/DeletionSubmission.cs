@@ -7,8 +7,8 @@ using Scissorhands.Planning;
 namespace Scissorhands.Deletion.Requests;
 
 /// <summary>
-/// What a caller asks for, through whichever door. One of <see cref="Model"/> and <see cref="DataSet"/>, and at least one of
-/// <see cref="Ids"/>, <see cref="Subjects"/> and <see cref="File"/>.
+/// What a caller asks for, through whichever door. One of <c>model</c> and <c>dataSet</c>, and at least one of <c>ids</c>,
+/// <c>subjects</c> and <c>file</c>.
 /// </summary>
 public sealed record DeletionSubmission
 {
@@ -50,7 +50,7 @@ public sealed record DeletionSubmission
     /// <summary>When the person asked (UTC). Default: now.</summary>
     public DateTimeOffset? ReceivedAt { get; init; }
 
-    /// <summary>When it has to be done (UTC). Default: 30 days after <see cref="ReceivedAt"/>.</summary>
+    /// <summary>When it has to be done (UTC). Default: 30 days after <c>receivedAt</c>.</summary>
     public DateTimeOffset? Deadline { get; init; }
 
     /// <summary>Whether the samples must be kept for now: the request waits until the hold is lifted.</summary>
