@@ -29,7 +29,10 @@ public sealed class MemoryGradient
         using var scope = torch.NewDisposeScope();
         _replica.SetTraining(false);
         _replica.ZeroGradient();
-        var loss = _task.LossSum(_replica.Forward(forget.Input), forget) / -count;
+
+        // Held: the operator's own number could be collected while native code reads it.
+        using var samples = (-count).ToScalar();
+        var loss = _task.LossSum(_replica.Forward(forget.Input), forget).div(samples);
         loss.backward();
         _replica.GradientToHost();
     }
