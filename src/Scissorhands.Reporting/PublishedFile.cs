@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Scissorhands.Planning;
 
 namespace Scissorhands.Reporting;
@@ -43,6 +44,15 @@ public static class PublishedFile
 
             throw;
         }
+    }
+
+    /// <summary>SHA-256 of a file.</summary>
+    /// <param name="path">The file.</param>
+    /// <returns>Lower-case hexadecimal digits.</returns>
+    public static string Sha256(string path)
+    {
+        using var stream = File.OpenRead(path);
+        return Convert.ToHexStringLower(SHA256.HashData(stream));
     }
 
     private static void Discard(string beside)

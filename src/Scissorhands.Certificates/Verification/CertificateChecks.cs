@@ -1,9 +1,9 @@
 using System.Globalization;
-using System.Security.Cryptography;
 using Scissorhands.Certificates.Merkle;
 using Scissorhands.Certificates.Signing;
 using Scissorhands.Certificates.Statements;
 using Scissorhands.Planning;
+using Scissorhands.Reporting;
 
 namespace Scissorhands.Certificates.Verification;
 
@@ -208,8 +208,7 @@ public static class CertificateChecks
 
         try
         {
-            using var stream = System.IO.File.OpenRead(path);
-            return Convert.ToHexStringLower(SHA256.HashData(stream));
+            return PublishedFile.Sha256(path);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {

@@ -151,7 +151,7 @@ internal static class ClusterCommands
     }
 
     [return: System.Diagnostics.CodeAnalysis.NotNullIfNotNull(nameof(path))]
-    private static string? Absolute(string? path) => path is null ? null : Path.GetFullPath(path);
+    internal static string? Absolute(string? path) => path is null ? null : Path.GetFullPath(path);
 
     internal static DateTimeOffset Time(string option, string text) =>
         DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time)

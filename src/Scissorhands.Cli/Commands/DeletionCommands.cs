@@ -83,12 +83,12 @@ internal static class DeletionCommands
             var configuration = CommonOptions.Resolve(parsed.GetValue(config), parsed.GetValue(set));
             var body = new JsonObject
             {
-                ["file"] = Full(parsed.GetRequiredValue(model)),
+                ["file"] = ClusterCommands.Absolute(parsed.GetRequiredValue(model)),
                 ["architecture"] = parsed.GetValue(architecture),
                 ["dataSet"] = parsed.GetRequiredValue(dataSet),
-                ["data"] = Full(parsed.GetRequiredValue(data)),
-                ["testData"] = Full(parsed.GetValue(testData)),
-                ["versions"] = Full(parsed.GetRequiredValue(versions)),
+                ["data"] = ClusterCommands.Absolute(parsed.GetRequiredValue(data)),
+                ["testData"] = ClusterCommands.Absolute(parsed.GetValue(testData)),
+                ["versions"] = ClusterCommands.Absolute(parsed.GetRequiredValue(versions)),
                 ["configuration"] = ConfigurationJson.ParseTree(ConfigurationJson.Canonical(configuration), "configuration"),
                 ["pool"] = parsed.GetRequiredValue(pool),
                 ["workers"] = parsed.GetValue(workers),
@@ -174,7 +174,7 @@ internal static class DeletionCommands
             var body = new JsonObject { ["requestId"] = parsed.GetRequiredValue(requestId), ["legalHold"] = parsed.GetValue(hold) };
             Add(body, "model", parsed.GetValue(model));
             Add(body, "dataSet", parsed.GetValue(dataSet));
-            Add(body, "file", Full(parsed.GetValue(file)));
+            Add(body, "file", ClusterCommands.Absolute(parsed.GetValue(file)));
             Add(body, "receivedAt", parsed.GetValue(received) is { } at ? ClusterCommands.Time("--received", at).ToString("O", CultureInfo.InvariantCulture) : null);
             Add(body, "deadline", parsed.GetValue(deadline) is { } due ? ClusterCommands.Time("--deadline", due).ToString("O", CultureInfo.InvariantCulture) : null);
             body["ids"] = new JsonArray([.. (parsed.GetValue(ids) ?? []).Select(static i => JsonValue.Create(i))]);
@@ -250,7 +250,4 @@ internal static class DeletionCommands
     }
 
     private static string Utc(JsonElement time) => time.GetDateTimeOffset().UtcDateTime.ToString("u", CultureInfo.InvariantCulture);
-
-    [return: System.Diagnostics.CodeAnalysis.NotNullIfNotNull(nameof(path))]
-    private static string? Full(string? path) => path is null ? null : Path.GetFullPath(path);
 }

@@ -1,9 +1,9 @@
-using System.Security.Cryptography;
 using Scissorhands.Certificates.Bom;
 using Scissorhands.Certificates.Signing;
 using Scissorhands.Certificates.Statements;
 using Scissorhands.Planning;
 using Scissorhands.Reporting.Model;
+using Scissorhands.Reporting;
 using Scissorhands.Worker.Run;
 
 namespace Scissorhands.Cli.Run;
@@ -39,9 +39,10 @@ internal sealed class RunCertificate
         }
 
         var earlier = Certificate.Read(earlierPath);
-        return !File.Exists(modelPath) || earlier.Statement.Subject.Any(subject => subject.Digest.Sha256 == Digest(modelPath))
+        var digest = File.Exists(modelPath) ? PublishedFile.Sha256(modelPath) : null;
+        return digest is null || earlier.Statement.Subject.Any(subject => subject.Digest.Sha256 == digest)
             ? new RunCertificate(key, earlier)
-            : throw new InputException($"--earlier-certificate {earlierPath}: is not about --model {modelPath}, whose sha256 is {Digest(modelPath)}");
+            : throw new InputException($"--earlier-certificate {earlierPath}: is not about --model {modelPath}, whose sha256 is {digest}");
     }
 
     /// <summary>Writes certificate, openings and bill of materials of a finished run, unless its certificate is there.</summary>
@@ -63,7 +64,7 @@ internal sealed class RunCertificate
         foreach (var artifact in report.Artifacts)
         {
             var file = folder.Combine(artifact.File);
-            if (!File.Exists(file) || Digest(file) != artifact.Sha256)
+            if (!File.Exists(file) || PublishedFile.Sha256(file) != artifact.Sha256)
             {
                 throw new RunFailedException($"{file}: not the file that the run made, so no certificate is signed; run again into an empty folder");
             }
@@ -95,11 +96,5 @@ internal sealed class RunCertificate
         ModelBom.Write(issued.Certificate, folder.Combine(ModelBom.FileName));
         issued.Write(folder.Path);
         say($"certificate: {path}, signed by {(_key.IsEphemeral ? "a key of this run alone" : "key")} {_key.KeyId}; check it with scissorhands verify");
-    }
-
-    private static string Digest(string path)
-    {
-        using var stream = File.OpenRead(path);
-        return Convert.ToHexStringLower(SHA256.HashData(stream));
     }
 }

@@ -71,7 +71,7 @@ internal sealed class BatchDriver
     }
 
     /// <summary>Requests that wait for a run: accepted ones, and failed ones whose time has come.</summary>
-    public static IEnumerable<DeletionRequest> Waiting(IEnumerable<DeletionRequest> requests, DateTimeOffset now) =>
+    private static IEnumerable<DeletionRequest> Waiting(IEnumerable<DeletionRequest> requests, DateTimeOffset now) =>
         requests.Where(r => r.State == RequestState.Accepted || (r.State == RequestState.Failed && r.RetryAt <= now));
 
     private static WaitingRequest Wait(DeletionRequest request) => new(request.Id, request.AcceptedAt, request.Deadline, request.Samples!.Count);
@@ -91,7 +91,7 @@ internal sealed class BatchDriver
         if (waiting.Where(r => r.Samples!.All(known.Contains)).ToArray() is { Length: > 0 } done)
         {
             var ended = done.Select(r => Move(r, RequestState.Rejected, now) with { Reason = "all of its samples were forgotten by an earlier run meanwhile", Samples = null, RetryAt = null, EndedAt = now, Resolution = new Resolution { Samples = r.Resolution.Samples } }).ToArray();
-            return (await CommitAsync(model, new ModelChange { Requests = ended, Audit = Audit(ended, now) }, ct), true);
+            return (await _store.CommitAsync(model, new ModelChange { Requests = ended, Audit = Audit(ended, now) }, ct), true);
         }
 
         var decision = BatchPlanner.Decide([.. waiting.Select(Wait)], model.Record.Policy, now);
@@ -111,7 +111,7 @@ internal sealed class BatchDriver
                 Reason = $"{r.Samples!.Count(gone.Contains)} of its {r.Samples!.Count} samples are no longer in the data: put them back until the request is completed",
                 RetryAt = now + model.Record.Policy.RetryAfter,
             }).ToArray();
-            return (await CommitAsync(model, new ModelChange { Requests = early, Audit = Audit(early, now) }, ct), true);
+            return (await _store.CommitAsync(model, new ModelChange { Requests = early, Audit = Audit(early, now) }, ct), true);
         }
 
         var policy = model.Record.Policy;
@@ -136,7 +136,7 @@ internal sealed class BatchDriver
             Batch = batch,
             Audit = [.. Audit(scheduled, now), .. Audit(scheduled, batch, "formed", new { batch.Requests, batch.Samples, batch.From, decision.Reason }, now)],
         };
-        return (await CommitAsync(model with { LastBatch = number, OpenBatch = number }, change, ct), true);
+        return (await _store.CommitAsync(model with { LastBatch = number, OpenBatch = number }, change, ct), true);
     }
 
     private async Task<StoredModel> SubmitAsync(StoredModel model, DeletionBatch batch, CancellationToken ct)
@@ -155,7 +155,7 @@ internal sealed class BatchDriver
 
         var running = requests.Where(static r => r.State != RequestState.Running).Select(r => Move(r, RequestState.Running, now)).ToArray();
         var next = batch with { Phase = BatchPhase.Running, Attempts = [.. batch.Attempts.SkipLast(1), attempt with { RunId = order.Id() }] };
-        return await CommitAsync(
+        return await _store.CommitAsync(
             model,
             new ModelChange { Batch = next, Requests = running, Audit = [.. Audit(running, now), .. Audit(requests, next, "submitted", new { run = order.Id(), attempt = attempt.Number, attempt.Preset }, now)] },
             ct);
@@ -176,7 +176,7 @@ internal sealed class BatchDriver
                 return (await FailAsync(model, failed, reason, mayPass: !view.BadInput, ct), true);
             case null:
                 // Written as submitted, yet not known: the store was restored from before.
-                return (await CommitAsync(model, new ModelChange { Batch = batch with { Phase = BatchPhase.Preparing } }, ct), true);
+                return (await _store.CommitAsync(model, new ModelChange { Batch = batch with { Phase = BatchPhase.Preparing } }, ct), true);
             default:
                 return (model, false);
         }
@@ -188,29 +188,23 @@ internal sealed class BatchDriver
         var policy = model.Record.Policy;
         var requests = await RequestsAsync(batch, ct);
         var attempt = batch.Attempts[^1];
-        if (attempt.Verdict is { } judgedBefore)
-        {
-            // Written, and then the coordinator was lost before the batch was failed.
-            return await FailAsync(model, batch, NotPublished(judgedBefore), mayPass: false, ct);
-        }
-
         var verdict = GateJudge.Judge(await _folders.FiguresAsync(model, batch, attempt, ct), policy.Gate);
         var judged = batch with { Attempts = [.. batch.Attempts.SkipLast(1), attempt with { Verdict = verdict }] };
         var verifying = requests.Where(static r => r.State == RequestState.Running).Select(r => Move(r, RequestState.Verifying, now)).ToArray();
         var audit = Audit(requests, judged, "judged", new { attempt = attempt.Number, attempt.Preset, verdict }, now);
         if (verdict.Decision == GateDecision.Publish)
         {
-            return await CommitAsync(model, new ModelChange { Batch = judged with { Phase = BatchPhase.Publishing }, Requests = verifying, Audit = [.. Audit(verifying, now), .. audit] }, ct);
+            return await _store.CommitAsync(model, new ModelChange { Batch = judged with { Phase = BatchPhase.Publishing }, Requests = verifying, Audit = [.. Audit(verifying, now), .. audit] }, ct);
         }
 
         if (Next(policy, judged, verdict.Decision) is not { } preset)
         {
-            model = await CommitAsync(model, new ModelChange { Batch = judged, Requests = verifying, Audit = [.. Audit(verifying, now), .. audit] }, ct);
-            return await FailAsync(model, judged, NotPublished(verdict), mayPass: false, ct);
+            // The same again would come to the same: what has to change is the policy, or the set of requests.
+            return await FailAsync(model, judged, $"no version was published: {verdict.Describe()}; change the policy and try the requests again", mayPass: false, ct, [.. Audit(verifying, now), .. audit]);
         }
 
         var again = judged with { Phase = BatchPhase.Preparing, Attempts = [.. judged.Attempts, new BatchAttempt(attempt.Number + 1, preset, null, null, null)] };
-        return await CommitAsync(model, new ModelChange { Batch = again, Audit = audit }, ct);
+        return await _store.CommitAsync(model, new ModelChange { Batch = again, Audit = audit }, ct);
     }
 
     private async Task<StoredModel> PublishAsync(StoredModel model, DeletionBatch batch, CancellationToken ct)
@@ -222,7 +216,7 @@ internal sealed class BatchDriver
         if (versions.FirstOrDefault(v => v.Batch == batch.Number) is { } done)
         {
             await _folders.PointAsync(model.Record, done.Number, ct);
-            return await CommitAsync(model, new ModelChange { Batch = batch with { Phase = BatchPhase.Destroying } }, ct);
+            return await _store.CommitAsync(model, new ModelChange { Batch = batch with { Phase = BatchPhase.Destroying } }, ct);
         }
 
         var number = versions.Max(static v => v.Number) + 1;
@@ -245,7 +239,7 @@ internal sealed class BatchDriver
         var files = batch with { Files = published.Files };
 
         // The store is the truth; the pointer follows, here or in the next step.
-        return await CommitAsync(
+        return await _store.CommitAsync(
             model with { CurrentVersion = number },
             new ModelChange
             {
@@ -264,7 +258,7 @@ internal sealed class BatchDriver
         var superseded = (await _store.VersionsAsync(model.Record.Name, ct)).Where(static v => v.State is VersionState.Superseded or VersionState.RolledBack).SkipLast(model.Record.Policy.KeepVersions).ToArray();
         var destroyed = await _folders.DestroyAsync(model, batch, superseded, ct);
         var next = batch with { Phase = BatchPhase.Certifying, Destroyed = destroyed };
-        return await CommitAsync(
+        return await _store.CommitAsync(
             model,
             new ModelChange
             {
@@ -285,7 +279,7 @@ internal sealed class BatchDriver
         var now = _time.GetUtcNow();
         var completed = requests.Select(r => Move(r, RequestState.Completed, now) with { Samples = null, EndedAt = now, Resolution = new Resolution { Samples = r.Resolution.Samples } }).ToArray();
         var next = batch with { Phase = BatchPhase.Completed, EndedAt = now };
-        return await CommitAsync(
+        return await _store.CommitAsync(
             model with { OpenBatch = null },
             new ModelChange
             {
@@ -297,20 +291,20 @@ internal sealed class BatchDriver
             ct);
     }
 
-    private async Task<StoredModel> FailAsync(StoredModel model, DeletionBatch batch, string reason, bool mayPass, CancellationToken ct)
+    private async Task<StoredModel> FailAsync(StoredModel model, DeletionBatch batch, string reason, bool mayPass, CancellationToken ct, IReadOnlyList<AuditDraft>? before = null)
     {
         var now = _time.GetUtcNow();
         var requests = await RequestsAsync(batch, ct);
         DateTimeOffset? retry = mayPass ? now + model.Record.Policy.RetryAfter : null;
         var failed = requests.Select(r => Move(r, RequestState.Failed, now) with { Reason = reason, RetryAt = retry }).ToArray();
         var next = batch with { Phase = BatchPhase.Failed, Reason = reason, EndedAt = now };
-        model = await CommitAsync(
+        model = await _store.CommitAsync(
             model with { OpenBatch = null },
             new ModelChange
             {
                 Batch = next,
                 Requests = failed,
-                Audit = [.. Audit(failed, now), .. Audit(requests, next, "failed", new { reason, attempts = next.Attempts.Count }, now)],
+                Audit = [.. before ?? [], .. Audit(failed, now), .. Audit(requests, next, "failed", new { reason, attempts = next.Attempts.Count }, now)],
                 Messages = _events.Failed(next, retry, now),
             },
             ct);
@@ -319,9 +313,6 @@ internal sealed class BatchDriver
         await _folders.SweepAsync(model, ct);
         return model;
     }
-
-    // The same again would come to the same: what has to change is the policy, or the set of requests.
-    private static string NotPublished(GateVerdict verdict) => $"no version was published: {verdict.Describe()}; change the policy and try the requests again";
 
     // Stronger presets follow in the list, milder ones precede; none is tried twice.
     private static string? Next(DeletionPolicy policy, DeletionBatch batch, GateDecision decision)
@@ -358,6 +349,4 @@ internal sealed class BatchDriver
         var all = await _store.RequestsAsync(batch.Model, [RequestState.Scheduled, RequestState.Running, RequestState.Verifying], ct);
         return [.. all.Where(r => r.Batch == batch.Number)];
     }
-
-    private Task<StoredModel> CommitAsync(StoredModel model, ModelChange change, CancellationToken ct) => _store.CommitAsync(model, change, ct);
 }

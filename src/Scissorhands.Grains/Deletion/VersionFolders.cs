@@ -101,8 +101,8 @@ public sealed partial class VersionFolders : IVersionFolders
         Make(work);
         var forget = Path.Combine(work, "forget.jsonl");
         var forgotten = Path.Combine(work, "tombstones.jsonl");
-        await WriteIdsAsync(forget, samples, ct);
-        await WriteIdsAsync(forgotten, tombstones, ct);
+        WriteIds(forget, samples);
+        WriteIds(forgotten, tombstones);
         if (await HashAsync(from.File, ct) != from.Sha256)
         {
             throw new RunFailedException($"{from.File}: is not what was published as version {from.Number} of model {record.Name}");
@@ -138,9 +138,9 @@ public sealed partial class VersionFolders : IVersionFolders
         var own = ConfigurationJson.ParseTree(model.Configuration, $"configuration of model {model.Name}");
         var over = model.Policy.Presets.Single(p => p.Name == preset).Configuration.DeepClone();
         var configuration = ConfigurationBinder.Bind([($"configuration of model {model.Name}", own), ($"preset {preset}", over)], []);
+
         // Whatever the model says: decoded images of those who are forgotten have to go with the batch.
         configuration = configuration with { Data = configuration.Data with { Cache = cache } };
-
         ConfigurationValidator.Validate(configuration, ["classification"]);
         return configuration;
     }
@@ -319,20 +319,12 @@ public sealed partial class VersionFolders : IVersionFolders
     private static MeasuredShare? Share(SetMeasurement? set) => set is { Count: > 0 } ? new MeasuredShare(set.Accuracy, set.Count) : null;
 
     // JSON lines: an id may look like anything.
-    private static async Task WriteIdsAsync(string path, IReadOnlyList<string> ids, CancellationToken ct)
+    private static void WriteIds(string path, IReadOnlyList<string> ids) => PublishedFile.Write(path, stream =>
     {
-        var beside = path + ".part";
-        await using (var stream = new FileStream(beside, FileMode.Create, FileAccess.Write))
+        foreach (var id in ids)
         {
-            foreach (var id in ids)
-            {
-                await JsonSerializer.SerializeAsync(stream, new { id }, cancellationToken: ct);
-                stream.WriteByte((byte)'\n');
-            }
-
-            stream.Flush(flushToDisk: true);
+            JsonSerializer.Serialize(stream, new { id });
+            stream.WriteByte((byte)'\n');
         }
-
-        File.Move(beside, path, overwrite: true);
-    }
+    });
 }

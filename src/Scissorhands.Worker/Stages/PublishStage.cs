@@ -1,6 +1,6 @@
-using System.Security.Cryptography;
 using Scissorhands.Abstractions.Runs;
 using Scissorhands.Core.Models;
+using Scissorhands.Reporting;
 using Scissorhands.Worker.Checkpoints;
 
 namespace Scissorhands.Worker.Stages;
@@ -29,18 +29,12 @@ public sealed class PublishStage : IStageExecutor
             files.Add(Publish(context, ParameterObjects.SaliencyKey));
         }
 
-        return StageJson.Write(new PublishOutcome(files.ToDictionary(name => name, name => HashOf(Path.Combine(folder.ResultsPath, name)), StringComparer.Ordinal)));
+        return StageJson.Write(new PublishOutcome(files.ToDictionary(name => name, name => PublishedFile.Sha256(Path.Combine(folder.ResultsPath, name)), StringComparer.Ordinal)));
     }
 
     private static string Publish(StageContext context, string key)
     {
         ParameterObjects.Publish(context.Checkpoints, key, context.Replica.Parameters, Path.Combine(context.Folder.ResultsPath, key), context.CancellationToken);
         return key;
-    }
-
-    private static string HashOf(string path)
-    {
-        using var stream = File.OpenRead(path);
-        return Convert.ToHexStringLower(SHA256.HashData(stream));
     }
 }
