@@ -122,6 +122,9 @@ public static partial class ClusterCoordinator
         builder.Services.AddHostedService<DeletionKeeper>();
         var app = builder.Build();
         app.MapGet("/healthz", static () => Results.Text("ok")).Produces<string>(StatusCodes.Status200OK, "text/plain").WithTags("health").WithName("getHealth").WithSummary("Whether the process answers.");
+
+        // What no endpoint has answered, an unknown path or a content type that none takes, has the form of the other errors.
+        app.UseStatusCodePages(static context => BareStatus.WriteAsync(context.HttpContext));
         app.UseAuthentication();
         app.UseAuthorization();
         app.MapRuns();
