@@ -86,7 +86,7 @@ public sealed class BatchDriverTests : IDisposable
     {
         await using var world = await WorldAsync();
         await AcceptAsync(world.Store, ("a", ["1", "2"]));
-        var model = (await world.Driver.StepAsync((await world.Store.ModelAsync("m", Ct))!, Ct)).Model;
+        var model = (await world.StepAsync((await world.Store.ModelAsync("m", Ct))!, Ct)).Model;
         await AcceptAsync(world.Store, ("b", ["2", "3"]), ("c", ["1"]));
 
         await RunAsync(world);
@@ -244,7 +244,7 @@ public sealed class BatchDriverTests : IDisposable
     {
         try
         {
-            return (await world.Driver.StepAsync(model, Ct)).Model;
+            return (await world.StepAsync(model, Ct)).Model;
         }
         catch (Exception e) when (e is StaleVersionException or InvalidOperationException)
         {
@@ -306,7 +306,7 @@ public sealed class BatchDriverTests : IDisposable
                 var model = (await world.Store.ModelAsync("m", Ct))!;
                 for (var more = true; more;)
                 {
-                    (model, more) = await world.Driver.StepAsync(model, Ct);
+                    (model, more) = await world.StepAsync(model, Ct);
                 }
 
                 if (model.OpenBatch is null)
@@ -345,7 +345,8 @@ public sealed class BatchDriverTests : IDisposable
         var faults = new Faults();
         var folders = new FakeFolders(faults);
         var runs = new FakeRuns(faults);
-        return new World(provider, store, folders, runs, faults, new BatchDriver(new FailingStore(store, faults), folders, folders, Events, folders, runs.Of, _time));
+        var failing = new FailingStore(store, faults);
+        return new World(provider, store, folders, runs, faults, new RequestCustody(failing, folders, _time), new BatchDriver(failing, folders, folders, Events, folders, runs.Of, _time));
     }
 
     private static Task AcceptAsync(IDeletionStore store, params (string Id, string[] Samples)[] requests) => store.AcceptAsync(
@@ -363,17 +364,25 @@ public sealed class BatchDriverTests : IDisposable
                     ReceivedAt = Start,
                     AcceptedAt = Start,
                     Deadline = Start.AddDays(30),
-                    State = RequestState.Accepted,
+                    State = RequestState.Received,
                     Samples = r.Samples,
                     Resolution = new Resolution { Samples = r.Samples.Length },
                 };
-                return (request, DeletionAudit.Accepted(request));
+                return (request, DeletionAudit.Received(request));
             }),
         ],
         Ct);
 
-    private sealed record World(ServiceProvider Provider, IDeletionStore Store, FakeFolders Folders, FakeRuns Runs, Faults Faults, BatchDriver Driver) : IAsyncDisposable
+    private sealed record World(ServiceProvider Provider, IDeletionStore Store, FakeFolders Folders, FakeRuns Runs, Faults Faults, RequestCustody Custody, BatchDriver Driver) : IAsyncDisposable
     {
+        /// <summary>One round of the grain.</summary>
+        public async Task<(StoredModel Model, bool More)> StepAsync(StoredModel model, CancellationToken ct)
+        {
+            (model, var kept) = await Custody.StepAsync(model, ct);
+            (model, var more) = await Driver.StepAsync(model, ct);
+            return (model, kept || more);
+        }
+
         public ValueTask DisposeAsync() => Provider.DisposeAsync();
     }
 }

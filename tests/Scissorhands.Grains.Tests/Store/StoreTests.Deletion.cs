@@ -169,7 +169,7 @@ public abstract partial class StoreTests
             Samples = ["1", "2"],
             Resolution = new Resolution { Samples = 2 },
         };
-        return (request, DeletionAudit.Accepted(request));
+        return (request, DeletionAudit.Received(request));
     }
 
     private IDeletionStore Deletions() => Host().GetRequiredService<IDeletionStore>();
