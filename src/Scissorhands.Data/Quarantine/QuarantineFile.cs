@@ -29,10 +29,10 @@ internal static class QuarantineFile
     /// <param name="context">What gives them their meaning.</param>
     /// <param name="entries">The samples, whose bytes are checked against their hashes.</param>
     /// <exception cref="InputException">A sample's bytes are not there, or others than were indexed.</exception>
-    public static void Write(Stream target, QuarantineContext context, IEnumerable<SampleEntry> entries)
+    public static void Write(Stream target, QuarantineContext context, IReadOnlyList<SampleEntry> entries)
     {
         using var writer = new TarWriter(target, TarEntryFormat.Ustar, leaveOpen: true);
-        Add(writer, HeaderName, JsonSerializer.SerializeToUtf8Bytes(new Header(Format, context.Encoding, context.Classes, context.Rows), Json));
+        Add(writer, HeaderName, JsonSerializer.SerializeToUtf8Bytes(new Header(Format, entries.Count, context.Encoding, context.Classes, context.Rows), Json));
         foreach (var (number, entry) in entries.Index())
         {
             var bytes = ImageDecoder.ReadBytes(entry);
@@ -79,7 +79,10 @@ internal static class QuarantineFile
                 entries.Add(new SampleEntry(member.Id, member.Label, member.Subject, path, image.DataOffset, (int)image.Length, member.Hash));
             }
 
-            return (new QuarantineContext(header.Encoding, header.Classes, header.Rows), entries);
+            // A tar that was cut at the end of a member looks whole.
+            return entries.Count == header.Samples
+                ? (new QuarantineContext(header.Encoding, header.Classes, header.Rows), entries)
+                : throw Damaged(path, "samples are missing");
         }
         catch (Exception e) when (e is InvalidDataException or EndOfStreamException or FormatException or JsonException or InvalidOperationException)
         {
@@ -112,7 +115,7 @@ internal static class QuarantineFile
         writer.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, name) { DataStream = content, ModificationTime = DateTimeOffset.UnixEpoch, Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
     }
 
-    private sealed record Header(int Format, ImageEncoding Encoding, IReadOnlyList<string>? Classes, IReadOnlyDictionary<string, int>? Rows);
+    private sealed record Header(int Format, int Samples, ImageEncoding Encoding, IReadOnlyList<string>? Classes, IReadOnlyDictionary<string, int>? Rows);
 
     private sealed record Member(string Id, int Label, string? Subject, string Hash);
 }

@@ -68,8 +68,10 @@ public sealed class SampleCopies
         ArgumentNullException.ThrowIfNull(ids);
         var own = ids.All(_entries.ContainsKey);
         var context = own ? _context : _context.With(_copied.Value.Context, "the copies made before");
-        QuarantineFile.Write(target, context, ids.Select(id =>
-            _entries.TryGetValue(id, out var entry) || _copied.Value.Entries.TryGetValue(id, out entry) ? entry : throw new InputException("a sample is no longer in the data")));
+        QuarantineFile.Write(
+            target,
+            context,
+            [.. ids.Select(id => _entries.TryGetValue(id, out var entry) || _copied.Value.Entries.TryGetValue(id, out entry) ? entry : throw new InputException("a sample is no longer in the data"))]);
     }
 
     /// <summary>Whether a file holds whole copies of exactly these samples.</summary>
@@ -131,7 +133,7 @@ public sealed class SampleCopies
         QuarantineFile.Write(
             target,
             context ?? throw new InputException("no quarantine is named"),
-            ids.Select(id => entries.TryGetValue(id, out var entry) ? entry : throw new InputException("a sample of a request is not in its quarantine")));
+            [.. ids.Select(id => entries.TryGetValue(id, out var entry) ? entry : throw new InputException("a sample of a request is not in its quarantine"))]);
     }
 
     private static bool IsWhole(SampleEntry entry)

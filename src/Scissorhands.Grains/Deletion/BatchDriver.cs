@@ -150,9 +150,10 @@ internal sealed class BatchDriver
             }
         }
 
-        // Their rows may be erased at any moment, so that the run must not depend on them.
+        // Rows of accepted requests may be erased at any moment, so that the run must not depend on them.
         var ours = Samples(requests, known).ToHashSet(StringComparer.Ordinal);
-        var withheld = Samples(await _store.CustodyAsync(model.Record.Name, CustodyNeed.Hold, now, int.MaxValue, ct), known).Where(id => !ours.Contains(id)).ToArray();
+        var others = (await _store.CustodyAsync(model.Record.Name, CustodyNeed.Hold, now, int.MaxValue, ct)).Where(static r => r.State != RequestState.Received);
+        var withheld = Samples(others, known).Where(id => !ours.Contains(id)).ToArray();
         var from = (await _store.VersionsAsync(model.Record.Name, ct)).Single(v => v.Number == batch.From);
         var attempt = batch.Attempts[^1];
         var order = await _folders.PrepareAsync(model, batch, attempt, from, new RunSamples(Samples(requests, known), tombstones, withheld, copied.Length > 0), ct);

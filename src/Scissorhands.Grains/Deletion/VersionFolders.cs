@@ -196,6 +196,13 @@ public sealed partial class VersionFolders : IVersionFolders
                 File.Move(file, Path.Combine(beside, Path.GetFileName(file)), overwrite: true);
             }
 
+            // Whoever runs it again needs to know what was left out; like the openings, it is the operator's.
+            var withheld = Path.Combine(BatchPath(record, batch), WithheldFile);
+            if (new FileInfo(withheld) is { Exists: true, Length: > 0 })
+            {
+                File.Copy(withheld, Path.Combine(beside, WithheldFile), overwrite: true);
+            }
+
             await File.WriteAllTextAsync(Path.Combine(beside, RunFile), attempt.RunId, ct);
             Directory.Move(beside, target);
         }

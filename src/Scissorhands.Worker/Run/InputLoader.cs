@@ -52,7 +52,7 @@ public static class InputLoader
         ISampleSet? train = null, test = null;
         try
         {
-            train = Named("--data", names.Data, () => DataSets.Open(names.Data, configuration.Data, overlay, new Relay(progress, "--data"), cancellationToken));
+            train = Named("--quarantine", names.Quarantine ?? "", () => Named("--data", names.Data, () => DataSets.Open(names.Data, configuration.Data, overlay, new Relay(progress, "--data"), cancellationToken)));
             var selection = ForgetList.Resolve(entries, train, names.IgnoreUnknown, names.Forget);
             if (selection.Unknown > 0)
             {

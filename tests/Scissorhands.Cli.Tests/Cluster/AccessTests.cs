@@ -257,8 +257,12 @@ public sealed class AccessTests(GuardedCluster service) : IClassFixture<GuardedC
         await AddAsync("cli");
         var submitted = await service.CommandAsync("pipeline", "requests", "submit", "--request-id", "c1", "--model", "cli", "--id", Id(1), "--id", Id(2), "--id", "nobody");
         Assert.True(submitted.ExitCode == 0, submitted.Describe());
-        Assert.Contains("accepted for cli, 2 samples, 1 unknown", submitted.Output[0], StringComparison.Ordinal);
+        Assert.Contains("received for cli, 2 samples, 1 unknown", submitted.Output[0], StringComparison.Ordinal);
         var id = submitted.Output[0].Split(' ')[1].TrimEnd(':');
+        using (var http = service.As("pipeline"))
+        {
+            await http.UntilAsync($"v1/deletion-requests/{id}", static state => state != "received", service.Cluster!);
+        }
 
         var held = await service.CommandAsync("operator", "hold", id);
         Assert.Contains("onHold", Assert.Single(held.Output), StringComparison.Ordinal);
