@@ -93,7 +93,12 @@ public sealed partial class ModelGrain : Grain, IModelGrain
                 (RequestAction.Hold or RequestAction.Cancel, _) => $"by {principal}",
                 _ => null,
             },
-            LegalHold = action == RequestAction.Hold,
+            LegalHold = action switch
+            {
+                RequestAction.Hold => true,
+                RequestAction.Release => false,
+                _ => request.LegalHold,
+            },
             RetryAt = null,
             Batch = null,
             EndedAt = target == RequestState.Cancelled ? now : null,
