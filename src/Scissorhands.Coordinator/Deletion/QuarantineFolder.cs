@@ -60,6 +60,7 @@ internal sealed partial class QuarantineFolder(ILogger<QuarantineFolder> logger)
 
                 // The names themselves must outlast a power cut before anybody erases a row.
                 DurableFolder.Flush(Folder(model));
+                DurableFolder.Flush(model.Versions);
                 return outcomes;
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -100,7 +101,7 @@ internal sealed partial class QuarantineFolder(ILogger<QuarantineFolder> logger)
             {
                 Delete(model, request.Id);
             }
-            else if (!SampleCopies.Holds(path, request.Samples, ct))
+            else if (!IsWhole(path, request.Samples, ct))
             {
                 try
                 {
@@ -160,7 +161,7 @@ internal sealed partial class QuarantineFolder(ILogger<QuarantineFolder> logger)
         var path = PathOf(model, request.Id);
         try
         {
-            if (SampleCopies.Holds(path, request.Samples, ct))
+            if (IsWhole(path, request.Samples, ct))
             {
                 return new CopyOutcome(request.Id, 0, null);
             }

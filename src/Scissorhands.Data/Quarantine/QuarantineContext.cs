@@ -10,13 +10,22 @@ namespace Scissorhands.Data.Quarantine;
 internal sealed record QuarantineContext(ImageEncoding Encoding, IReadOnlyList<string>? Classes, IReadOnlyDictionary<string, int>? Rows)
 {
     /// <summary>What groups of a data set, and its classes, say.</summary>
+    /// <exception cref="InputException">Their images are stored in several ways.</exception>
     public static QuarantineContext Of(IReadOnlyList<SampleGroup> groups, IReadOnlyList<string>? classes)
     {
         var encoding = groups.First(static g => g.Entries.Count > 0).Encoding;
-        return new QuarantineContext(
-            encoding,
-            classes,
-            encoding == ImageEncoding.Planar ? groups.ToDictionary(static g => Path.GetFileName(g.Name), static g => g.Entries.Count, StringComparer.Ordinal) : null);
+        if (groups.FirstOrDefault(g => g.Entries.Count > 0 && g.Encoding != encoding) is { } other)
+        {
+            throw new InputException($"{other.Name}: is of another kind than the rest of the data; name shards or CIFAR files, not both");
+        }
+
+        var rows = new Dictionary<string, int>(StringComparer.Ordinal);
+        foreach (var group in encoding == ImageEncoding.Planar ? groups : [])
+        {
+            rows.TryAdd(Path.GetFileName(group.Name), group.Entries.Count);
+        }
+
+        return new QuarantineContext(encoding, classes, encoding == ImageEncoding.Planar ? rows : null);
     }
 
     /// <summary>What two copies, made at different times, say together.</summary>

@@ -288,24 +288,26 @@ internal sealed class BatchDriver
         var copies = await DestroyCopiesAsync(model, batch, requests, ct);
         var destroyed = await _folders.DestroyAsync(model, batch, superseded, ct);
         var next = batch with { Phase = BatchPhase.Certifying, Destroyed = [.. destroyed, .. copies.Destroyed], Kept = copies.Kept };
+        var needless = copies.Needless.Select(r => Needless(r, now)).ToArray();
         return await _store.CommitAsync(
             model,
             new ModelChange
             {
                 Batch = next,
-                Requests = [.. requests.Select(static r => r with { QuarantinedAt = null })],
+                Requests = [.. requests.Select(static r => r with { QuarantinedAt = null }), .. needless],
                 Versions = [.. superseded.Select(static v => v with { State = VersionState.Destroyed })],
-                Audit = Audit(requests, next, "destroyed", new { destroyed = next.Destroyed, kept = next.Kept }, now),
+                Audit = [.. Audit(requests, next, "destroyed", new { destroyed = next.Destroyed, kept = next.Kept }, now), .. Audit(needless, now)],
             },
             ct);
     }
 
     /// <summary>Destroys the copies of a batch's samples: those of its requests, and those that other requests have of the same ones.</summary>
-    private async Task<(IReadOnlyList<string> Destroyed, IReadOnlyList<string> Kept)> DestroyCopiesAsync(StoredModel model, DeletionBatch batch, IReadOnlyList<DeletionRequest> requests, CancellationToken ct)
+    private async Task<(IReadOnlyList<string> Destroyed, IReadOnlyList<string> Kept, IReadOnlyList<DeletionRequest> Needless)> DestroyCopiesAsync(StoredModel model, DeletionBatch batch, IReadOnlyList<DeletionRequest> requests, CancellationToken ct)
     {
         var own = requests.Select(static r => r.Id).ToHashSet(StringComparer.Ordinal);
         var known = (await _store.TombstonesAsync(model.Record.Name, ct)).ToHashSet(StringComparer.Ordinal);
         var (trimmed, held) = (0, 0);
+        var needless = new List<DeletionRequest>();
         foreach (var other in await _store.CustodyAsync(model.Record.Name, CustodyNeed.Hold, _time.GetUtcNow(), int.MaxValue, ct))
         {
             if (own.Contains(other.Id) || !other.Samples!.Any(known.Contains))
@@ -320,8 +322,10 @@ internal sealed class BatchDriver
                 continue;
             }
 
-            await _quarantine.TrimAsync(model.Record, new RequestSamples(other.Id, Samples([other], known)), ct);
+            var left = Samples([other], known);
+            await _quarantine.TrimAsync(model.Record, new RequestSamples(other.Id, left), ct);
             trimmed++;
+            needless.AddRange(left.Count == 0 ? [other] : (DeletionRequest[])[]);
         }
 
         var copied = requests.Count(static r => r.QuarantinedAt is not null);
@@ -331,7 +335,7 @@ internal sealed class BatchDriver
             .. copied > 0 ? [$"quarantine: the copies of the samples of {copied} requests"] : (string[])[],
             .. trimmed > 0 ? [$"quarantine: the same samples in the copies of {trimmed} requests that wait"] : (string[])[],
         ];
-        return (destroyed, held > 0 ? [$"quarantine: copies of these samples that belong to {held} requests under legal hold"] : []);
+        return (destroyed, held > 0 ? [$"quarantine: copies of these samples that belong to {held} requests under legal hold"] : [], needless);
     }
 
     private async Task<StoredModel> CertifyAsync(StoredModel model, DeletionBatch batch, CancellationToken ct)

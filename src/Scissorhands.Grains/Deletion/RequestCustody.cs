@@ -15,6 +15,7 @@ internal sealed class RequestCustody
 {
     private const int MostAtOnce = 1000;
     private static readonly TimeSpan AfterFailure = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan BetweenFailures = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan SweepInterval = TimeSpan.FromMinutes(10);
     private readonly IDeletionStore _store;
     private readonly IQuarantine _quarantine;
@@ -80,7 +81,6 @@ internal sealed class RequestCustody
         var known = (await _store.TombstonesAsync(name, ct)).ToHashSet(StringComparer.Ordinal);
         var mayAccept = await MayAcceptAsync(model, ct);
         var (changed, late) = (new List<DeletionRequest>(), new List<string>());
-        var failed = false;
         foreach (var request in await _store.RequestsAsync(name, outcomes.Keys, ct))
         {
             var outcome = outcomes[request.Id];
@@ -94,8 +94,7 @@ internal sealed class RequestCustody
             }
             else if (outcome.Failure is { } failure)
             {
-                failed = true;
-                changed.AddRange(request.Reason != failure ? [request with { State = RequestState.Received, Reason = failure, RetryAt = null }] : (DeletionRequest[])[]);
+                changed.Add(request with { State = RequestState.Received, Reason = failure, RetryAt = now + AfterFailure });
             }
             else if (outcome.Missing > 0)
             {
@@ -108,12 +107,14 @@ internal sealed class RequestCustody
             }
             else if (done.Tombstones == known.Count)
             {
-                var kept = request with { State = RequestState.Received, QuarantinedAt = now };
+                var kept = request with { State = RequestState.Received, Reason = null, RetryAt = null, QuarantinedAt = now };
                 changed.Add(mayAccept ? Accept(kept) : kept);
             }
         }
 
-        _notBefore = failed ? now + AfterFailure : default;
+        // Where none could be copied the others fare no better now; each is tried for itself, so that a few do not keep all waiting.
+        var failed = done.Outcomes.All(static o => o.Failure is not null);
+        _notBefore = failed ? now + BetweenFailures : default;
         if (late.Count > 0)
         {
             await _quarantine.DestroyAsync(model.Record, late, ct);
@@ -147,8 +148,8 @@ internal sealed class RequestCustody
     {
         var now = _time.GetUtcNow();
 
-        // A copy that is there is no news as long as its request is not accepted.
-        var audit = changed.Where(static r => r.State != RequestState.Received || r.Reason is not null).Select(r => DeletionAudit.Changed(r, now)).ToArray();
+        // That something is copied, or still is not, is no news as long as its request is not accepted.
+        var audit = changed.Where(static r => r.State != RequestState.Received).Select(r => DeletionAudit.Changed(r, now)).ToArray();
         return _store.CommitAsync(model, new ModelChange { Requests = changed, Audit = audit }, ct);
     }
 

@@ -120,7 +120,7 @@ public interface IDeletionStore
     /// <summary>Requests of a model with whose samples something has to be done, by deadline and id.</summary>
     /// <param name="model">The model.</param>
     /// <param name="need">What.</param>
-    /// <param name="now">Now: failed ones are copied when their time has come.</param>
+    /// <param name="now">Now: what failed is copied again when its time has come.</param>
     /// <param name="limit">At most so many.</param>
     /// <param name="ct">Ends the wait.</param>
     /// <returns>The requests.</returns>

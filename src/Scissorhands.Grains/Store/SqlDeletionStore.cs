@@ -118,7 +118,7 @@ internal sealed class SqlDeletionStore(StoreDatabase database) : IDeletionStore
             var all = context.Requests.AsNoTracking().Where(r => r.Model == model);
             var meant = need switch
             {
-                CustodyNeed.Copy => all.Where(r => r.QuarantinedAt == null && (r.State == received || (r.State == failed && r.RetryAt <= due))),
+                CustodyNeed.Copy => all.Where(r => r.QuarantinedAt == null && ((r.State == received && (r.RetryAt == null || r.RetryAt <= due)) || (r.State == failed && r.RetryAt <= due))),
                 CustodyNeed.Accept => all.Where(r => r.QuarantinedAt != null && r.State == received),
                 CustodyNeed.Destroy => all.Where(r => r.QuarantinedAt != null && Ended.Contains(r.State)),
                 CustodyNeed.Hold => all.Where(r => r.QuarantinedAt != null && !Ended.Contains(r.State)),

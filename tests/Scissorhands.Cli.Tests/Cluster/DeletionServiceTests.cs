@@ -189,6 +189,34 @@ public sealed class DeletionServiceTests(TinyWorld world, DeletionCluster servic
         Directory.Delete(Path.GetDirectoryName(data)!, recursive: true);
     }
 
+    /// <summary>What is known again, and gone from the data, cannot be forgotten again: that is said, and passes when the rows are given back.</summary>
+    [Fact]
+    public async Task RollBack_reopened_isCopiedAgainAndFailsWhereRowsAreGone()
+    {
+        var name = Skippable("reopened");
+        var data = Path.Combine(Directory.CreateDirectory(Path.Combine(service.Folder, "reopened-data")).FullName, "train-0.tar");
+        File.Copy(world.TrainPath, data);
+        await RegisterAsync(name, data: data, keepVersions: 1);
+        var status = (await SubmitAsync(name, "first", [Id(51), Id(52)]))["status"]!.GetValue<string>();
+        Assert.Equal("completed", await EndAsync(status));
+        WriteWithout(data, 51);
+
+        var refused = await service.Http.PostAsJsonAsync($"v1/models/{name}/rollback", new { version = 0 }, Ct);
+        Assert.Equal(HttpStatusCode.Conflict, refused.StatusCode);
+        var back = await service.Http.PostAsJsonAsync($"v1/models/{name}/rollback", new { version = 0, reopen = true }, Ct);
+        Assert.True(back.IsSuccessStatusCode, await back.Content.ReadAsStringAsync(Ct));
+        Assert.Equal("failed", await EndAsync(status, "completed"));
+        var view = (await service.Http.GetFromJsonAsync<JsonObject>(status, Ct))!;
+        Assert.StartsWith("1 of its 2 samples are no longer in the data", view["reason"]!.GetValue<string>(), StringComparison.Ordinal);
+
+        File.Copy(world.TrainPath, data, overwrite: true);
+        Assert.Equal("received", await ActAsync(status, "retry"));
+        Assert.Equal("completed", await EndAsync(status));
+        Assert.Equal("v0002", new FileInfo(Path.Combine(service.Folder, name, "current")).LinkTarget);
+        Directory.Delete(Path.GetDirectoryName(data)!, recursive: true);
+        AssertNoTraceOf(51, name);
+    }
+
     /// <summary>The coordinator is killed while it copies: what was received is copied and accepted when it is back, each sample whole.</summary>
     [Fact]
     public async Task Coordinator_killedWhileItCopies_losesNoRequestAndNoSample()
@@ -381,7 +409,7 @@ public sealed class DeletionServiceTests(TinyWorld world, DeletionCluster servic
         return name;
     }
 
-    private async Task RegisterAsync(string name, string maxWait = "00:00:00", JsonObject? gate = null, string? data = null)
+    private async Task RegisterAsync(string name, string maxWait = "00:00:00", JsonObject? gate = null, string? data = null, int keepVersions = 0)
     {
         var configuration = new JsonObject();
         foreach (var setting in world.Settings().Where(static s => s != "--set" && !s.StartsWith("data.cache", StringComparison.Ordinal)))
@@ -404,6 +432,7 @@ public sealed class DeletionServiceTests(TinyWorld world, DeletionCluster servic
                 policy = new
                 {
                     maxWait,
+                    keepVersions,
                     presets = new[] { new { name = "mild", configuration = new { } }, new { name = "milder", configuration = new { } } },
                     firstPreset = "milder",
                     gate = gate ?? new JsonObject { ["smallSets"] = "accept", ["forgetAbove"] = 100, ["forgetBelow"] = 100, ["retainDrop"] = 100, ["testDrop"] = 100 },
@@ -431,7 +460,8 @@ public sealed class DeletionServiceTests(TinyWorld world, DeletionCluster servic
     }
 
     /// <summary>Follows a request until it has ended or failed, up to a limit.</summary>
-    private Task<string> EndAsync(string status) => service.Http.UntilAsync(status, static state => state is "completed" or "failed" or "rejected" or "cancelled", service.Cluster!);
+    private Task<string> EndAsync(string status, string? former = null) =>
+        service.Http.UntilAsync(status, state => state != former && state is ("completed" or "failed" or "rejected" or "cancelled"), service.Cluster!);
 
     /// <summary>Follows a request until it is in another state, up to a limit.</summary>
     private Task<string> LeaveAsync(string status, string former) => service.Http.UntilAsync(status, state => state != former, service.Cluster!);

@@ -196,7 +196,7 @@ public sealed class BatchDriverTests : IDisposable
         await AcceptAsync(world.Store, ("a", ["1"]));
         await RunAsync(world);
         var request = (await world.Store.RequestAsync("a", Ct))!;
-        Assert.Equal((RequestState.Received, "no room", null), (request.State, request.Reason, request.QuarantinedAt));
+        Assert.Equal((RequestState.Received, "no room", Start.AddMinutes(1), null), (request.State, request.Reason, request.RetryAt, request.QuarantinedAt));
 
         world.Folders.Full = null;
         await RunAsync(world);
@@ -204,6 +204,18 @@ public sealed class BatchDriverTests : IDisposable
         _time.Advance(TimeSpan.FromMinutes(1));
         await RunAsync(world);
         Assert.Equal(RequestState.Completed, (await world.Store.RequestAsync("a", Ct))!.State);
+    }
+
+    /// <summary>Whoever waits for more requests is not told of one that has nothing left to forget.</summary>
+    [Fact]
+    public async Task Requests_whoseSamplesWereAllForgottenMeanwhile_areRejectedAtOnce()
+    {
+        await using var world = await WorldAsync(static policy => policy with { MaxRequests = 1, MaxWait = TimeSpan.FromDays(9), MinRequests = 2 });
+        await AcceptAsync(world.Store, ("a", ["1", "2"]), ("b", ["2"]));
+        await RunAsync(world);
+        var request = (await world.Store.RequestAsync("b", Ct))!;
+        Assert.Equal((RequestState.Rejected, null), (request.State, request.QuarantinedAt));
+        Assert.Empty(world.Folders.Copies);
     }
 
     [Fact]
