@@ -1,8 +1,10 @@
+using System.Diagnostics;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Scissorhands.Abstractions.Cluster;
 using Scissorhands.Abstractions.Runs;
 using Scissorhands.Grains.Store;
+using Scissorhands.Grains.Telemetry;
 
 namespace Scissorhands.Grains.Cluster;
 
@@ -49,6 +51,13 @@ public sealed partial class RunGrain : Grain, IRunGrain
         }
 
         this.RegisterGrainTimer(TickAsync, new GrainTimerCreationOptions(_options.BeatInterval, _options.BeatInterval) { Interleave = false });
+    }
+
+    /// <inheritdoc/>
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        RunMeters.Forget(RunId);
+        return Task.CompletedTask;
     }
 
     /// <inheritdoc/>
@@ -131,7 +140,12 @@ public sealed partial class RunGrain : Grain, IRunGrain
     public Task ProgressAsync(WorkerProgress progress)
     {
         ArgumentNullException.ThrowIfNull(progress);
-        _run?.Note(progress);
+        if (_run is { } run)
+        {
+            run.Note(progress);
+            RunMeters.Heard(RunId, run.Skew);
+        }
+
         return Task.CompletedTask;
     }
 
@@ -267,6 +281,7 @@ public sealed partial class RunGrain : Grain, IRunGrain
             }
         }
 
+        Measure(decision);
         foreach (var command in decision.Commands)
         {
             _commands.Send(command);
@@ -275,6 +290,36 @@ public sealed partial class RunGrain : Grain, IRunGrain
         if (decision.NeedChanged)
         {
             TellPool();
+        }
+    }
+
+    private void Measure(Decision decision)
+    {
+        if (_run is not { } run)
+        {
+            return;
+        }
+
+        if (decision.Formed is { } cause)
+        {
+            RunMeters.Generation(cause);
+        }
+
+        if (decision.StageDone is { } done)
+        {
+            RunMeters.StageDone(done.Stage, done.Seconds);
+        }
+
+        if (run.IsOpen)
+        {
+            var (open, handedOut, durable) = run.Leases;
+            var heard = decision.Store || decision.Commands.Count > 0 ? Stopwatch.GetTimestamp() : (long?)null;
+            RunMeters.Note(RunId, run.Pool, run.Stage, run.Members.Count > 0, heard, open, handedOut, durable, run.Skew);
+        }
+        else if (decision.Store)
+        {
+            RunMeters.Forget(RunId);
+            RunMeters.End(Name(run.Status), run.Stage is RunStage.Completed ? RunStage.Report : run.Stage);
         }
     }
 

@@ -5,6 +5,7 @@ using Scissorhands.Deletion.Gate;
 using Scissorhands.Deletion.Models;
 using Scissorhands.Deletion.Requests;
 using Scissorhands.Grains.Store;
+using Scissorhands.Grains.Telemetry;
 using Scissorhands.Planning;
 
 namespace Scissorhands.Grains.Deletion;
@@ -191,6 +192,7 @@ internal sealed class BatchDriver
         var verdict = GateJudge.Judge(await _folders.FiguresAsync(model, batch, attempt, ct), policy.Gate);
         var judged = batch with { Attempts = [.. batch.Attempts.SkipLast(1), attempt with { Verdict = verdict }] };
         var verifying = requests.Where(static r => r.State == RequestState.Running).Select(r => Move(r, RequestState.Verifying, now)).ToArray();
+        ServiceMeters.Judged(verdict.Decision, last: Next(policy, judged, verdict.Decision) is null);
         var audit = Audit(requests, judged, "judged", new { attempt = attempt.Number, attempt.Preset, verdict }, now);
         if (verdict.Decision == GateDecision.Publish)
         {
@@ -275,11 +277,11 @@ internal sealed class BatchDriver
         var versions = await _store.VersionsAsync(model.Record.Name, ct);
         var version = versions.Single(v => v.Batch == batch.Number);
         var forgotten = await _store.TombstonesAsync(model.Record.Name, batch.Number, ct);
-        var certificate = await _certifier.CertifyAsync(model, batch, version, versions.Single(v => v.Number == batch.From), requests, forgotten, ct);
+        var certificate = await CountedAsync(() => _certifier.CertifyAsync(model, batch, version, versions.Single(v => v.Number == batch.From), requests, forgotten, ct));
         var now = _time.GetUtcNow();
         var completed = requests.Select(r => Move(r, RequestState.Completed, now) with { Samples = null, EndedAt = now, Resolution = new Resolution { Samples = r.Resolution.Samples } }).ToArray();
         var next = batch with { Phase = BatchPhase.Completed, EndedAt = now };
-        return await _store.CommitAsync(
+        model = await _store.CommitAsync(
             model with { OpenBatch = null },
             new ModelChange
             {
@@ -289,6 +291,28 @@ internal sealed class BatchDriver
                 Messages = _events.Published(next, version, certificate, now),
             },
             ct);
+        ServiceMeters.BatchEnded(completed: true);
+        foreach (var request in completed)
+        {
+            ServiceMeters.Completed((now - request.AcceptedAt).TotalSeconds);
+        }
+
+        return model;
+    }
+
+    private static async Task<string> CountedAsync(Func<Task<string>> certify)
+    {
+        try
+        {
+            var certificate = await certify();
+            ServiceMeters.Certified(signed: true);
+            return certificate;
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            ServiceMeters.Certified(signed: false);
+            throw;
+        }
     }
 
     private async Task<StoredModel> FailAsync(StoredModel model, DeletionBatch batch, string reason, bool mayPass, CancellationToken ct, IReadOnlyList<AuditDraft>? before = null)
@@ -308,6 +332,8 @@ internal sealed class BatchDriver
                 Messages = _events.Failed(next, retry, now),
             },
             ct);
+
+        ServiceMeters.BatchEnded(completed: false);
 
         // Afterwards: what is left by a crash in between the next sweep deletes.
         await _folders.SweepAsync(model, ct);

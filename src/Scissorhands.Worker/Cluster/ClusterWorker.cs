@@ -6,6 +6,7 @@ using Scissorhands.Messaging.Collectives;
 using Scissorhands.Messaging.Control;
 using Scissorhands.Messaging.Rabbit;
 using Scissorhands.Planning;
+using Scissorhands.Worker.Telemetry;
 
 namespace Scissorhands.Worker.Cluster;
 
@@ -265,6 +266,7 @@ public sealed partial class ClusterWorker : BackgroundService
         if (_away is not null)
         {
             _away = null;
+            WorkerMeters.Retried("reconnect");
             LogBroker(BrokerConnection.NameOf(_options.Broker));
         }
     }
