@@ -9,6 +9,7 @@ using Scissorhands.Coordinator.Api;
 using Scissorhands.Coordinator.Cluster;
 using Scissorhands.Deletion.Requests;
 using Scissorhands.Grains.Store;
+using Scissorhands.Grains.Telemetry;
 using Scissorhands.Messaging.Control;
 using Scissorhands.Planning;
 
@@ -133,7 +134,7 @@ internal sealed partial class QueueDoor(QueueDoorOptions options, DeletionIntake
 
                 var submission = RequestMessage.Read(delivery.BasicProperties.ContentType, Texts(delivery.BasicProperties.Headers), delivery.Body);
                 var caller = callers.Of(user) ?? throw new InputException("the message's user has no key with the scope submit");
-                var answers = await WithoutOutageAsync(() => intake.TakeAsync(caller, submission, stoppingToken), stoppingToken);
+                var answers = await WithoutOutageAsync(() => intake.TakeAsync(caller, submission, "queue", stoppingToken), stoppingToken);
                 reason = IntakeJson.Conflict(answers);
                 answer = reason is null ? IntakeJson.Answer(submission, answers) : new ErrorAnswer(reason);
             }
@@ -152,6 +153,7 @@ internal sealed partial class QueueDoor(QueueDoorOptions options, DeletionIntake
 
             if (reason is not null)
             {
+                ServiceMeters.Buried();
                 await BuryAsync(channel, delivery, reason, stoppingToken);
             }
 

@@ -59,6 +59,10 @@ public sealed partial class ClusterWorker : BackgroundService
     /// <summary>Why this worker may not go on, in one line: refused by the coordinator, or its name is another's. Null where it may.</summary>
     public string? Refused { get; private set; }
 
+    /// <summary>What keeps the worker from taking work; null where nothing does.</summary>
+    internal string? NotReady => _leaving.IsCancellationRequested ? "leaving"
+        : Refused ?? (_claim is not { IsHeld: true } || _link is not { } link || link.Lost.IsCompleted ? "the broker is away" : null);
+
     /// <summary>Completes once the worker has its name and the way for tensors, and has told the coordinator of itself.</summary>
     public Task Connected => _connected.Task;
 

@@ -20,6 +20,7 @@ public static class WorkerMeters
     private static readonly Gauge<double> Accuracy = Meter.CreateGauge<double>("scissorhands.repair.accuracy", "%", "Share of the last step's batches answered right. From rank 0.");
     private static readonly Gauge<double> TrimmedShare = Meter.CreateGauge<double>("scissorhands.trimmed", "1", "Share of the parameters in scope that the last selection trimmed. From rank 0.");
     private static readonly Histogram<double> CheckpointTime = Meter.CreateHistogram("scissorhands.checkpoint.duration", "s", "Time to make a checkpoint durable.", advice: CheckpointAdvice);
+    private static readonly Counter<long> Drifts = Meter.CreateCounter<long>("scissorhands.rank.drift", "{check}", "Checks that found the ranks' parameters not alike.");
     private static readonly Counter<long> Retries = Meter.CreateCounter<long>("scissorhands.retries", "{retry}", "What was done again: question (the coordinator did not answer in time), broken (a generation broke off), reconnect.");
     private static readonly KeyValuePair<string, object?> Retain = new("set", "retain");
     private static readonly KeyValuePair<string, object?> Forget = new("set", "forget");
@@ -81,6 +82,9 @@ public static class WorkerMeters
         CheckpointTime.Record(Stopwatch.GetElapsedTime(began).TotalSeconds, StageTags[(int)stage]);
         Volatile.Write(ref _durableSince, Stopwatch.GetTimestamp());
     }
+
+    /// <summary>The ranks' replicas are not alike.</summary>
+    internal static void Drifted() => Drifts.Add(1);
 
     /// <summary>Something is done again.</summary>
     /// <param name="reason">Why, of the few words that the catalogue lists.</param>
