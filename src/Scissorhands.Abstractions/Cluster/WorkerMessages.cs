@@ -112,6 +112,10 @@ public sealed record GangAssigned : WorkerCommand
     /// <summary>Hash of the plan that earlier generations worked by; null for the first.</summary>
     [Id(6)]
     public string? PlanHash { get; init; }
+
+    /// <summary>Where the run's trace goes on (W3C trace context); null where it is not traced.</summary>
+    [Id(7)]
+    public string? Trace { get; init; }
 }
 
 /// <summary>The answer to a <see cref="WorkerCall"/>.</summary>

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Net;
 using MassTransit;
-using MassTransit.Logging;
 using MassTransit.Monitoring;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -154,7 +153,7 @@ public static partial class ClusterCoordinator
             string.Create(CultureInfo.InvariantCulture, $"{options.Address}:{options.SiloPort}"),
             BuildVersion.Own().Text,
             [ServiceMeters.Name, RunMeters.Name, "Microsoft.Orleans", InstrumentationOptions.MeterName, "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "Microsoft.AspNetCore.RateLimiting"],
-            [ServiceMeters.Name, RunMeters.Name, "Microsoft.Orleans.Application", DiagnosticHeaders.DefaultListenerName]);
+            [ServiceMeters.Name, RunMeters.Name, "Microsoft.Orleans.Application"]);
         if (options.Telemetry.IsOn)
         {
             services.AddHostedService<ServiceWatch>();
@@ -231,6 +230,11 @@ public static partial class ClusterCoordinator
 
     private static void AddSilo(WebApplicationBuilder builder, ClusterCoordinatorOptions options) => builder.Host.UseOrleans(silo =>
     {
+        if (options.Telemetry.SendsOtlp)
+        {
+            silo.AddActivityPropagation();
+        }
+
         if (options.Redis is { } redis)
         {
             silo.UseRedisClustering(clustering =>

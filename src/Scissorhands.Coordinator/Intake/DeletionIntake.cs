@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Scissorhands.Coordinator.Access;
 using Scissorhands.Data.Requests;
@@ -108,6 +109,7 @@ internal sealed class DeletionIntake(ModelCatalogue catalogue, RequestWriter wri
             EndedAt = samples.Count == 0 ? now : null,
             Samples = samples.Count == 0 ? null : samples,
             Resolution = Tellable(submission, resolution),
+            Trace = Activity.Current?.Id,
         };
         var outcome = await writer.WriteAsync(request, DeletionAudit.Accepted(request), ct);
         var stored = outcome.Request;

@@ -246,6 +246,7 @@ internal sealed class ClusterRun
         Key = gang.Key,
         Order = _order,
         PlanHash = State.Run?.PlanHash,
+        Trace = State.Trace,
     };
 
     private void Ready(Gang gang, WorkerCall call, Decision decision)

@@ -92,6 +92,7 @@ public sealed partial class RunGrain : Grain, IRunGrain
             SubmittedAt = _time.GetUtcNow(),
             Deadline = order.Deadline,
             Order = JsonSerializer.Serialize(order, RunStateJson.Options),
+            State = new ClusterRunState { Trace = Activity.Current?.Id }.ToJson(),
         };
         try
         {
@@ -308,6 +309,8 @@ public sealed partial class RunGrain : Grain, IRunGrain
         if (decision.StageDone is { } done)
         {
             RunMeters.StageDone(done.Stage, done.Seconds);
+            ActivityContext.TryParse(run.State.Trace, null, out var parent);
+            RunMeters.Spans.StartActivity($"stage {StageNames.Of(done.Stage)}", ActivityKind.Internal, parent, startTime: _time.GetUtcNow() - TimeSpan.FromSeconds(done.Seconds))?.SetTag("run", RunId).Dispose();
         }
 
         if (run.IsOpen)

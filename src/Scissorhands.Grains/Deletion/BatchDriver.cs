@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Scissorhands.Abstractions.Cluster;
 using Scissorhands.Deletion.Audit;
 using Scissorhands.Deletion.Batching;
@@ -16,6 +17,7 @@ namespace Scissorhands.Grains.Deletion;
 /// </summary>
 internal sealed class BatchDriver
 {
+    private const int MaxLinks = 128;
     private readonly IDeletionStore _store;
     private readonly IVersionFolders _folders;
     private readonly ICertifier _certifier;
@@ -129,7 +131,9 @@ internal sealed class BatchDriver
             Deadline = chosen.Min(static r => r.Deadline),
             CreatedAt = now,
             Attempts = [new BatchAttempt(0, policy.FirstPreset ?? policy.Presets[0].Name, null, null, null)],
+            Trace = chosen.Where(static r => r.Trace is not null).MinBy(static r => r.AcceptedAt)?.Trace,
         };
+        using var span = Begin("form", batch, [.. chosen.Select(static r => r.Trace).OfType<string>().Distinct(StringComparer.Ordinal)]);
         var scheduled = chosen.Select(r => Move(r, RequestState.Scheduled, now) with { Batch = number, RetryAt = null, Reason = null }).ToArray();
         var change = new ModelChange
         {
@@ -142,6 +146,7 @@ internal sealed class BatchDriver
 
     private async Task<StoredModel> SubmitAsync(StoredModel model, DeletionBatch batch, CancellationToken ct)
     {
+        using var span = Begin("submit", batch);
         var now = _time.GetUtcNow();
         var requests = await RequestsAsync(batch, ct);
         var tombstones = await _store.TombstonesAsync(model.Record.Name, ct);
@@ -185,6 +190,7 @@ internal sealed class BatchDriver
 
     private async Task<StoredModel> JudgeAsync(StoredModel model, DeletionBatch batch, CancellationToken ct)
     {
+        using var span = Begin("judge", batch);
         var now = _time.GetUtcNow();
         var policy = model.Record.Policy;
         var requests = await RequestsAsync(batch, ct);
@@ -211,6 +217,7 @@ internal sealed class BatchDriver
 
     private async Task<StoredModel> PublishAsync(StoredModel model, DeletionBatch batch, CancellationToken ct)
     {
+        using var span = Begin("publish", batch);
         var now = _time.GetUtcNow();
         var name = model.Record.Name;
         var requests = await RequestsAsync(batch, ct);
@@ -255,6 +262,7 @@ internal sealed class BatchDriver
 
     private async Task<StoredModel> DestroyAsync(StoredModel model, DeletionBatch batch, CancellationToken ct)
     {
+        using var span = Begin("destroy", batch);
         var now = _time.GetUtcNow();
         var requests = await RequestsAsync(batch, ct);
         var superseded = (await _store.VersionsAsync(model.Record.Name, ct)).Where(static v => v.State is VersionState.Superseded or VersionState.RolledBack).SkipLast(model.Record.Policy.KeepVersions).ToArray();
@@ -273,6 +281,7 @@ internal sealed class BatchDriver
 
     private async Task<StoredModel> CertifyAsync(StoredModel model, DeletionBatch batch, CancellationToken ct)
     {
+        using var span = Begin("certify", batch);
         var requests = await RequestsAsync(batch, ct);
         var versions = await _store.VersionsAsync(model.Record.Name, ct);
         var version = versions.Single(v => v.Batch == batch.Number);
@@ -298,6 +307,19 @@ internal sealed class BatchDriver
         }
 
         return model;
+    }
+
+    /// <summary>Begins a span of the batch's trace, with links to those of its requests.</summary>
+    private static Activity? Begin(string what, DeletionBatch batch, IReadOnlyList<string>? requests = null)
+    {
+        if (!ServiceMeters.Spans.HasListeners())
+        {
+            return null;
+        }
+
+        var links = (requests ?? []).Take(MaxLinks).Where(static r => ActivityContext.TryParse(r, null, out _)).Select(static r => new ActivityLink(ActivityContext.Parse(r, null)));
+        ActivityContext.TryParse(batch.Trace, null, out var parent);
+        return ServiceMeters.Spans.StartActivity($"batch {what}", ActivityKind.Internal, parent, links: links)?.SetTag("model", batch.Model).SetTag("batch", batch.Number);
     }
 
     private static async Task<string> CountedAsync(Func<Task<string>> certify)

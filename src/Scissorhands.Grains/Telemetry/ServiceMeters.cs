@@ -41,7 +41,7 @@ public static class ServiceMeters
     }
 
     /// <summary>Spans of what happens to requests.</summary>
-    internal static ActivitySource Spans { get; } = new(Name);
+    public static ActivitySource Spans { get; } = new(Name);
 
     /// <summary>A submission was answered.</summary>
     /// <param name="door">http or queue.</param>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using MassTransit;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -418,6 +419,8 @@ public sealed partial class ClusterWorker : BackgroundService
     {
         var assignment = generation.Assignment;
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, generation.Ended);
+        ActivityContext.TryParse(assignment.Trace, null, out var parent);
+        using var span = WorkerMeters.Spans.StartActivity("generation", ActivityKind.Consumer, parent)?.SetTag("run", assignment.RunId).SetTag("generation", assignment.Generation).SetTag("rank", assignment.Rank);
         try
         {
             LogBegins(assignment.RunId, assignment.Generation, assignment.Rank, assignment.DataQueues.Count);

@@ -1,6 +1,6 @@
 using MassTransit;
-using MassTransit.Logging;
 using MassTransit.Monitoring;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -33,6 +33,8 @@ public static class ClusterWorkerHost
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton<ClusterWorker>();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Grace + TimeSpan.FromSeconds(20));
+        // The settings of the exporter, which it reads from the host's configuration.
+        builder.Configuration.AddEnvironmentVariables();
         builder.Services.AddSingleton<IProcessHealth, WorkerHealth>();
         builder.Services.AddTelemetry(
             options.Telemetry,
@@ -40,7 +42,7 @@ public static class ClusterWorkerHost
             options.WorkerId,
             options.Build,
             [WorkerMeters.Name, CollectiveMeters.Name, InstrumentationOptions.MeterName],
-            [WorkerMeters.Name, CollectiveMeters.Name, DiagnosticHeaders.DefaultListenerName]);
+            [WorkerMeters.Name]);
         if (options.Telemetry.IsOn && options.Device.StartsWith("cuda", StringComparison.Ordinal))
         {
             // Made now: nobody asks for it.
