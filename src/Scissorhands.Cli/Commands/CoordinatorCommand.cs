@@ -8,6 +8,7 @@ using Scissorhands.Coordinator.Hooks;
 using Scissorhands.Coordinator.Hosting;
 using Scissorhands.Grains.Cluster;
 using Scissorhands.Grains.Store;
+using Scissorhands.Hosting.Telemetry;
 using Scissorhands.Messaging.Control;
 using Scissorhands.Planning;
 
@@ -35,11 +36,12 @@ internal static class CoordinatorCommand
         var head = new Option<double>("--head-interval") { Description = "Minutes after which a row of the audit is under a signed head at the latest; one is signed at the end of each deletion batch, too", HelpName = "MINUTES", DefaultValueFactory = static _ => 60 };
         var hooks = new Option<string?>("--hooks") { Description = "File (YAML or JSON) of those who are told of published versions: webhooks, the broker, MLflow registries", HelpName = "FILE" };
         var beat = BeatOption();
+        var metrics = MetricsOption();
         var command = new Command(
             "coordinator",
             $"Decide what the workers of a cluster do. Broker, store and Redis are named in {ControlBus.BrokerVariable}, {StoreVariable} (sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE; default sqlite:scissorhands.db) and {RedisVariable} (only where several coordinators share the load); {ControlBus.IntakeVariable} names the virtual host that deletion requests arrive in over the broker (none by default)")
         {
-            http, address, silo, gateway, cluster, roots, keys, authority, audience, tenantClaim, sign, head, hooks, beat,
+            http, address, silo, gateway, cluster, roots, keys, authority, audience, tenantClaim, sign, head, hooks, beat, metrics,
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -76,6 +78,7 @@ internal static class CoordinatorCommand
                 Oidc = OidcOptions.Parse(parsed.GetValue(authority), parsed.GetValue(audience), parsed.GetValue(tenantClaim)),
                 SigningKey = SigningKey.Find(parsed.GetValue(sign)),
                 HeadInterval = TimeSpan.FromMinutes(minutes),
+                Telemetry = new TelemetryOptions { MetricsPort = parsed.GetValue(metrics) },
                 Liveness = new LivenessOptions { BeatInterval = interval, LostAfter = interval * 3, SettleTime = interval * 1.5, WakeInterval = interval * 1.5 },
             });
             await using (app)
@@ -103,6 +106,10 @@ internal static class CoordinatorCommand
     /// <summary>The option that coordinators and workers of a cluster must give alike.</summary>
     internal static Option<double> BeatOption() =>
         new("--beat") { Description = "Seconds between a worker's signs of life; after three of them it is lost. The same for all of a cluster", HelpName = "SECONDS", DefaultValueFactory = static _ => 2 };
+
+    /// <summary>The option of both roles that says where Prometheus asks.</summary>
+    internal static Option<int?> MetricsOption() =>
+        new("--metrics-port") { Description = $"Port that Prometheus (/metrics) and health checks (/health/startup, /health/ready, /health/live) ask at; none by default. Over OTLP, metrics and traces are sent where {TelemetryOptions.EndpointVariable} is set", HelpName = "PORT" };
 
     /// <summary>Checks that option.</summary>
     internal static TimeSpan Interval(double seconds) =>

@@ -173,7 +173,7 @@ public static class DeletionEndpoints
         using var body = new MemoryStream();
         await http.Request.Body.CopyToAsync(body, ct);
         var submission = DeletionSubmission.Parse(body.GetBuffer().AsSpan(0, (int)body.Length));
-        var answers = await intake.TakeAsync(CallerOf(http), submission, ct);
+        var answers = await intake.TakeAsync(CallerOf(http), submission, "http", ct);
         if (IntakeJson.Conflict(answers) is { } conflict)
         {
             return Error(StatusCodes.Status409Conflict, conflict);

@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Net;
 using MassTransit;
+using MassTransit.Monitoring;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -16,9 +18,14 @@ using Scissorhands.Coordinator.Cluster;
 using Scissorhands.Coordinator.Deletion;
 using Scissorhands.Coordinator.Hooks;
 using Scissorhands.Coordinator.Intake;
+using Scissorhands.Coordinator.Telemetry;
 using Scissorhands.Grains.Cluster;
 using Scissorhands.Grains.Deletion;
 using Scissorhands.Grains.Store;
+using Scissorhands.Grains.Telemetry;
+using Scissorhands.Hosting.Logs;
+using Scissorhands.Hosting.Operations;
+using Scissorhands.Hosting.Telemetry;
 using Scissorhands.Messaging.Control;
 using Scissorhands.Planning;
 using StackExchange.Redis;
@@ -76,6 +83,9 @@ public sealed record ClusterCoordinatorOptions
     /// <summary>Largest body of a request, in bytes. Default: 16 MiB.</summary>
     public long MaxBodyBytes { get; init; } = 16 << 20;
 
+    /// <summary>What the coordinator tells of itself, and where. Default: what the environment says.</summary>
+    public TelemetryOptions Telemetry { get; init; } = new();
+
     /// <summary>How patient it is.</summary>
     public LivenessOptions Liveness { get; init; } = new();
 }
@@ -100,7 +110,7 @@ public static partial class ClusterCoordinator
 
         var builder = WebApplication.CreateSlimBuilder();
         // The bus warns of each attempt to reach a broker that is away, with its stack; the watch says it once.
-        builder.Logging.AddFilter("MassTransit", LogLevel.Error).AddFilter("Microsoft.AspNetCore", LogLevel.Warning).AddFilter("Orleans", LogLevel.Warning).AddFilter("Polly", LogLevel.Warning).AddFilter("Microsoft.EntityFrameworkCore", LogLevel.Warning);
+        builder.Logging.AddConsoleLogs().AddFilter("MassTransit", LogLevel.Error).AddFilter("Microsoft.AspNetCore", LogLevel.Warning).AddFilter("Orleans", LogLevel.Warning).AddFilter("Polly", LogLevel.Warning).AddFilter("Microsoft.EntityFrameworkCore", LogLevel.Warning);
         builder.WebHost.UseUrls(options.Http.ToString());
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(options);
@@ -112,6 +122,7 @@ public static partial class ClusterCoordinator
         builder.Services.AddHostedService(static services => services.GetRequiredService<WorkerCommandSink>());
         AddDeletion(builder, options);
         builder.Services.AddDescription();
+        AddTelemetry(builder.Services, options);
         AddSilo(builder, options);
         AddBus(builder.Services, options.Broker);
         builder.Services.AddSingleton<BrokerWatch>();
@@ -131,6 +142,22 @@ public static partial class ClusterCoordinator
         app.MapDeletion();
         app.MapDescription();
         return app;
+    }
+
+    private static void AddTelemetry(IServiceCollection services, ClusterCoordinatorOptions options)
+    {
+        services.AddSingleton<IProcessHealth, CoordinatorHealth>();
+        services.AddTelemetry(
+            options.Telemetry,
+            "coordinator",
+            string.Create(CultureInfo.InvariantCulture, $"{options.Address}:{options.SiloPort}"),
+            BuildVersion.Own().Text,
+            [ServiceMeters.Name, RunMeters.Name, "Microsoft.Orleans", InstrumentationOptions.MeterName, "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "Microsoft.AspNetCore.RateLimiting"],
+            [ServiceMeters.Name, RunMeters.Name, "Microsoft.Orleans.Application"]);
+        if (options.Telemetry.IsOn)
+        {
+            services.AddHostedService<ServiceWatch>();
+        }
     }
 
     private static void AddDeletion(WebApplicationBuilder builder, ClusterCoordinatorOptions options)
@@ -203,6 +230,11 @@ public static partial class ClusterCoordinator
 
     private static void AddSilo(WebApplicationBuilder builder, ClusterCoordinatorOptions options) => builder.Host.UseOrleans(silo =>
     {
+        if (options.Telemetry.SendsOtlp)
+        {
+            silo.AddActivityPropagation();
+        }
+
         if (options.Redis is { } redis)
         {
             silo.UseRedisClustering(clustering =>
