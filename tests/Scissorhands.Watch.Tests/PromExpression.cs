@@ -9,11 +9,10 @@ internal sealed partial class PromExpression
 
     public PromExpression(string text)
     {
-        Text = text;
-        Windows = [.. Window().Matches(text).Select(static match => match.Groups[1].Value).Distinct(StringComparer.Ordinal)];
-
         // In this order: what a string holds looks like anything, and what is grouped by like a metric.
+        Text = text;
         var rest = Quoted().Replace(text, "\"\"");
+        Windows = [.. Window().Matches(rest).Select(static match => match.Groups[1].Value).Distinct(StringComparer.Ordinal)];
         Groupings = [.. Grouping().Matches(rest).SelectMany(static match => match.Groups[1].Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)).Distinct(StringComparer.Ordinal)];
         rest = Offset().Replace(Window().Replace(Grouping().Replace(rest, " "), " "), " ");
         Selectors = [.. Selector().Matches(rest).Where(static match => !match.Groups[3].Success && !Words.Contains(match.Groups[1].Value)).Select(static match => (match.Groups[1].Value, Labels(match.Groups[2].Value)))];
