@@ -22,7 +22,10 @@ public sealed record RunPlan
     /// <summary>Architecture of a state dict where the command named it, with its options; otherwise empty: the model's file tells.</summary>
     public string Architecture { get; init; } = "";
 
-    /// <summary>Digest of the training data: ids, labels, bytes.</summary>
+    /// <summary>
+    /// Digest of the training data: ids, labels, bytes of the samples that stay, in the data's order, and of those to be
+    /// forgotten, in the list's.
+    /// </summary>
     public required string DataDigest { get; init; }
 
     /// <summary>Digest of the test data; empty where none was given.</summary>

@@ -61,6 +61,14 @@ public sealed record RunOrder
     [Id(12)]
     public string Device { get; init; } = "cpu";
 
+    /// <summary>File with copies of samples, which are taken from there whether or not the data still has them; or null.</summary>
+    [Id(13)]
+    public string? Quarantine { get; init; }
+
+    /// <summary>List of ids that are left out of everything, whether or not the data still has them; or null.</summary>
+    [Id(14)]
+    public string? Withheld { get; init; }
+
     /// <summary>The run's id: the same submission is the same run, so that a submission may be repeated.</summary>
     /// <returns>16 hex digits.</returns>
     public string Id() => Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(this, RunStateJson.Options)))[..16];

@@ -18,6 +18,10 @@ internal sealed class CommonOptions
 
     public Option<string?> Forgotten { get; } = new("--forgotten") { Description = "Ids that earlier runs of this model have forgotten: left out of everything", HelpName = "FILE" };
 
+    public Option<string?> Quarantine { get; } = new("--quarantine") { Description = "Copies of samples, as the service keeps them of deletion requests: taken from there, whether or not the data still has them", HelpName = "FILE" };
+
+    public Option<string?> Withheld { get; } = new("--withheld") { Description = "Ids to leave out of everything, as if they were not in the data", HelpName = "FILE" };
+
     public Option<bool> IgnoreUnknown { get; } = new("--ignore-unknown") { Description = "Leave out ids that are not in the data" };
 
     public Option<string[]> Config { get; } = new("--config") { Description = "Configuration file (YAML or JSON) or the name of a preset; later ones override", HelpName = "FILE", AllowMultipleArgumentsPerToken = false };

@@ -29,7 +29,7 @@ internal static class RunCommand
         var earlier = new Option<string?>("--earlier-certificate") { Description = "The certificate of --model, which the new one then names as its earlier one", HelpName = "FILE" };
         var command = new Command("run", "Remove the influence of the forget list from a trained model")
         {
-            common.Model, common.Architecture, common.Data, testData, common.Forget, common.Forgotten, common.IgnoreUnknown, output, common.Config, common.Set, common.Workers, resume, retrained, json, broker, signKey, earlier,
+            common.Model, common.Architecture, common.Data, testData, common.Forget, common.Forgotten, common.Quarantine, common.Withheld, common.IgnoreUnknown, output, common.Config, common.Set, common.Workers, resume, retrained, json, broker, signKey, earlier,
         };
         command.SetAction(async (parsed, _) =>
         {
@@ -41,7 +41,9 @@ internal static class RunCommand
                 parsed.GetValue(testData),
                 parsed.GetRequiredValue(common.Forget),
                 parsed.GetValue(common.Forgotten),
-                parsed.GetValue(common.IgnoreUnknown));
+                parsed.GetValue(common.IgnoreUnknown),
+                parsed.GetValue(common.Quarantine),
+                parsed.GetValue(common.Withheld));
             var request = new RunRequest(
                 names,
                 [.. parsed.GetValue(common.Config) ?? []],

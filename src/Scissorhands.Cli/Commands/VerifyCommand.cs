@@ -24,13 +24,15 @@ internal sealed class VerifyCommand
     private readonly Option<string?> _mask = new("--mask") { Description = "Published mask to compare", HelpName = "FILE" };
     private readonly Option<string?> _earlier = new("--earlier") { Description = "The certificate of the model before", HelpName = "FILE" };
     private readonly Option<bool> _json = new("--json") { Description = "The result as one JSON object" };
-    private readonly Option<bool> _rerun = new("--rerun") { Description = "Run once more with the certified configuration and compare the bytes; needs --model-before, --data, --forget, and --test-data and --forgotten where the run had them" };
+    private readonly Option<bool> _rerun = new("--rerun") { Description = "Run once more with the certified configuration and compare the bytes; needs --model-before, --data, --forget, and --test-data, --forgotten and --withheld where the run had them" };
     private readonly Option<string?> _modelBefore = new("--model-before") { Description = "With --rerun: the model before", HelpName = "FILE" };
     private readonly Option<string?> _architecture = new("--architecture") { Description = "With --rerun: as for run", HelpName = "NAME" };
     private readonly Option<string?> _data = new("--data") { Description = "With --rerun: the training data", HelpName = "DIR" };
     private readonly Option<string?> _testData = new("--test-data") { Description = "With --rerun: the test data", HelpName = "DIR" };
     private readonly Option<string?> _forget = new("--forget") { Description = "With --rerun: the forget list, in its order", HelpName = "FILE" };
     private readonly Option<string?> _forgotten = new("--forgotten") { Description = "With --rerun: what earlier runs had forgotten", HelpName = "FILE" };
+    private readonly Option<string?> _quarantine = new("--quarantine") { Description = "With --rerun: copies of the forgotten samples, where their rows were erased", HelpName = "FILE" };
+    private readonly Option<string?> _withheld = new("--withheld") { Description = "With --rerun: what the run left out, as withheld.jsonl beside the certificate says", HelpName = "FILE" };
     private readonly Option<string?> _cache = new("--cache") { Description = "With --rerun: folder of the decode cache, or none", HelpName = "DIR" };
     private readonly Option<int> _workers = new("--workers") { Description = "With --rerun: workers", HelpName = "N", DefaultValueFactory = _ => 1 };
 
@@ -45,7 +47,7 @@ internal sealed class VerifyCommand
         var command = new Command("verify", "Check a certificate: its signature, its files, and ids among the forgotten ones; needs no network")
         {
             verb._certificate, verb._key, verb._keyId, verb._ids, verb._proofs, verb._model, verb._mask, verb._earlier, verb._json,
-            verb._rerun, verb._modelBefore, verb._architecture, verb._data, verb._testData, verb._forget, verb._forgotten, verb._cache, verb._workers,
+            verb._rerun, verb._modelBefore, verb._architecture, verb._data, verb._testData, verb._forget, verb._forgotten, verb._quarantine, verb._withheld, verb._cache, verb._workers,
         };
         command.SetAction((parsed, _) => verb.ExecuteAsync(parsed, time));
         return command;
@@ -54,7 +56,7 @@ internal sealed class VerifyCommand
     private async Task<int> ExecuteAsync(ParseResult parsed, TimeProvider time)
     {
         RefuseIdle(parsed, _ids, [_proofs]);
-        RefuseIdle(parsed, _rerun, [_modelBefore, _architecture, _data, _testData, _forget, _forgotten, _cache, _workers]);
+        RefuseIdle(parsed, _rerun, [_modelBefore, _architecture, _data, _testData, _forget, _forgotten, _quarantine, _withheld, _cache, _workers]);
         var path = parsed.GetRequiredValue(_certificate);
         var trusted = TrustedKeyId(parsed);
         var certificate = Certificate.Read(path);
@@ -131,7 +133,9 @@ internal sealed class VerifyCommand
             parsed.GetValue(_testData),
             Needed(_forget),
             parsed.GetValue(_forgotten),
-            IgnoreUnknown: true);
+            IgnoreUnknown: true,
+            parsed.GetValue(_quarantine),
+            parsed.GetValue(_withheld));
 
         string Needed(Option<string?> option) => parsed.GetValue(option) ?? throw new InputException($"--rerun: needs {option.Name}");
     }

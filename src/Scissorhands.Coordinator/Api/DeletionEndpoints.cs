@@ -307,7 +307,7 @@ public static class DeletionEndpoints
             {
                 if (pattern is not null)
                 {
-                    await Task.Run(() => SampleNames.Read(pattern, new DataConfiguration(), ct), ct);
+                    await Task.Run(() => SampleNames.Read(pattern, new DataConfiguration(), [], ct), ct);
                 }
             }
 

@@ -45,13 +45,19 @@ internal sealed class Certifier(SigningKey key, TimeProvider time) : ICertifier
             Attempts = [.. batch.Attempts.Select((attempt, index) => Attempt(model, attempt, index == batch.Attempts.Count - 1 ? draft.Attempts[0] : null))],
             Times = draft.Times with { Received = requests.Min(static r => r.ReceivedAt) },
             Requests = [.. requests.Select(static r => r.Id).Order(StringComparer.Ordinal)],
-            Custody = [.. batch.Destroyed.Select(item => new CustodyRecord { Item = item, State = CustodyState.Destroyed, At = now }), .. Kept(model)],
+            Custody = [.. batch.Destroyed.Select(item => new CustodyRecord { Item = item, State = CustodyState.Destroyed, At = now }), .. Kept(model, batch)],
             Lineage = Lineage(model, from),
         };
     }
 
-    private static IEnumerable<CustodyRecord> Kept(StoredModel model)
+    private static IEnumerable<CustodyRecord> Kept(StoredModel model, DeletionBatch batch)
     {
+        foreach (var item in batch.Kept)
+        {
+            yield return new CustodyRecord { Item = item, State = CustodyState.Kept, Note = "They are evidence; they are destroyed when the hold is lifted and the request ends." };
+        }
+
+
         yield return new CustodyRecord { Item = "the file that was registered", State = CustodyState.Kept, Note = "It lies outside of the model's folder of versions, which is all that this service destroys." };
         yield return new CustodyRecord { Item = "the rows in the training data", State = CustodyState.Kept, Note = "They are the pipeline's to delete; no later run of this model trains on them." };
         if (model.Record.Policy.KeepVersions > 0)

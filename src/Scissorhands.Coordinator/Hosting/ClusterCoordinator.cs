@@ -157,7 +157,7 @@ public static partial class ClusterCoordinator
         builder.Services.AddSingleton<IHeadSigner, HeadSigner>();
         builder.Services.AddSingleton(new AuditHeadOptions(options.HeadInterval));
         builder.Services.AddSingleton<ModelCatalogue>();
-        builder.Services.AddSingleton<ISampleCensus>(static services => services.GetRequiredService<ModelCatalogue>());
+        builder.Services.AddSingleton<IQuarantine, QuarantineFolder>();
         builder.Services.AddSingleton<RequestWriter>();
         builder.Services.AddHostedService(static services => services.GetRequiredService<RequestWriter>());
         builder.Services.AddSingleton<DeletionIntake>();

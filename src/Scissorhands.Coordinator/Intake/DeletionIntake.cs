@@ -82,13 +82,14 @@ internal sealed class DeletionIntake(ModelCatalogue catalogue, RequestWriter wri
             ReceivedAt = received,
             AcceptedAt = now,
             Deadline = submission.Deadline ?? received + DefaultDeadline,
-            State = samples.Count == 0 ? RequestState.Rejected : submission.LegalHold ? RequestState.OnHold : RequestState.Accepted,
+            State = samples.Count == 0 ? RequestState.Rejected : RequestState.Received,
             Reason = samples.Count > 0 ? null : resolution.AlreadyForgotten.Count > 0 ? "nothing is left to forget: what it names was forgotten before, or is not in the data" : "nothing that it names is in the data",
             EndedAt = samples.Count == 0 ? now : null,
+            LegalHold = submission.LegalHold,
             Samples = samples.Count == 0 ? null : samples,
             Resolution = Tellable(submission, resolution),
         };
-        var outcome = await writer.WriteAsync(request, DeletionAudit.Accepted(request), ct);
+        var outcome = await writer.WriteAsync(request, DeletionAudit.Received(request), ct);
         var stored = outcome.Request;
         var policy = view.Model.Record.Policy;
         var expected = BatchPlanner.Expect([new WaitingRequest(stored.Id, stored.AcceptedAt, stored.Deadline, stored.Resolution.Samples)], policy, stored.AcceptedAt);

@@ -1,15 +1,13 @@
 using System.Collections.Concurrent;
+using Scissorhands.Coordinator.Deletion;
 using Scissorhands.Data.Samples;
-using Scissorhands.Deletion.Models;
-using Scissorhands.Grains.Deletion;
 using Scissorhands.Grains.Store;
-using Scissorhands.Planning.Configuration;
 
 namespace Scissorhands.Coordinator.Intake;
 
 /// <summary>What requests to a model are resolved against.</summary>
 /// <param name="Model">The model.</param>
-/// <param name="Names">Ids and subjects of its training data.</param>
+/// <param name="Names">Ids and subjects of its training data, and of what is in quarantine.</param>
 /// <param name="Forgotten">Ids that its versions have forgotten.</param>
 internal sealed record ModelView(StoredModel Model, SampleNames Names, IReadOnlySet<string> Forgotten);
 
@@ -17,7 +15,7 @@ internal sealed record ModelView(StoredModel Model, SampleNames Names, IReadOnly
 /// Models with the names of their samples, kept for a moment: requests come by the hundred. What is a moment old is still
 /// right enough, as a batch looks again at what was forgotten meanwhile.
 /// </summary>
-internal sealed class ModelCatalogue(IDeletionStore store, TimeProvider time) : ISampleCensus, IDisposable
+internal sealed class ModelCatalogue(IDeletionStore store, TimeProvider time) : IDisposable
 {
     private static readonly TimeSpan ModelFresh = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan NamesFresh = TimeSpan.FromSeconds(30);
@@ -61,7 +59,7 @@ internal sealed class ModelCatalogue(IDeletionStore store, TimeProvider time) : 
         var now = time.GetTimestamp();
         var names = entry is not null && !(again && time.GetElapsedTime(entry.NamesAt) >= NamesFresh)
             ? (entry.View.Names, At: entry.NamesAt)
-            : (await Task.Run(() => SampleNames.Read(model.Record.Data, Options(model.Record), ct), ct), At: now);
+            : (await Task.Run(() => SampleNames.Read(model.Record.Data, QuarantineFolder.IndexOptions(model.Record), QuarantineFolder.Names(model.Record, ct), ct), ct), At: now);
         var forgotten = entry?.View.Model.Forgotten == model.Forgotten && entry.View.Model.CurrentVersion == model.CurrentVersion
             ? entry.View.Forgotten
             : (await store.TombstonesAsync(name, ct)).ToHashSet(StringComparer.Ordinal);
@@ -71,22 +69,10 @@ internal sealed class ModelCatalogue(IDeletionStore store, TimeProvider time) : 
     }
 
     /// <inheritdoc/>
-    public Task<IReadOnlySet<string>> GoneAsync(ModelRecord model, IReadOnlyCollection<string> samples, CancellationToken ct) => Task.Run<IReadOnlySet<string>>(
-        () =>
-        {
-            var names = SampleNames.Read(model.Data, Options(model), ct);
-            return samples.Where(id => !names.Contains(id)).ToHashSet(StringComparer.Ordinal);
-        },
-        ct);
-
-    /// <inheritdoc/>
     public void Dispose() => _oneAtATime.Dispose();
 
     /// <summary>Names of a tenant's models trained on a data set.</summary>
     public async Task<IReadOnlyList<string>> OfDataSetAsync(string tenant, string dataSet, CancellationToken ct) => [.. (await store.ModelsAsync(dataSet, ct)).Where(m => m.Record.Tenant == tenant).Select(static m => m.Record.Name)];
-
-    // The index holds names only, and is this process's own.
-    private static DataConfiguration Options(ModelRecord model) => VersionFolders.Configuration(model, model.Policy.Presets[0].Name, "").Data;
 
     private sealed record Entry(ModelView View, long ReadAt, long NamesAt);
 }

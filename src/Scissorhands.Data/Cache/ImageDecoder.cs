@@ -123,7 +123,15 @@ internal static class ImageDecoder
     private static InputException Undecodable(SampleGroup group, SampleEntry entry) =>
         new($"{group.Name}: the image of '{entry.Id}' is neither a whole JPEG nor a whole PNG");
 
-    private static byte[] ReadBytes(SampleEntry entry) => SourceFile.Read(entry.File, () => ReadRange(entry));
+    /// <summary>Reads an image as it is stored.</summary>
+    /// <exception cref="InputException">It is not there, or not what was indexed.</exception>
+    public static byte[] ReadBytes(SampleEntry entry)
+    {
+        var bytes = SourceFile.Read(entry.File, () => ReadRange(entry));
+
+        // A shard that is rewritten under a run has other images at the places of the index.
+        return SampleHash.Of(bytes) == entry.Hash ? bytes : throw new InputException($"{entry.File}: the image of '{entry.Id}' is not the one that was indexed; the file is damaged, or was rewritten meanwhile");
+    }
 
     private static byte[] ReadRange(SampleEntry entry)
     {

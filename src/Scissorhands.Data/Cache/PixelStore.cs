@@ -79,7 +79,7 @@ internal sealed unsafe class PixelStore : IDisposable
             }
         }
 
-        var path = cache.PathOf(group.Source, group.Identity, string.Create(CultureInfo.InvariantCulture, $"{imageSize}-{shape.Channels}x{shape.Height}x{shape.Width}"), "pixels");
+        var path = cache.PathOf(group.Source, group.Identity, string.Create(CultureInfo.InvariantCulture, $"{imageSize}-{shape.Channels}x{shape.Height}x{shape.Width}{(group.Selection.Length > 0 ? "-" : "")}{group.Selection}"), "pixels");
         return new PixelStore(group, shape, imageSize, TryOpen(path, group, shape)
             ?? cache.Keep(path, LengthOf(group, shape), stream => Write(stream, group, shape, imageSize, decoded, cancellationToken)));
     }

@@ -3,6 +3,7 @@ using System.IO.Enumeration;
 using System.Text;
 using System.Text.RegularExpressions;
 using Scissorhands.Data.Cache;
+using Scissorhands.Data.Quarantine;
 using Scissorhands.Data.Sources;
 using Scissorhands.Planning;
 using Scissorhands.Planning.Configuration;
@@ -30,7 +31,7 @@ public static class DataSets
     /// <returns>The data set.</returns>
     /// <exception cref="InputException">Nothing found, or something damaged: names file and key.</exception>
     public static ISampleSet Open(string pattern, DataConfiguration options, IProgress<DataProgress>? progress, CancellationToken cancellationToken) =>
-        Open(pattern, options, null, progress, cancellationToken);
+        Open(pattern, options, SampleOverlay.None, progress, cancellationToken);
 
     /// <summary>
     /// Opens a data set that belongs to another, as test data does to training data: a folder of images gets the other's
@@ -44,15 +45,31 @@ public static class DataSets
     /// <returns>The data set.</returns>
     /// <exception cref="InputException">Nothing found, something damaged, or a class that the other does not have.</exception>
     public static ISampleSet Open(string pattern, DataConfiguration options, IReadOnlyList<string>? classNames, IProgress<DataProgress>? progress, CancellationToken cancellationToken) =>
-        Open(pattern, options, classNames, MaximumKeptBytes, progress, cancellationToken);
+        Open(pattern, options, SampleOverlay.None, classNames, MaximumKeptBytes, progress, cancellationToken);
+
+    /// <summary>
+    /// Opens a data set with samples taken from copies, or left out: the samples come in the order of the data, without those
+    /// of the overlay, and then the copies. It is the same set whether or not the rows of what the overlay names are still in
+    /// the data.
+    /// </summary>
+    /// <param name="pattern">Folder, file, glob or range.</param>
+    /// <param name="options">Image size and cache folder.</param>
+    /// <param name="overlay">What is taken differently.</param>
+    /// <param name="progress">Told how far indexing and decoding are; may be null.</param>
+    /// <param name="cancellationToken">Ends the opening.</param>
+    /// <returns>The data set.</returns>
+    /// <exception cref="InputException">Nothing found, something damaged, or rows whose ids are their places have moved.</exception>
+    public static ISampleSet Open(string pattern, DataConfiguration options, SampleOverlay overlay, IProgress<DataProgress>? progress, CancellationToken cancellationToken) =>
+        Open(pattern, options, overlay, null, MaximumKeptBytes, progress, cancellationToken);
 
     /// <summary>Opens a data set of whose decoded images no more than so many bytes are kept: the first groups'.</summary>
-    internal static ISampleSet Open(string pattern, DataConfiguration options, IReadOnlyList<string>? classNames, long room, IProgress<DataProgress>? progress, CancellationToken cancellationToken)
+    internal static ISampleSet Open(string pattern, DataConfiguration options, SampleOverlay overlay, IReadOnlyList<string>? classNames, long room, IProgress<DataProgress>? progress, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(pattern);
         ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(overlay);
         var cache = CacheFolder.Open(options);
-        var (groups, classes) = Index(pattern, cache, classNames, progress, cancellationToken);
+        var (groups, classes) = Overlaid(pattern, overlay, cache, classNames, progress, cancellationToken);
         if (groups.All(g => g.Entries.Count == 0))
         {
             throw new InputException($"{pattern}: holds no samples");
@@ -103,7 +120,48 @@ public static class DataSets
         }
     }
 
-    internal static (IReadOnlyList<SampleGroup> Groups, IReadOnlyList<string>? Classes) Index(string pattern, CacheFolder cache, IReadOnlyList<string>? classNames, IProgress<DataProgress>? progress, CancellationToken cancellationToken)
+    private static (IReadOnlyList<SampleGroup> Groups, IReadOnlyList<string>? Classes) Overlaid(string pattern, SampleOverlay overlay, CacheFolder cache, IReadOnlyList<string>? classNames, IProgress<DataProgress>? progress, CancellationToken cancellationToken)
+    {
+        if (overlay.Quarantine is not { } file)
+        {
+            var (all, names) = Index(pattern, cache, classNames, null, progress, cancellationToken);
+            return overlay.Withheld.Count == 0 ? (all, names) : ([.. Without(all, overlay.Withheld.ToHashSet(StringComparer.Ordinal))], names);
+        }
+
+        var (context, copies) = QuarantineFile.Read(file, cancellationToken);
+
+        // A class may have lost its folder with its last image: the others keep their numbers.
+        var (groups, classes) = Index(pattern, cache, classNames, context.Classes, progress, cancellationToken);
+        if (context.Classes is null != classes is null)
+        {
+            throw new InputException($"{file}: the quarantine is of other data than {pattern}");
+        }
+
+        context.CheckPlaces(groups);
+        var group = new SampleGroup(file, file, Identity(file), context.Encoding, copies);
+        return ([.. Without(groups, overlay.Withheld.Concat(copies.Select(static e => e.Id)).ToHashSet(StringComparer.Ordinal)), classes is null ? group : ImageFolder.Number(group, classes)], classes);
+    }
+
+    /// <summary>Groups without some samples. Which of a group's are left belongs to what its decoded images are kept under.</summary>
+    private static IEnumerable<SampleGroup> Without(IEnumerable<SampleGroup> groups, HashSet<string> ids)
+    {
+        foreach (var group in groups)
+        {
+            var left = group.Entries.Where(e => !ids.Contains(e.Id)).ToArray();
+            yield return left.Length == group.Entries.Count
+                ? group
+                : group with { Entries = left, Selection = SampleHash.Of(Encoding.UTF8.GetBytes(string.Join('\n', left.Select(static e => e.Id)))) };
+        }
+    }
+
+    /// <summary>Indexes a data set.</summary>
+    /// <param name="pattern">Folder, file, glob or range.</param>
+    /// <param name="cache">Where indexes are kept.</param>
+    /// <param name="classNames">Classes of the data it belongs to; null for a numbering of its own.</param>
+    /// <param name="more">Classes that are numbered with those that have a folder.</param>
+    /// <param name="progress">Told how far it is; may be null.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    internal static (IReadOnlyList<SampleGroup> Groups, IReadOnlyList<string>? Classes) Index(string pattern, CacheFolder cache, IReadOnlyList<string>? classNames, IReadOnlyList<string>? more, IProgress<DataProgress>? progress, CancellationToken cancellationToken)
     {
         if (Directory.Exists(pattern))
         {
@@ -127,7 +185,7 @@ public static class DataSets
                 throw new InputException($"{pattern}: holds neither .tar shards, nor .bin files, nor images in class folders");
             }
 
-            var classes = ImageFolder.Classes(folder);
+            var classes = QuarantineContext.Union(ImageFolder.Classes(folder), more)!;
             if (classes.Contains("train", StringComparer.Ordinal) && classes.FirstOrDefault(c => c is "test" or "val") is { } heldOut)
             {
                 throw new InputException($"{pattern}: holds both 'train' and '{heldOut}', which are no classes; name one of the two");

@@ -24,7 +24,7 @@ public interface ISampleSet : IDisposable
 
     /// <summary>
     /// SHA-256 (lower-case hex) over the ids, labels and the bytes' digests in ordinal order, and the names of the classes
-    /// where there are any: what the plan records as the data's identity.
+    /// where there are any.
     /// </summary>
     string Digest { get; }
 
@@ -54,6 +54,11 @@ public interface ISampleSet : IDisposable
     /// <param name="ordinal">Its place in the index.</param>
     /// <returns>Whether the id is in the set.</returns>
     bool TryFind(string id, out int ordinal);
+
+    /// <summary>The same over some of the samples, in another order: what a run's plan records as the data's identity.</summary>
+    /// <param name="ordinals">Places in the index.</param>
+    /// <returns>64 hex digits.</returns>
+    string DigestOf(IEnumerable<int> ordinals);
 
     /// <summary>Copies a decoded image, one byte an element, channels first, from the decode cache or by decoding.</summary>
     /// <param name="ordinal">Place in the index.</param>

@@ -23,7 +23,6 @@ internal sealed class IndexedSampleSet : ISampleSet
         ClassNames = classNames;
         _starts = new int[groups.Count + 1];
         _ordinals = new Dictionary<string, int>(StringComparer.Ordinal);
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         for (var g = 0; g < groups.Count; g++)
         {
             _starts[g + 1] = _starts[g] + groups[g].Entries.Count;
@@ -35,17 +34,10 @@ internal sealed class IndexedSampleSet : ISampleSet
                     var first = Locate(_ordinals[entry.Id]).Group;
                     throw new InputException($"{groups[g].Name}: the id '{entry.Id}' appears twice, first in {groups[first].Name}");
                 }
-
-                hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{entry.Id}\n{entry.Label}\n{entry.Hash}\n")));
             }
         }
 
-        foreach (var (number, name) in (classNames ?? []).Index())
-        {
-            hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"class {number}\n{name}\n")));
-        }
-
-        Digest = Convert.ToHexStringLower(hash.GetHashAndReset());
+        Digest = DigestOf(Enumerable.Range(0, Count));
     }
 
     public int Count => _starts[^1];
@@ -66,6 +58,23 @@ internal sealed class IndexedSampleSet : ISampleSet
     public string? Subject(int ordinal) => Entry(ordinal).Subject;
 
     public bool TryFind(string id, out int ordinal) => _ordinals.TryGetValue(id, out ordinal);
+
+    public string DigestOf(IEnumerable<int> ordinals)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var ordinal in ordinals)
+        {
+            var entry = Entry(ordinal);
+            hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{entry.Id}\n{entry.Label}\n{entry.Hash}\n")));
+        }
+
+        foreach (var (number, name) in (ClassNames ?? []).Index())
+        {
+            hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"class {number}\n{name}\n")));
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
 
     public void Read(int ordinal, Span<byte> pixels)
     {

@@ -22,26 +22,28 @@ public sealed class SampleNames
     /// <summary>Reads the index of a data set, which is made where the cache does not hold it yet; nothing is decoded.</summary>
     /// <param name="pattern">Folder, file, glob or range, as for <see cref="DataSets.Open(string, DataConfiguration, IProgress{DataProgress}?, CancellationToken)"/>.</param>
     /// <param name="options">The cache's folder.</param>
+    /// <param name="copies">Pairs of ids and subjects of samples that count as being in the data, also where their rows were erased.</param>
     /// <param name="cancellationToken">Ends the reading.</param>
     /// <returns>The names.</returns>
     /// <exception cref="InputException">Nothing found, or something damaged: names file and key.</exception>
-    public static SampleNames Read(string pattern, DataConfiguration options, CancellationToken cancellationToken)
+    public static SampleNames Read(string pattern, DataConfiguration options, IEnumerable<(string Id, string? Subject)> copies, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(pattern);
         ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(copies);
         var ids = new HashSet<string>(StringComparer.Ordinal);
         var subjects = new Dictionary<string, List<string>>(StringComparer.Ordinal);
-        foreach (var entry in DataSets.Index(pattern, CacheFolder.Open(options), null, null, cancellationToken).Groups.SelectMany(static g => g.Entries))
+        var entries = DataSets.Index(pattern, CacheFolder.Open(options), null, null, null, cancellationToken).Groups.SelectMany(static g => g.Entries);
+        foreach (var (id, person) in entries.Select(static e => (e.Id, e.Subject)).Concat(copies))
         {
-            ids.Add(entry.Id);
-            if (entry.Subject is { } subject)
+            if (ids.Add(id) && person is { } subject)
             {
                 if (!subjects.TryGetValue(subject, out var samples))
                 {
                     subjects.Add(subject, samples = []);
                 }
 
-                samples.Add(entry.Id);
+                samples.Add(id);
             }
         }
 

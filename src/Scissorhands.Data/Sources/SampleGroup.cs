@@ -26,4 +26,8 @@ public enum ImageEncoding
 /// <param name="Identity">Changes when the files change: paths, inodes, lengths and times.</param>
 /// <param name="Encoding">How images are stored.</param>
 /// <param name="Entries">The samples in order.</param>
-public sealed record SampleGroup(string Source, string Name, string Identity, ImageEncoding Encoding, IReadOnlyList<SampleEntry> Entries);
+public sealed record SampleGroup(string Source, string Name, string Identity, ImageEncoding Encoding, IReadOnlyList<SampleEntry> Entries)
+{
+    /// <summary>Tells which of the samples that lie there are meant; empty for all.</summary>
+    public string Selection { get; init; } = "";
+}

@@ -71,6 +71,9 @@ public sealed record DeletionBatch
     /// <summary>What was destroyed after publication, in words without ids.</summary>
     public IReadOnlyList<string> Destroyed { get; init; } = [];
 
+    /// <summary>What was not destroyed though it is of its samples, in words without ids.</summary>
+    public IReadOnlyList<string> Kept { get; init; } = [];
+
     /// <summary>Why it failed.</summary>
     public string? Reason { get; init; }
 

@@ -40,7 +40,7 @@ public sealed record DeletionRequest
     /// <summary>When the person asked (UTC).</summary>
     public required DateTimeOffset ReceivedAt { get; init; }
 
-    /// <summary>When it became durable here (UTC).</summary>
+    /// <summary>When it became durable here (UTC), before its samples were copied.</summary>
     public required DateTimeOffset AcceptedAt { get; init; }
 
     /// <summary>When it has to be done (UTC).</summary>
@@ -60,6 +60,12 @@ public sealed record DeletionRequest
 
     /// <summary>When it reached a final state (UTC).</summary>
     public DateTimeOffset? EndedAt { get; init; }
+
+    /// <summary>Whether it goes on hold, and not to the batches, once its samples are copied.</summary>
+    public bool LegalHold { get; init; }
+
+    /// <summary>Since when its samples are in quarantine (UTC); null where they are not yet, or no longer.</summary>
+    public DateTimeOffset? QuarantinedAt { get; init; }
 
     /// <summary>Ids of its samples; null once they are forgotten and only proof is needed.</summary>
     public IReadOnlyList<string>? Samples { get; init; }

@@ -3,7 +3,10 @@ namespace Scissorhands.Deletion.Requests;
 /// <summary>Where a deletion request stands.</summary>
 public enum RequestState
 {
-    /// <summary>Durable and resolved; waits for a run.</summary>
+    /// <summary>Durable and resolved; its samples are yet to be copied into quarantine, and their rows must stay.</summary>
+    Received,
+
+    /// <summary>Its samples are in quarantine, so that their rows may be erased; waits for a run.</summary>
     Accepted,
 
     /// <summary>Nothing of it can be forgotten; the reason says why. Final.</summary>
@@ -58,8 +61,14 @@ public static class RequestTransitions
     /// <returns>Whether it may.</returns>
     public static bool Allows(RequestState from, RequestState to) => (from, to) switch
     {
-        // Rejected where an earlier batch has forgotten all of its samples meanwhile, failed where some of them are gone.
-        (RequestState.Accepted, RequestState.Scheduled or RequestState.OnHold or RequestState.Cancelled or RequestState.Rejected or RequestState.Failed) => true,
+        // On hold where it was to be held from the beginning; failed where rows were gone before they could be copied.
+        (RequestState.Received, RequestState.Received or RequestState.Accepted or RequestState.OnHold or RequestState.Cancelled or RequestState.Rejected or RequestState.Failed) => true,
+
+        // Copied again where the copies are damaged, or lack what a version that is in use again still knows.
+        (RequestState.Accepted or RequestState.OnHold or RequestState.Failed or RequestState.Scheduled, RequestState.Received) => true,
+
+        // Rejected where an earlier batch has forgotten all of its samples meanwhile.
+        (RequestState.Accepted, RequestState.Scheduled or RequestState.OnHold or RequestState.Cancelled or RequestState.Rejected) => true,
         (RequestState.OnHold, RequestState.Accepted or RequestState.Cancelled) => true,
         (RequestState.Scheduled, RequestState.Running or RequestState.Failed) => true,
         (RequestState.Running, RequestState.Verifying or RequestState.Failed) => true,
@@ -69,7 +78,7 @@ public static class RequestTransitions
         (RequestState.Failed, RequestState.Failed or RequestState.Accepted or RequestState.OnHold or RequestState.Cancelled or RequestState.Scheduled or RequestState.Rejected) => true,
 
         // A version that still knows its samples is the current one again.
-        (RequestState.Completed, RequestState.Accepted) => true,
+        (RequestState.Completed, RequestState.Received) => true,
         _ => false,
     };
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Scissorhands.Abstractions.Cluster;
 using Scissorhands.Deletion.Audit;
 using Scissorhands.Deletion.Batching;
@@ -19,19 +20,21 @@ internal sealed class BatchDriver
     private readonly IVersionFolders _folders;
     private readonly ICertifier _certifier;
     private readonly PublicationEvents _events;
-    private readonly ISampleCensus _census;
+    private readonly IQuarantine _quarantine;
     private readonly Func<string, IRunGrain> _runs;
     private readonly TimeProvider _time;
+    private readonly OffTurn<IReadOnlyList<string>> _gathering;
 
-    public BatchDriver(IDeletionStore store, IVersionFolders folders, ICertifier certifier, PublicationEvents events, ISampleCensus census, Func<string, IRunGrain> runs, TimeProvider time)
+    public BatchDriver(IDeletionStore store, IVersionFolders folders, ICertifier certifier, PublicationEvents events, IQuarantine quarantine, Func<string, IRunGrain> runs, TimeProvider time)
     {
         _store = store;
         _folders = folders;
         _certifier = certifier;
         _events = events;
-        _census = census;
+        _quarantine = quarantine;
         _runs = runs;
         _time = time;
+        _gathering = new OffTurn<IReadOnlyList<string>>(time);
     }
 
     /// <summary>Does the next step, if there is one.</summary>
@@ -61,7 +64,7 @@ internal sealed class BatchDriver
     {
         return batch.Phase switch
         {
-            BatchPhase.Preparing => (await SubmitAsync(model, batch, ct), true),
+            BatchPhase.Preparing => await SubmitAsync(model, batch, ct),
             BatchPhase.Running => await FollowAsync(model, batch, ct),
             BatchPhase.Publishing => (await PublishAsync(model, batch, ct), true),
             BatchPhase.Destroying => (await DestroyAsync(model, batch, ct), true),
@@ -70,52 +73,36 @@ internal sealed class BatchDriver
         };
     }
 
-    /// <summary>Requests that wait for a run: accepted ones, and failed ones whose time has come.</summary>
-    private static IEnumerable<DeletionRequest> Waiting(IEnumerable<DeletionRequest> requests, DateTimeOffset now) =>
-        requests.Where(r => r.State == RequestState.Accepted || (r.State == RequestState.Failed && r.RetryAt <= now));
-
-    private static WaitingRequest Wait(DeletionRequest request) => new(request.Id, request.AcceptedAt, request.Deadline, request.Samples!.Count);
+    /// <summary>A request whose samples were all forgotten while it waited.</summary>
+    internal static DeletionRequest Needless(DeletionRequest request, DateTimeOffset now) => Move(request, RequestState.Rejected, now) with
+    {
+        Reason = "all of its samples were forgotten by an earlier run meanwhile",
+        Samples = null,
+        RetryAt = null,
+        EndedAt = now,
+        Resolution = new Resolution { Samples = request.Resolution.Samples },
+    };
 
     private async Task<(StoredModel Model, bool More)> FormAsync(StoredModel model, CancellationToken ct)
     {
         var now = _time.GetUtcNow();
-        var open = await _store.RequestsAsync(model.Record.Name, [RequestState.Accepted, RequestState.Failed], ct);
-        var waiting = Waiting(open, now).ToArray();
-        if (waiting.Length == 0)
-        {
-            return (model, false);
-        }
-
-        // Accepted while a batch with the same samples was published: there is nothing left to forget.
-        var known = (await _store.TombstonesAsync(model.Record.Name, ct)).ToHashSet(StringComparer.Ordinal);
-        if (waiting.Where(r => r.Samples!.All(known.Contains)).ToArray() is { Length: > 0 } done)
-        {
-            var ended = done.Select(r => Move(r, RequestState.Rejected, now) with { Reason = "all of its samples were forgotten by an earlier run meanwhile", Samples = null, RetryAt = null, EndedAt = now, Resolution = new Resolution { Samples = r.Resolution.Samples } }).ToArray();
-            return (await _store.CommitAsync(model, new ModelChange { Requests = ended, Audit = Audit(ended, now) }, ct), true);
-        }
-
-        var decision = BatchPlanner.Decide([.. waiting.Select(Wait)], model.Record.Policy, now);
+        var decision = BatchPlanner.Decide(await _store.WaitingAsync(model.Record.Name, now, ct), model.Record.Policy, now);
         if (decision.Requests.Count == 0)
         {
             return (model, false);
         }
 
-        var byId = waiting.ToDictionary(static r => r.Id, StringComparer.Ordinal);
+        // Only those of the batch are read with all that they name: the others may be many.
+        var known = (await _store.TombstonesAsync(model.Record.Name, ct)).ToHashSet(StringComparer.Ordinal);
+        var chosen = await _store.RequestsAsync(model.Record.Name, [.. decision.Requests.Select(static r => r.Id)], ct);
 
-        // A row that the pipeline has erased too early would end the run of all of them: only its own request waits.
-        var gone = await _census.GoneAsync(model.Record, [.. decision.Requests.SelectMany(c => byId[c.Id].Samples!).Where(id => !known.Contains(id)).Distinct(StringComparer.Ordinal)], ct);
-        if (gone.Count > 0)
+        // Accepted while a batch with the same samples was published: there is nothing left to forget.
+        if (chosen.Where(r => r.Samples!.All(known.Contains)).Select(r => Needless(r, now)).ToArray() is { Length: > 0 } ended)
         {
-            var early = waiting.Where(r => r.Samples!.Any(gone.Contains)).Select(r => Move(r, RequestState.Failed, now) with
-            {
-                Reason = $"{r.Samples!.Count(gone.Contains)} of its {r.Samples!.Count} samples are no longer in the data: put them back until the request is completed",
-                RetryAt = now + model.Record.Policy.RetryAfter,
-            }).ToArray();
-            return (await _store.CommitAsync(model, new ModelChange { Requests = early, Audit = Audit(early, now) }, ct), true);
+            return (await _store.CommitAsync(model, new ModelChange { Requests = ended, Audit = Audit(ended, now) }, ct), true);
         }
 
         var policy = model.Record.Policy;
-        var chosen = decision.Requests.Select(c => byId[c.Id]).ToArray();
         var number = model.LastBatch + 1;
         var batch = new DeletionBatch
         {
@@ -139,25 +126,67 @@ internal sealed class BatchDriver
         return (await _store.CommitAsync(model with { LastBatch = number, OpenBatch = number }, change, ct), true);
     }
 
-    private async Task<StoredModel> SubmitAsync(StoredModel model, DeletionBatch batch, CancellationToken ct)
+    private async Task<(StoredModel Model, bool More)> SubmitAsync(StoredModel model, DeletionBatch batch, CancellationToken ct)
     {
         var now = _time.GetUtcNow();
         var requests = await RequestsAsync(batch, ct);
         var tombstones = await _store.TombstonesAsync(model.Record.Name, ct);
+        var known = tombstones.ToHashSet(StringComparer.Ordinal);
+
+        // The oldest copy first: a row may have been overwritten since. Requests that began before there were copies have none.
+        var copied = requests.Where(static r => r.QuarantinedAt is not null).OrderBy(static r => r.QuarantinedAt).ThenBy(static r => r.Id, StringComparer.Ordinal)
+            .Select(r => new RequestSamples(r.Id, Samples([r], known))).ToArray();
+        if (copied.Length > 0)
+        {
+            var damaged = await _gathering.TryAsync(batch.Number.ToString(CultureInfo.InvariantCulture), token => _quarantine.GatherAsync(model.Record, batch, copied, token), ct);
+            if (damaged is null)
+            {
+                return (model, false);
+            }
+
+            if (damaged.Count > 0)
+            {
+                return (await CopyAgainAsync(model, batch, requests, damaged, ct), true);
+            }
+        }
+
+        // Rows of accepted requests may be erased at any moment, so that the run must not depend on them.
+        var ours = Samples(requests, known).ToHashSet(StringComparer.Ordinal);
+        var others = (await _store.CustodyAsync(model.Record.Name, CustodyNeed.Hold, now, int.MaxValue, ct)).Where(static r => r.State != RequestState.Received);
+        var withheld = Samples(others, known).Where(id => !ours.Contains(id)).ToArray();
         var from = (await _store.VersionsAsync(model.Record.Name, ct)).Single(v => v.Number == batch.From);
         var attempt = batch.Attempts[^1];
-        var order = await _folders.PrepareAsync(model, batch, attempt, from, Samples(requests, tombstones.ToHashSet(StringComparer.Ordinal)), tombstones, ct);
+        var order = await _folders.PrepareAsync(model, batch, attempt, from, new RunSamples(Samples(requests, known), tombstones, withheld, copied.Length > 0), ct);
         var outcome = await _runs(order.Id()).SubmitAsync(order);
         if (!outcome.Accepted)
         {
-            return await FailAsync(model, batch, outcome.Reason ?? "its run was refused", mayPass: true, ct);
+            return (await FailAsync(model, batch, outcome.Reason ?? "its run was refused", mayPass: true, ct), true);
         }
 
         var running = requests.Where(static r => r.State != RequestState.Running).Select(r => Move(r, RequestState.Running, now)).ToArray();
         var next = batch with { Phase = BatchPhase.Running, Attempts = [.. batch.Attempts.SkipLast(1), attempt with { RunId = order.Id() }] };
+        var change = new ModelChange { Batch = next, Requests = running, Audit = [.. Audit(running, now), .. Audit(requests, next, "submitted", new { run = order.Id(), attempt = attempt.Number, attempt.Preset }, now)] };
+        return (await _store.CommitAsync(model, change, ct), true);
+    }
+
+    /// <summary>Ends a batch whose copies are not whole: its other requests are formed anew, those are copied again where they still can be.</summary>
+    private async Task<StoredModel> CopyAgainAsync(StoredModel model, DeletionBatch batch, IReadOnlyList<DeletionRequest> requests, IReadOnlyList<string> damaged, CancellationToken ct)
+    {
+        var now = _time.GetUtcNow();
+        var reason = $"the copies of {damaged.Count} of {requests.Count} requests in quarantine are missing or damaged";
+        var changed = requests.Select(r => damaged.Contains(r.Id)
+            ? Move(r, RequestState.Received, now) with { Batch = null, QuarantinedAt = null, Reason = "the copies of its samples are missing or damaged, and are made again" }
+            : Move(r, RequestState.Failed, now) with { Reason = reason, RetryAt = now }).ToArray();
+        var next = batch with { Phase = BatchPhase.Failed, Reason = reason, EndedAt = now };
         return await _store.CommitAsync(
-            model,
-            new ModelChange { Batch = next, Requests = running, Audit = [.. Audit(running, now), .. Audit(requests, next, "submitted", new { run = order.Id(), attempt = attempt.Number, attempt.Preset }, now)] },
+            model with { OpenBatch = null },
+            new ModelChange
+            {
+                Batch = next,
+                Requests = changed,
+                Audit = [.. Audit(changed, now), .. Audit(requests, next, "failed", new { reason, attempts = next.Attempts.Count }, now)],
+                Messages = _events.Failed(next, now, now),
+            },
             ct);
     }
 
@@ -256,17 +285,57 @@ internal sealed class BatchDriver
         var now = _time.GetUtcNow();
         var requests = await RequestsAsync(batch, ct);
         var superseded = (await _store.VersionsAsync(model.Record.Name, ct)).Where(static v => v.State is VersionState.Superseded or VersionState.RolledBack).SkipLast(model.Record.Policy.KeepVersions).ToArray();
+        var copies = await DestroyCopiesAsync(model, batch, requests, ct);
         var destroyed = await _folders.DestroyAsync(model, batch, superseded, ct);
-        var next = batch with { Phase = BatchPhase.Certifying, Destroyed = destroyed };
+        var next = batch with { Phase = BatchPhase.Certifying, Destroyed = [.. destroyed, .. copies.Destroyed], Kept = copies.Kept };
+        var needless = copies.Needless.Select(r => Needless(r, now)).ToArray();
         return await _store.CommitAsync(
             model,
             new ModelChange
             {
                 Batch = next,
+                Requests = [.. requests.Select(static r => r with { QuarantinedAt = null }), .. needless],
                 Versions = [.. superseded.Select(static v => v with { State = VersionState.Destroyed })],
-                Audit = Audit(requests, next, "destroyed", new { destroyed }, now),
+                Audit = [.. Audit(requests, next, "destroyed", new { destroyed = next.Destroyed, kept = next.Kept }, now), .. Audit(needless, now)],
             },
             ct);
+    }
+
+    /// <summary>Destroys the copies of a batch's samples: those of its requests, and those that other requests have of the same ones.</summary>
+    private async Task<(IReadOnlyList<string> Destroyed, IReadOnlyList<string> Kept, IReadOnlyList<DeletionRequest> Needless)> DestroyCopiesAsync(StoredModel model, DeletionBatch batch, IReadOnlyList<DeletionRequest> requests, CancellationToken ct)
+    {
+        var own = requests.Select(static r => r.Id).ToHashSet(StringComparer.Ordinal);
+        var known = (await _store.TombstonesAsync(model.Record.Name, ct)).ToHashSet(StringComparer.Ordinal);
+        var (trimmed, held) = (0, 0);
+        var needless = new List<DeletionRequest>();
+        foreach (var other in await _store.CustodyAsync(model.Record.Name, CustodyNeed.Hold, _time.GetUtcNow(), int.MaxValue, ct))
+        {
+            if (own.Contains(other.Id) || !other.Samples!.Any(known.Contains))
+            {
+                continue;
+            }
+
+            // What is held is evidence: it goes when the hold is lifted.
+            if (other.State == RequestState.OnHold || other.LegalHold)
+            {
+                held++;
+                continue;
+            }
+
+            var left = Samples([other], known);
+            await _quarantine.TrimAsync(model.Record, new RequestSamples(other.Id, left), ct);
+            trimmed++;
+            needless.AddRange(left.Count == 0 ? [other] : (DeletionRequest[])[]);
+        }
+
+        var copied = requests.Count(static r => r.QuarantinedAt is not null);
+        await _quarantine.DestroyAsync(model.Record, [.. own], ct);
+        string[] destroyed =
+        [
+            .. copied > 0 ? [$"quarantine: the copies of the samples of {copied} requests"] : (string[])[],
+            .. trimmed > 0 ? [$"quarantine: the same samples in the copies of {trimmed} requests that wait"] : (string[])[],
+        ];
+        return (destroyed, held > 0 ? [$"quarantine: copies of these samples that belong to {held} requests under legal hold"] : [], needless);
     }
 
     private async Task<StoredModel> CertifyAsync(StoredModel model, DeletionBatch batch, CancellationToken ct)

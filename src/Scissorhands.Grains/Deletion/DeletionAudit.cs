@@ -18,15 +18,19 @@ public static class DeletionAudit
         Draft(model.Tenant, now, "model.configured", new { model = model.Name, policy = model.Policy, configuration = model.Configuration, pool = model.Pool, workers = model.Workers, principal });
 
     /// <summary>A request became durable.</summary>
-    public static AuditDraft Accepted(DeletionRequest request) => Draft(
+    public static AuditDraft Received(DeletionRequest request) => Draft(
         request.Tenant,
         request.AcceptedAt,
-        request.State == RequestState.Rejected ? "request.rejected" : "request.accepted",
-        new { request = request.Id, principal = request.Principal, model = request.Model, samples = request.Resolution.Samples, deadline = request.Deadline, state = request.State, reason = request.Reason });
+        request.State == RequestState.Rejected ? "request.rejected" : "request.received",
+        new { request = request.Id, principal = request.Principal, model = request.Model, samples = request.Resolution.Samples, deadline = request.Deadline, state = request.State, legalHold = request.LegalHold, reason = request.Reason });
 
     /// <summary>A request changed its state.</summary>
     public static AuditDraft Changed(DeletionRequest request, DateTimeOffset now, string? principal = null) =>
         Draft(request.Tenant, now, $"request.{Name(request.State)}", new { request = request.Id, model = request.Model, batch = request.Batch, reason = request.Reason, retryAt = request.RetryAt, principal });
+
+    /// <summary>The copies of an ended request's samples were destroyed.</summary>
+    public static AuditDraft Destroyed(DeletionRequest request, DateTimeOffset now) =>
+        Draft(request.Tenant, now, "request.destroyed", new { request = request.Id, model = request.Model, destroyed = "the copies of its samples in quarantine" });
 
     /// <summary>A batch did something.</summary>
     public static AuditDraft Batch(string tenant, DeletionBatch batch, string what, object details, DateTimeOffset now) =>

@@ -11,6 +11,13 @@ namespace Scissorhands.Grains.Deletion;
 /// <param name="Files">All files of the version by name, with their SHA-256.</param>
 public sealed record PublishedVersion(string File, string Sha256, IReadOnlyDictionary<string, string> Files);
 
+/// <summary>Which samples a run treats how.</summary>
+/// <param name="Forget">Ids to forget.</param>
+/// <param name="Tombstones">Ids forgotten before.</param>
+/// <param name="Withheld">Ids of requests that wait, whose rows may be erased at any moment: they are left out of everything.</param>
+/// <param name="Copied">Whether those to forget are taken from the copies that were gathered for the batch, and not from the data.</param>
+public sealed record RunSamples(IReadOnlyList<string> Forget, IReadOnlyList<string> Tombstones, IReadOnlyList<string> Withheld, bool Copied);
+
 /// <summary>
 /// A model's folder on shared storage: versions, the pointer to the one in use, and what batches work on. Everything may be
 /// done again after a crash: what was done already is found done.
@@ -24,16 +31,18 @@ public interface IVersionFolders
     /// <exception cref="Planning.InputException">The file is missing, or another one than was registered.</exception>
     Task<ModelVersion> AdoptAsync(ModelRecord model, CancellationToken ct);
 
-    /// <summary>Writes forget list and tombstones of an attempt and makes the order of its run.</summary>
+    /// <summary>
+    /// Writes the lists of an attempt's samples and makes the order of its run. What is withheld is decided once a batch: workers
+    /// that join a run later read the same list.
+    /// </summary>
     /// <param name="model">The model.</param>
     /// <param name="batch">The batch.</param>
     /// <param name="attempt">The attempt.</param>
     /// <param name="from">The version it starts from.</param>
-    /// <param name="samples">Ids to forget.</param>
-    /// <param name="tombstones">Ids forgotten before.</param>
+    /// <param name="samples">Its samples.</param>
     /// <param name="ct">Ends the writing.</param>
     /// <returns>The order.</returns>
-    Task<RunOrder> PrepareAsync(StoredModel model, DeletionBatch batch, BatchAttempt attempt, ModelVersion from, IReadOnlyList<string> samples, IReadOnlyList<string> tombstones, CancellationToken ct);
+    Task<RunOrder> PrepareAsync(StoredModel model, DeletionBatch batch, BatchAttempt attempt, ModelVersion from, RunSamples samples, CancellationToken ct);
 
     /// <summary>Reads what an attempt's run measured.</summary>
     /// <param name="model">The model.</param>

@@ -16,6 +16,7 @@ public sealed partial class ModelGrain : Grain, IModelGrain
     private readonly TimeProvider _time;
     private readonly LivenessOptions _options;
     private readonly ILogger<ModelGrain> _logger;
+    private readonly RequestCustody _custody;
     private readonly BatchDriver _driver;
     private bool _tidied;
 
@@ -24,18 +25,19 @@ public sealed partial class ModelGrain : Grain, IModelGrain
     /// <param name="folders">The model's files.</param>
     /// <param name="certifier">Certifies what was forgotten.</param>
     /// <param name="events">Tells others of batches that have ended.</param>
-    /// <param name="census">Knows which samples are there.</param>
+    /// <param name="quarantine">Copies of requests' samples.</param>
     /// <param name="time">The clock.</param>
     /// <param name="options">How patient the coordinator is.</param>
     /// <param name="logger">The log.</param>
-    public ModelGrain(IDeletionStore store, IVersionFolders folders, ICertifier certifier, PublicationEvents events, ISampleCensus census, TimeProvider time, LivenessOptions options, ILogger<ModelGrain> logger)
+    public ModelGrain(IDeletionStore store, IVersionFolders folders, ICertifier certifier, PublicationEvents events, IQuarantine quarantine, TimeProvider time, LivenessOptions options, ILogger<ModelGrain> logger)
     {
         _store = store;
         _folders = folders;
         _time = time;
         _options = options;
         _logger = logger;
-        _driver = new BatchDriver(store, folders, certifier, events, census, run => GrainFactory.GetGrain<IRunGrain>(run), time);
+        _custody = new RequestCustody(store, quarantine, time);
+        _driver = new BatchDriver(store, folders, certifier, events, quarantine, run => GrainFactory.GetGrain<IRunGrain>(run), time);
     }
 
     private string Name => this.GetPrimaryKeyString();
@@ -58,21 +60,24 @@ public sealed partial class ModelGrain : Grain, IModelGrain
             return $"request {requestId}: not known here";
         }
 
-        var target = action switch
-        {
-            RequestAction.Cancel => RequestState.Cancelled,
-            RequestAction.Hold => RequestState.OnHold,
-            _ => RequestState.Accepted,
-        };
-        if (request.State == target && action is RequestAction.Cancel or RequestAction.Hold)
+        if (action == RequestAction.Cancel ? request.State == RequestState.Cancelled : action == RequestAction.Hold && (request.State == RequestState.OnHold || request is { State: RequestState.Received, LegalHold: true }))
         {
             // Asked again, as the first answer was lost.
             return null;
         }
 
-        if ((action == RequestAction.Release && request.State != RequestState.OnHold)
+        // Without copies of its samples it is neither held nor accepted: whoever sees that may erase their rows.
+        var target = action switch
+        {
+            RequestAction.Cancel => RequestState.Cancelled,
+            _ when request.QuarantinedAt is null || request.State == RequestState.Received => RequestState.Received,
+            RequestAction.Hold => RequestState.OnHold,
+            _ => RequestState.Accepted,
+        };
+        var isHeld = request.State == RequestState.OnHold || request is { State: RequestState.Received, LegalHold: true };
+        if ((action == RequestAction.Release && !isHeld)
             || (action == RequestAction.Retry && request.State != RequestState.Failed)
-            || request.State == RequestState.Completed
+            || request.State is RequestState.Completed or RequestState.Scheduled
             || !RequestTransitions.Allows(request.State, target))
         {
             return $"request {requestId} is {request.State.ToString().ToLowerInvariant()}: it cannot be {Past(action)} now";
@@ -82,7 +87,18 @@ public sealed partial class ModelGrain : Grain, IModelGrain
         var changed = request with
         {
             State = target,
-            Reason = target == RequestState.Accepted ? null : $"by {principal}",
+            Reason = (action, target) switch
+            {
+                (RequestAction.Hold, RequestState.Received) => $"to be held, by {principal}, once its samples are copied",
+                (RequestAction.Hold or RequestAction.Cancel, _) => $"by {principal}",
+                _ => null,
+            },
+            LegalHold = action switch
+            {
+                RequestAction.Hold => true,
+                RequestAction.Release => false,
+                _ => request.LegalHold,
+            },
             RetryAt = null,
             Batch = null,
             EndedAt = target == RequestState.Cancelled ? now : null,
@@ -139,7 +155,7 @@ public sealed partial class ModelGrain : Grain, IModelGrain
             var samples = await _store.TombstonesAsync(Name, request.Batch!.Value, CancellationToken.None);
             reopened.Add(request with
             {
-                State = RequestState.Accepted,
+                State = RequestState.Received,
                 Reason = $"version {version}, which still knows its samples, is in use again; the certificate of batch {request.Batch} is revoked",
                 Batch = null,
                 EndedAt = null,
@@ -147,11 +163,20 @@ public sealed partial class ModelGrain : Grain, IModelGrain
             });
         }
 
+        // Those that wait had these samples taken out of their copies, and are to have them again.
+        var again = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var batch in batches)
+        {
+            again.UnionWith(await _store.TombstonesAsync(Name, batch, CancellationToken.None));
+        }
+
+        var waiting = (await _store.CustodyAsync(Name, CustodyNeed.Hold, now, int.MaxValue, CancellationToken.None)).Where(r => r.Samples!.Any(again.Contains))
+            .Select(static r => r with { State = RequestState.Received, LegalHold = r.LegalHold || r.State == RequestState.OnHold, QuarantinedAt = null, RetryAt = null });
         await _store.CommitAsync(
             model with { CurrentVersion = version },
             new ModelChange
             {
-                Requests = reopened,
+                Requests = [.. reopened, .. waiting],
                 Versions = [.. back.Select(static v => v with { State = VersionState.RolledBack }), target with { State = VersionState.Current }],
                 ReopenedBatches = batches,
                 Audit = [DeletionAudit.RolledBack(model.Record.Tenant, Name, model.CurrentVersion, version, [.. reopened.Select(static r => r.Id)], principal, now)],
@@ -188,7 +213,9 @@ public sealed partial class ModelGrain : Grain, IModelGrain
 
             for (var more = true; more && !cancellationToken.IsCancellationRequested;)
             {
+                (model, var kept) = await _custody.StepAsync(model, cancellationToken);
                 (model, more) = await _driver.StepAsync(model, cancellationToken);
+                more |= kept;
             }
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)

@@ -16,14 +16,15 @@ namespace Scissorhands.Grains.Deletion;
 
 /// <summary>
 /// A model's folder: <c>v0000</c>, <c>v0001</c>, ... hold versions, <c>current</c> is a link to the one in use, and
-/// <c>work/batch-0001</c> what a batch works on: the forget list, the tombstones, a cache of decoded images and the folder of
-/// each attempt. What knows the samples lies in <c>work</c> and in former versions, so that it can be destroyed.
+/// <c>work/batch-0001</c> what a batch works on: lists of samples, copies of those to forget, a cache of decoded images and the
+/// folder of each attempt. What knows the samples lies in <c>work</c> and in former versions, so that it can be destroyed.
 /// </summary>
 public sealed partial class VersionFolders : IVersionFolders
 {
     private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute;
     private const string OwnerFile = ".model";
     private const string RunFile = ".run";
+    private const string WithheldFile = "withheld.jsonl";
     private const string SaliencyFile = "saliency.safetensors";
 
     /// <inheritdoc/>
@@ -88,21 +89,26 @@ public sealed partial class VersionFolders : IVersionFolders
     }
 
     /// <inheritdoc/>
-    public async Task<RunOrder> PrepareAsync(StoredModel model, DeletionBatch batch, BatchAttempt attempt, ModelVersion from, IReadOnlyList<string> samples, IReadOnlyList<string> tombstones, CancellationToken ct)
+    public async Task<RunOrder> PrepareAsync(StoredModel model, DeletionBatch batch, BatchAttempt attempt, ModelVersion from, RunSamples samples, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(batch);
         ArgumentNullException.ThrowIfNull(attempt);
         ArgumentNullException.ThrowIfNull(from);
         ArgumentNullException.ThrowIfNull(samples);
-        ArgumentNullException.ThrowIfNull(tombstones);
         var record = model.Record;
         var work = BatchPath(record, batch);
         Make(work);
         var forget = Path.Combine(work, "forget.jsonl");
         var forgotten = Path.Combine(work, "tombstones.jsonl");
-        WriteIds(forget, samples);
-        WriteIds(forgotten, tombstones);
+        var withheld = Path.Combine(work, WithheldFile);
+        WriteIds(forget, samples.Forget);
+        WriteIds(forgotten, samples.Tombstones);
+        if (!File.Exists(withheld))
+        {
+            WriteIds(withheld, samples.Withheld);
+        }
+
         if (await HashAsync(from.File, ct) != from.Sha256)
         {
             throw new RunFailedException($"{from.File}: is not what was published as version {from.Number} of model {record.Name}");
@@ -116,7 +122,9 @@ public sealed partial class VersionFolders : IVersionFolders
             Data = record.Data,
             TestData = record.TestData,
             Forget = forget,
-            Forgotten = tombstones.Count > 0 ? forgotten : null,
+            Forgotten = samples.Tombstones.Count > 0 ? forgotten : null,
+            Quarantine = samples.Copied ? GatheredPath(record, batch) : null,
+            Withheld = new FileInfo(withheld).Length > 0 ? withheld : null,
             Out = AttemptPath(record, batch, attempt),
             Configuration = ConfigurationJson.Canonical(configuration),
             Pool = record.Pool,
@@ -188,6 +196,13 @@ public sealed partial class VersionFolders : IVersionFolders
                 File.Move(file, Path.Combine(beside, Path.GetFileName(file)), overwrite: true);
             }
 
+            // Whoever runs it again needs to know what was left out; like the openings, it is the operator's.
+            var withheld = Path.Combine(BatchPath(record, batch), WithheldFile);
+            if (new FileInfo(withheld) is { Exists: true, Length: > 0 })
+            {
+                File.Copy(withheld, Path.Combine(beside, WithheldFile), overwrite: true);
+            }
+
             await File.WriteAllTextAsync(Path.Combine(beside, RunFile), attempt.RunId, ct);
             Directory.Move(beside, target);
         }
@@ -237,7 +252,7 @@ public sealed partial class VersionFolders : IVersionFolders
             Directory.Delete(work, recursive: true);
         }
 
-        gone.Add($"batch {batch.Number}: forget list, decoded images, checkpoints, saliency and memory gradients of {batch.Attempts.Count} attempts");
+        gone.Add($"batch {batch.Number}: forget list, the samples it worked on, decoded images, checkpoints, saliency and memory gradients of {batch.Attempts.Count} attempts");
         foreach (var version in superseded)
         {
             var folder = Path.GetDirectoryName(version.File)!;
@@ -282,6 +297,34 @@ public sealed partial class VersionFolders : IVersionFolders
         return Path.Combine(model.Versions, VersionName(version));
     }
 
+    /// <summary>The file with the copies of a batch's samples, which goes with the batch's folder.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="batch">The batch.</param>
+    /// <returns>The path; its folder is there.</returns>
+    public static string GatheredPath(ModelRecord model, DeletionBatch batch)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(batch);
+        var work = BatchPath(model, batch);
+        Make(work);
+        return Path.Combine(work, "quarantine.tar");
+    }
+
+    /// <summary>Makes a folder, unless it is there.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="mode">Who may do what with it.</param>
+    public static void Make(string folder, UnixFileMode mode = Private)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Directory.CreateDirectory(folder);
+        }
+        else
+        {
+            Directory.CreateDirectory(folder, mode);
+        }
+    }
+
     /// <summary>SHA-256 of a file.</summary>
     /// <param name="path">The file.</param>
     /// <param name="ct">Ends the reading.</param>
@@ -294,18 +337,6 @@ public sealed partial class VersionFolders : IVersionFolders
 
     [LibraryImport("libc", EntryPoint = "rename", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
     private static partial int Rename(string from, string to);
-
-    private static void Make(string folder)
-    {
-        if (OperatingSystem.IsWindows())
-        {
-            Directory.CreateDirectory(folder);
-        }
-        else
-        {
-            Directory.CreateDirectory(folder, Private);
-        }
-    }
 
     private static string VersionName(int version) => string.Create(CultureInfo.InvariantCulture, $"v{version:0000}");
 

@@ -72,6 +72,12 @@ internal sealed class RequestRow
 
     public long Deadline { get; set; }
 
+    public int Samples { get; set; }
+
+    public long? RetryAt { get; set; }
+
+    public long? QuarantinedAt { get; set; }
+
     public required string BodyDigest { get; set; }
 
     public required string Body { get; set; }
@@ -84,6 +90,9 @@ internal sealed class RequestRow
         State = request.State.ToString(),
         AcceptedAt = request.AcceptedAt.UtcTicks,
         Deadline = request.Deadline.UtcTicks,
+        Samples = request.Samples?.Count ?? request.Resolution.Samples,
+        RetryAt = request.RetryAt?.UtcTicks,
+        QuarantinedAt = request.QuarantinedAt?.UtcTicks,
         BodyDigest = request.BodyDigest,
         Body = JsonSerializer.Serialize(request, DeletionJson.Options),
     };

@@ -1,4 +1,5 @@
 using Scissorhands.Deletion.Audit;
+using Scissorhands.Deletion.Batching;
 using Scissorhands.Deletion.Models;
 using Scissorhands.Deletion.Requests;
 
@@ -51,6 +52,22 @@ public sealed record ModelChange
     public IReadOnlyList<OutgoingMessage> Messages { get; init; } = [];
 }
 
+/// <summary>What has to be done with the samples of requests.</summary>
+public enum CustodyNeed
+{
+    /// <summary>They are yet to be copied into quarantine.</summary>
+    Copy,
+
+    /// <summary>They are there, and their request is yet to be accepted.</summary>
+    Accept,
+
+    /// <summary>They are there, and their request is open: they have to stay.</summary>
+    Hold,
+
+    /// <summary>They are there, and their request has ended.</summary>
+    Destroy,
+}
+
 /// <summary>What became of a request that was handed in.</summary>
 /// <param name="Request">The request as it is stored: the first of its id.</param>
 /// <param name="Conflict">Whether the first asked for something else.</param>
@@ -72,7 +89,7 @@ public interface IDeletionStore
     /// <summary>All models, by name; those of a data set where one is named.</summary>
     Task<IReadOnlyList<StoredModel>> ModelsAsync(string? dataSet, CancellationToken ct);
 
-    /// <summary>Names of the models with an open batch or with requests that wait.</summary>
+    /// <summary>Names of the models with an open batch, with requests that wait, or with samples in quarantine that are to be destroyed.</summary>
     Task<IReadOnlyList<string>> ModelsAtWorkAsync(CancellationToken ct);
 
     /// <summary>
@@ -89,6 +106,25 @@ public interface IDeletionStore
 
     /// <summary>Requests of a model in some states, by deadline and id.</summary>
     Task<IReadOnlyList<DeletionRequest>> RequestsAsync(string model, IReadOnlyList<RequestState> states, CancellationToken ct);
+
+    /// <summary>Requests of a model by their ids, by deadline and id; unknown ones are left out.</summary>
+    Task<IReadOnlyList<DeletionRequest>> RequestsAsync(string model, IReadOnlyCollection<string> ids, CancellationToken ct);
+
+    /// <summary>What has to be known of a model's requests to choose those of a batch: of accepted ones, and of failed ones whose time has come.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="now">Now.</param>
+    /// <param name="ct">Ends the wait.</param>
+    /// <returns>Those that wait, in any order.</returns>
+    Task<IReadOnlyList<WaitingRequest>> WaitingAsync(string model, DateTimeOffset now, CancellationToken ct);
+
+    /// <summary>Requests of a model with whose samples something has to be done, by deadline and id.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="need">What.</param>
+    /// <param name="now">Now: what failed is copied again when its time has come.</param>
+    /// <param name="limit">At most so many.</param>
+    /// <param name="ct">Ends the wait.</param>
+    /// <returns>The requests.</returns>
+    Task<IReadOnlyList<DeletionRequest>> CustodyAsync(string model, CustodyNeed need, DateTimeOffset now, int limit, CancellationToken ct);
 
     /// <summary>Newest requests of a tenant, of one model where it is named, newest first.</summary>
     Task<IReadOnlyList<DeletionRequest>> ListAsync(string tenant, string? model, int limit, CancellationToken ct);

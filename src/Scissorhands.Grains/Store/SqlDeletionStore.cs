@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
 using Scissorhands.Deletion.Audit;
+using Scissorhands.Deletion.Batching;
 using Scissorhands.Deletion.Models;
 using Scissorhands.Deletion.Requests;
 
@@ -13,6 +14,8 @@ namespace Scissorhands.Grains.Store;
 internal sealed class SqlDeletionStore(StoreDatabase database) : IDeletionStore
 {
     private const int AttemptsAgainstOthers = 5;
+    private const int MostNamed = 1000;
+    private static readonly string[] Ended = Names([.. Enum.GetValues<RequestState>().Where(RequestTransitions.IsFinal)]);
 
     public Task<StoredModel> RegisterAsync(ModelRecord record, ModelVersion first, AuditDraft audit, CancellationToken ct) => database.WriteAsync(
         async context =>
@@ -47,8 +50,11 @@ internal sealed class SqlDeletionStore(StoreDatabase database) : IDeletionStore
     public Task<IReadOnlyList<string>> ModelsAtWorkAsync(CancellationToken ct) => database.ReadAsync<IReadOnlyList<string>>(
         async context =>
         {
-            var waiting = Names([RequestState.Accepted, RequestState.Failed]);
-            return await context.Models.Where(m => m.OpenBatch != null || context.Requests.Any(r => r.Model == m.Name && waiting.Contains(r.State))).Select(m => m.Name).ToListAsync(ct);
+            var waiting = Names([RequestState.Received, RequestState.Accepted, RequestState.Failed]);
+            return await context.Models
+                .Where(m => m.OpenBatch != null || context.Requests.Any(r => r.Model == m.Name && (waiting.Contains(r.State) || (r.QuarantinedAt != null && Ended.Contains(r.State)))))
+                .Select(m => m.Name)
+                .ToListAsync(ct);
         },
         ct);
 
@@ -77,6 +83,48 @@ internal sealed class SqlDeletionStore(StoreDatabase database) : IDeletionStore
             var names = Names(states);
             var rows = await context.Requests.AsNoTracking().Where(r => r.Model == model && names.Contains(r.State)).OrderBy(r => r.Deadline).ThenBy(r => r.Id).ToListAsync(ct);
             return rows.ConvertAll(static r => r.ToRequest());
+        },
+        ct);
+
+    public Task<IReadOnlyList<DeletionRequest>> RequestsAsync(string model, IReadOnlyCollection<string> ids, CancellationToken ct) => database.ReadAsync<IReadOnlyList<DeletionRequest>>(
+        async context =>
+        {
+            var rows = new List<RequestRow>(ids.Count);
+            foreach (var some in ids.Distinct(StringComparer.Ordinal).Chunk(MostNamed))
+            {
+                rows.AddRange(await context.Requests.AsNoTracking().Where(r => r.Model == model && some.Contains(r.Id)).ToListAsync(ct));
+            }
+
+            return [.. rows.OrderBy(static r => r.Deadline).ThenBy(static r => r.Id, StringComparer.Ordinal).Select(static r => r.ToRequest())];
+        },
+        ct);
+
+    public Task<IReadOnlyList<WaitingRequest>> WaitingAsync(string model, DateTimeOffset now, CancellationToken ct) => database.ReadAsync<IReadOnlyList<WaitingRequest>>(
+        async context =>
+        {
+            var (accepted, failed, due) = (nameof(RequestState.Accepted), nameof(RequestState.Failed), now.UtcTicks);
+            var rows = await context.Requests
+                .Where(r => r.Model == model && (r.State == accepted || (r.State == failed && r.QuarantinedAt != null && r.RetryAt <= due)))
+                .Select(static r => new { r.Id, r.AcceptedAt, r.Deadline, r.Samples })
+                .ToListAsync(ct);
+            return rows.ConvertAll(static r => new WaitingRequest(r.Id, new DateTimeOffset(r.AcceptedAt, TimeSpan.Zero), new DateTimeOffset(r.Deadline, TimeSpan.Zero), r.Samples));
+        },
+        ct);
+
+    public Task<IReadOnlyList<DeletionRequest>> CustodyAsync(string model, CustodyNeed need, DateTimeOffset now, int limit, CancellationToken ct) => database.ReadAsync<IReadOnlyList<DeletionRequest>>(
+        async context =>
+        {
+            var (received, failed, due) = (nameof(RequestState.Received), nameof(RequestState.Failed), now.UtcTicks);
+            var all = context.Requests.AsNoTracking().Where(r => r.Model == model);
+            var meant = need switch
+            {
+                CustodyNeed.Copy => all.Where(r => r.QuarantinedAt == null && ((r.State == received && (r.RetryAt == null || r.RetryAt <= due)) || (r.State == failed && r.RetryAt <= due))),
+                CustodyNeed.Accept => all.Where(r => r.QuarantinedAt != null && r.State == received),
+                CustodyNeed.Destroy => all.Where(r => r.QuarantinedAt != null && Ended.Contains(r.State)),
+                CustodyNeed.Hold => all.Where(r => r.QuarantinedAt != null && !Ended.Contains(r.State)),
+                _ => throw new ArgumentOutOfRangeException(nameof(need), need, null),
+            };
+            return (await meant.OrderBy(r => r.Deadline).ThenBy(r => r.Id).Take(limit).ToListAsync(ct)).ConvertAll(static r => r.ToRequest());
         },
         ct);
 
@@ -196,7 +244,8 @@ internal sealed class SqlDeletionStore(StoreDatabase database) : IDeletionStore
         {
             var row = RequestRow.Of(request);
             await context.Requests.Where(r => r.Id == row.Id && r.Model == name).ExecuteUpdateAsync(
-                set => set.SetProperty(r => r.State, row.State).SetProperty(r => r.Deadline, row.Deadline).SetProperty(r => r.Body, row.Body),
+                set => set.SetProperty(r => r.State, row.State).SetProperty(r => r.Deadline, row.Deadline).SetProperty(r => r.Samples, row.Samples)
+                    .SetProperty(r => r.RetryAt, row.RetryAt).SetProperty(r => r.QuarantinedAt, row.QuarantinedAt).SetProperty(r => r.Body, row.Body),
                 ct);
         }
 

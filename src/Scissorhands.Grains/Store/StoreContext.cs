@@ -119,6 +119,9 @@ internal sealed class StoreContext(DbContextOptions<StoreContext> options) : DbC
             row.Property(r => r.State).HasColumnName("state");
             row.Property(r => r.AcceptedAt).HasColumnName("accepted_at");
             row.Property(r => r.Deadline).HasColumnName("deadline");
+            row.Property(r => r.Samples).HasColumnName("samples");
+            row.Property(r => r.RetryAt).HasColumnName("retry_at");
+            row.Property(r => r.QuarantinedAt).HasColumnName("quarantined_at");
             row.Property(r => r.BodyDigest).HasColumnName("body_digest");
             row.Property(r => r.Body).HasColumnName("body");
         });

@@ -101,7 +101,7 @@ internal sealed class RunSession : IDisposable
         }
 
         NumericProfile.Apply(_configuration);
-        var names = new InputNames(_order.Model, _order.Architecture, _order.Data, _order.TestData, _order.Forget, _order.Forgotten, _order.IgnoreUnknown);
+        var names = new InputNames(_order.Model, _order.Architecture, _order.Data, _order.TestData, _order.Forget, _order.Forgotten, _order.IgnoreUnknown, _order.Quarantine, _order.Withheld);
         _inputs ??= InputLoader.Load(names, _configuration, Silent.Instance, cancellationToken);
         _plan = RunClaim.Plan(_inputs);
     }

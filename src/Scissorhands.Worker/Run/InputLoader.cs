@@ -13,7 +13,9 @@ namespace Scissorhands.Worker.Run;
 /// <param name="Forget">Forget list.</param>
 /// <param name="Forgotten">Ids of earlier runs, or null.</param>
 /// <param name="IgnoreUnknown">Whether unknown ids are left out.</param>
-public sealed record InputNames(string Model, string? Architecture, string Data, string? TestData, string Forget, string? Forgotten, bool IgnoreUnknown);
+/// <param name="Quarantine">Copies of samples, which are taken from there and not from the data; or null.</param>
+/// <param name="Withheld">Ids that are left out of everything, as if they were not in the data; or null.</param>
+public sealed record InputNames(string Model, string? Architecture, string Data, string? TestData, string Forget, string? Forgotten, bool IgnoreUnknown, string? Quarantine = null, string? Withheld = null);
 
 /// <summary>Opens and resolves what a run or an evaluation works on.</summary>
 public static class InputLoader
@@ -40,10 +42,17 @@ public static class InputLoader
         }
 
         var earlier = names.Forgotten is { } file ? Named("--forgotten", file, () => ForgetList.Read(file)) : [];
+        var withheld = names.Withheld is { } left ? Named("--withheld", left, () => ForgetList.Read(left)) : [];
+        if (withheld.Any(static e => e.Id is null))
+        {
+            throw new InputException($"--withheld {names.Withheld}: names subjects; it takes ids");
+        }
+
+        var overlay = new SampleOverlay(names.Quarantine, [.. withheld.Select(static e => e.Id!)]);
         ISampleSet? train = null, test = null;
         try
         {
-            train = Named("--data", names.Data, () => DataSets.Open(names.Data, configuration.Data, new Relay(progress, "--data"), cancellationToken));
+            train = Named("--quarantine", names.Quarantine ?? "", () => Named("--data", names.Data, () => DataSets.Open(names.Data, configuration.Data, overlay, new Relay(progress, "--data"), cancellationToken)));
             var selection = ForgetList.Resolve(entries, train, names.IgnoreUnknown, names.Forget);
             if (selection.Unknown > 0)
             {

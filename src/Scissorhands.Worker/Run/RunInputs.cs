@@ -114,7 +114,9 @@ public sealed class RunInputs : IDisposable
             LibtorchVersion = torch.__version__,
             ModelDigest = Convert.ToHexStringLower(SHA256.HashData(model)),
             Architecture = Architecture is null ? "" : ArchitectureSpec.Parse(Architecture).ToString(),
-            DataDigest = Train.Digest,
+
+            // Without what earlier runs forgot, and wherever those that are to be forgotten lie: their rows may be erased.
+            DataDigest = Train.DigestOf(Retain.Concat(Forget)),
             TestDigest = Test?.Digest ?? "",
             ForgetDigest = RunPlan.DigestOf(Forget.Select(Train.Id)),
             ForgottenDigest = Forgotten.Count == 0 ? "" : RunPlan.DigestOf(Forgotten.Select(Train.Id)),

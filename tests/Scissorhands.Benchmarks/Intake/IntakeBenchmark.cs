@@ -105,7 +105,7 @@ internal static class IntakeBenchmark
     private static async Task<int> CountAsync(string store)
     {
         await using var provider = new ServiceCollection().AddSingleton(TimeProvider.System).AddRunStore(StoreOptions.Parse(store)).BuildServiceProvider();
-        return (await provider.GetRequiredService<IDeletionStore>().RequestsAsync(Model, [RequestState.Accepted], CancellationToken.None)).Count;
+        return (await provider.GetRequiredService<IDeletionStore>().RequestsAsync(Model, [RequestState.Received, RequestState.Accepted], CancellationToken.None)).Count;
     }
 
     private static TimeSpan Cpu(int process)

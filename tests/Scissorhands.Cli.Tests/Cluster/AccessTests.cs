@@ -257,8 +257,12 @@ public sealed class AccessTests(GuardedCluster service) : IClassFixture<GuardedC
         await AddAsync("cli");
         var submitted = await service.CommandAsync("pipeline", "requests", "submit", "--request-id", "c1", "--model", "cli", "--id", Id(1), "--id", Id(2), "--id", "nobody");
         Assert.True(submitted.ExitCode == 0, submitted.Describe());
-        Assert.Contains("accepted for cli, 2 samples, 1 unknown", submitted.Output[0], StringComparison.Ordinal);
+        Assert.Contains("received for cli, 2 samples, 1 unknown", submitted.Output[0], StringComparison.Ordinal);
         var id = submitted.Output[0].Split(' ')[1].TrimEnd(':');
+        using (var http = service.As("pipeline"))
+        {
+            await http.UntilAsync($"v1/deletion-requests/{id}", static state => state != "received", service.Cluster!);
+        }
 
         var held = await service.CommandAsync("operator", "hold", id);
         Assert.Contains("onHold", Assert.Single(held.Output), StringComparison.Ordinal);
@@ -293,10 +297,10 @@ public sealed class AccessTests(GuardedCluster service) : IClassFixture<GuardedC
         var id = submitted.Output[0].Split(' ')[1].TrimEnd(':');
         var kept = Path.Combine(service.Folder, "kept-heads");
         string[] check = ["audit", "--key", service.PublicKey, "--heads", kept];
-        await AuditAsync("alone", static audit => audit.ExitCode == 0 && audit.Errors[^1].StartsWith("2 rows are under", StringComparison.Ordinal), check);
+        await AuditAsync("alone", static audit => audit.ExitCode == 0 && audit.Errors[^1].StartsWith("3 rows are under", StringComparison.Ordinal), check);
         var cancelled = await service.CommandAsync("alone", "requests", "cancel", id);
         Assert.True(cancelled.ExitCode == 0, cancelled.Describe());
-        var good = await AuditAsync("alone", static audit => audit.ExitCode == 0 && audit.Errors[^1].StartsWith("3 rows are under", StringComparison.Ordinal), check);
+        var good = await AuditAsync("alone", static audit => audit.ExitCode == 0 && audit.Errors[^1].StartsWith("5 rows are under", StringComparison.Ordinal), check);
         Assert.Contains("0 are under none yet", good.Errors[^1], StringComparison.Ordinal);
         Assert.True(File.ReadLines(kept).Count() >= 2);
 
@@ -318,13 +322,13 @@ public sealed class AccessTests(GuardedCluster service) : IClassFixture<GuardedC
 
         await ReplaceAsync(rewritten);
         Assert.Equal(0, (await service.CommandAsync("alone", "audit")).ExitCode);
-        await AssertFoundAsync("row 2 is not the one", "audit", "--key", service.PublicKey);
-        await ReplaceAsync(rows.GetRange(0, 2));
+        await AssertFoundAsync("is not the one whose head was signed", "audit", "--key", service.PublicKey);
+        await ReplaceAsync(rows.GetRange(0, 3));
         Assert.Equal(0, (await service.CommandAsync("alone", "audit")).ExitCode);
-        await AssertFoundAsync("rows 3 to 3 are missing", "audit", "--key", service.PublicKey);
-        await ExecuteAsync("DELETE FROM audit_signed_head WHERE chain = 'z' AND sequence > 2");
+        await AssertFoundAsync("rows 4 to 5 are missing", "audit", "--key", service.PublicKey);
+        await ExecuteAsync("DELETE FROM audit_signed_head WHERE chain = 'z' AND sequence > 3");
         Assert.Equal(0, (await service.CommandAsync("alone", "audit", "--key", service.PublicKey)).ExitCode);
-        await AssertFoundAsync("rows 3 to 3 are missing", check);
+        await AssertFoundAsync("rows 4 to 5 are missing", check);
     }
 
     [Theory]

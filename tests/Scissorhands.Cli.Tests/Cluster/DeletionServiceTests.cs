@@ -6,6 +6,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Scissorhands.Cli.Tests.Hooks;
 using Scissorhands.Cli.Tests.Runs;
+using Scissorhands.Data.Quarantine;
 using Scissorhands.Deletion.Audit;
 using Scissorhands.Drill.Cluster;
 using Scissorhands.Drill.World;
@@ -106,6 +107,7 @@ public sealed class DeletionServiceTests(TinyWorld world, DeletionCluster servic
 
         // What knew the samples is gone, and both certificates hold.
         Assert.Empty(Directory.GetFileSystemEntries(Path.Combine(versions, "work")));
+        Assert.Empty(Directory.GetFileSystemEntries(Path.Combine(versions, "quarantine")));
         Assert.Empty(Directory.GetFiles(Path.Combine(versions, "v0000")));
         Assert.False(File.Exists(Path.Combine(versions, "v0001", "model.safetensors")));
         await VerifyAsync(Path.Combine(versions, "v0001"), null, Sorted(first));
@@ -113,7 +115,7 @@ public sealed class DeletionServiceTests(TinyWorld world, DeletionCluster servic
 
         foreach (var sample in (int[])[1, 2, 3, 4, 5])
         {
-            AssertNoTraceOf(sample);
+            AssertNoTraceOf(sample, name);
         }
 
         // Each version was told of once, with the certificate that lies beside it.
@@ -132,6 +134,126 @@ public sealed class DeletionServiceTests(TinyWorld world, DeletionCluster servic
         Assert.DoesNotContain(rows!, row => row.Body.Contains(Id(3), StringComparison.Ordinal));
     }
 
+    /// <summary>
+    /// The pipeline erases rows as soon as their requests are accepted: those of the batch, of one that is held and of one that
+    /// waits for the next. The answer is the one with all rows in place, and afterwards no byte of them is anywhere.
+    /// </summary>
+    [Fact]
+    public async Task Request_rowsErasedOnceItIsAccepted_isCompletedWithTheSameBytesAndNothingIsLeft()
+    {
+        var name = Skippable("erased");
+        var data = Path.Combine(Directory.CreateDirectory(Path.Combine(service.Folder, "erased-data")).FullName, "train-0.tar");
+        File.Copy(world.TrainPath, data);
+        await RegisterAsync(name, maxWait: "10.00:00:00", data: data);
+        int[] samples = [11, 12, 13];
+        var first = (await SubmitAsync(name, "first", [Id(11), Id(12)]))["status"]!.GetValue<string>();
+        var second = (await SubmitAsync(name, "second", [Id(13)]))["status"]!.GetValue<string>();
+        var held = (await SubmitAsync(name, "held", [Id(14), Id(13)], legalHold: true))["status"]!.GetValue<string>();
+        Assert.Equal("accepted", await LeaveAsync(first, "received"));
+        Assert.Equal("accepted", await LeaveAsync(second, "received"));
+        Assert.Equal("onHold", await LeaveAsync(held, "received"));
+        WriteWithout(data, 11, 12, 13, 14);
+
+        // What names a sample whose row is gone already is as good as the first.
+        var third = await SubmitAsync(name, "third", [Id(12)]);
+        Assert.Equal(1, third["resolved"]!.GetValue<int>());
+        Assert.Equal("accepted", await LeaveAsync(third["status"]!.GetValue<string>(), "received"));
+        await RegisterAsync(name, data: data);
+        Assert.Equal("completed", await EndAsync(first));
+        Assert.Equal("completed", await EndAsync(second));
+        Assert.Equal("completed", await EndAsync(third["status"]!.GetValue<string>()));
+
+        var versions = Path.Combine(service.Folder, name);
+        var withheld = world.NewPath("withheld.txt");
+        await File.WriteAllLinesAsync(withheld, [Id(14)], Ct);
+        var expected = await LocalAsync(world.ModelPath, Sorted([.. samples.Select(Id)]), [], "--withheld", withheld);
+        Assert.Equal(Digest(Path.Combine(expected, "model.safetensors")), Digest(Path.Combine(versions, "v0001", "model.safetensors")));
+        Assert.Equal(Digest(Path.Combine(expected, "mask.safetensors")), Digest(Path.Combine(versions, "v0001", "mask.safetensors")));
+        await VerifyAsync(Path.Combine(versions, "v0001"), null, Sorted([.. samples.Select(Id)]));
+        await RerunAsync(versions, Sorted([.. samples.Select(Id)]));
+
+        // Evidence is kept, and the certificate says so, until the hold is lifted and its request has ended.
+        var custody = Custody(Path.Combine(versions, "v0001"));
+        Assert.Contains(custody, static c => c is { State: "destroyed", Item: "quarantine: the copies of the samples of 3 requests" });
+        Assert.Contains(custody, static c => c.State == "kept" && c.Item.StartsWith("quarantine: ", StringComparison.Ordinal));
+        Assert.Single(Directory.GetFileSystemEntries(Path.Combine(versions, "quarantine")));
+        AssertNoTraceOf(11, name);
+        AssertNoTraceOf(12, name);
+
+        Assert.Equal("accepted", await ActAsync(held, "release"));
+        Assert.Equal("completed", await EndAsync(held));
+        Assert.DoesNotContain(Custody(Path.Combine(versions, "v0002")), static c => c.State == "kept" && c.Item.StartsWith("quarantine: ", StringComparison.Ordinal));
+        Assert.Empty(Directory.GetFileSystemEntries(Path.Combine(versions, "quarantine")));
+        AssertNoTraceOf(13, name);
+        AssertNoTraceOf(14, name);
+        Directory.Delete(Path.GetDirectoryName(data)!, recursive: true);
+    }
+
+    /// <summary>What is known again, and gone from the data, cannot be forgotten again: that is said, and passes when the rows are given back.</summary>
+    [Fact]
+    public async Task RollBack_reopened_isCopiedAgainAndFailsWhereRowsAreGone()
+    {
+        var name = Skippable("reopened");
+        var data = Path.Combine(Directory.CreateDirectory(Path.Combine(service.Folder, "reopened-data")).FullName, "train-0.tar");
+        File.Copy(world.TrainPath, data);
+        await RegisterAsync(name, data: data, keepVersions: 1);
+        var status = (await SubmitAsync(name, "first", [Id(51), Id(52)]))["status"]!.GetValue<string>();
+        Assert.Equal("completed", await EndAsync(status));
+        WriteWithout(data, 51);
+
+        var refused = await service.Http.PostAsJsonAsync($"v1/models/{name}/rollback", new { version = 0 }, Ct);
+        Assert.Equal(HttpStatusCode.Conflict, refused.StatusCode);
+        var back = await service.Http.PostAsJsonAsync($"v1/models/{name}/rollback", new { version = 0, reopen = true }, Ct);
+        Assert.True(back.IsSuccessStatusCode, await back.Content.ReadAsStringAsync(Ct));
+        Assert.Equal("failed", await EndAsync(status, "completed"));
+        var view = (await service.Http.GetFromJsonAsync<JsonObject>(status, Ct))!;
+        Assert.StartsWith("1 of its 2 samples are no longer in the data", view["reason"]!.GetValue<string>(), StringComparison.Ordinal);
+
+        File.Copy(world.TrainPath, data, overwrite: true);
+        Assert.Equal("received", await ActAsync(status, "retry"));
+        Assert.Equal("completed", await EndAsync(status));
+        Assert.Equal("v0002", new FileInfo(Path.Combine(service.Folder, name, "current")).LinkTarget);
+        Directory.Delete(Path.GetDirectoryName(data)!, recursive: true);
+        AssertNoTraceOf(51, name);
+    }
+
+    /// <summary>The coordinator is killed while it copies: what was received is copied and accepted when it is back, each sample whole.</summary>
+    [Fact]
+    public async Task Coordinator_killedWhileItCopies_losesNoRequestAndNoSample()
+    {
+        var name = Skippable("killed");
+        await RegisterAsync(name, maxWait: "10.00:00:00");
+        var quarantine = Path.Combine(service.Folder, name, "quarantine");
+        Directory.CreateDirectory(quarantine);
+        using var watcher = new FileSystemWatcher(quarantine);
+        var copying = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        watcher.Renamed += (_, _) => copying.TrySetResult();
+        watcher.EnableRaisingEvents = true;
+        var accepted = await Task.WhenAll(Enumerable.Range(0, 40).Select(i => SubmitAsync(name, $"k{i}", [Id(20 + (i % 30)), Id(21 + (i % 30))])));
+        await copying.Task.WaitAsync(Limit, Ct);
+        await service.Cluster!.Coordinator.SignalAsync("KILL");
+        await service.Cluster.Coordinator.Exited.WaitAsync(Ct);
+        await service.Cluster.StartCoordinatorAsync();
+
+        foreach (var request in accepted)
+        {
+            Assert.Equal("accepted", await LeaveAsync(request["status"]!.GetValue<string>(), "received"));
+            var i = int.Parse(request["requestId"]!.GetValue<string>()[1..], CultureInfo.InvariantCulture);
+            Assert.True(SampleCopies.Holds(Path.Combine(quarantine, $"{request["id"]!.GetValue<string>()}.tar"), [Id(20 + (i % 30)), Id(21 + (i % 30))], Ct));
+        }
+
+        // Only their names are those of requests, and only the service reads them.
+        Assert.Equal(accepted.Select(static r => $"{r["id"]}.tar").Order(StringComparer.Ordinal), Directory.GetFiles(quarantine).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.All(new DirectoryInfo(quarantine).GetFiles(), static file => Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, file.UnixFileMode));
+        await RegisterAsync(name);
+        foreach (var request in accepted)
+        {
+            Assert.Equal("completed", await EndAsync(request["status"]!.GetValue<string>()));
+        }
+
+        Assert.Empty(Directory.GetFileSystemEntries(quarantine));
+    }
+
     [Fact]
     public async Task Request_sameAgain_firstAnswer_sameIdWithAnotherBody_conflict()
     {
@@ -140,6 +262,8 @@ public sealed class DeletionServiceTests(TinyWorld world, DeletionCluster servic
         var first = await SubmitAsync(name, "r", [Id(1), Id(2)]);
         var again = await SubmitAsync(name, "r", [Id(1), Id(2)]);
 
+        // As far as it went on meanwhile its state is another one.
+        Assert.True(first.Remove("state") && again.Remove("state"));
         Assert.Equal(first.ToJsonString(), again.ToJsonString());
         var other = await PostAsync(name, "r", [Id(1)]);
         Assert.Equal(HttpStatusCode.Conflict, other.StatusCode);
@@ -153,6 +277,7 @@ public sealed class DeletionServiceTests(TinyWorld world, DeletionCluster servic
         await RegisterAsync(name, maxWait: "10.00:00:00");
         var status = (await SubmitAsync(name, "h", [Id(1), Id(2)]))["status"]!.GetValue<string>();
 
+        Assert.Equal("accepted", await LeaveAsync(status, "received"));
         Assert.Equal("onHold", await ActAsync(status, "hold"));
         Assert.Equal("accepted", await ActAsync(status, "release"));
         Assert.Equal("cancelled", await ActAsync(status, "cancel"));
@@ -233,7 +358,7 @@ public sealed class DeletionServiceTests(TinyWorld world, DeletionCluster servic
         var got = result["answers"]!.AsArray();
 
         // The same event in both modes is the same request.
-        Assert.Equal(["accepted", "accepted", "accepted", "accepted"], got.Take(4).Select(static a => a!["state"]!.GetValue<string>()));
+        Assert.All(got.Take(4), static a => Assert.Contains(a!["state"]!.GetValue<string>(), (string[])["received", "accepted"]));
         Assert.Equal(got[1]!["id"]!.GetValue<string>(), got[2]!["id"]!.GetValue<string>());
         Assert.Equal(2, got[3]!["resolved"]!.GetValue<int>());
         Assert.Equal(["4", "5", "6", "7"], result["reasons"]!.AsObject().Select(static r => r.Key).Order(StringComparer.Ordinal));
@@ -243,15 +368,24 @@ public sealed class DeletionServiceTests(TinyWorld world, DeletionCluster servic
         Assert.Contains("content type", got[7]!["error"]!.GetValue<string>(), StringComparison.Ordinal);
     }
 
-    /// <summary>Neither the image as it came nor its decoded pixels, in whatever file of the service: versions, work, caches.</summary>
-    private void AssertNoTraceOf(int sample)
+    /// <summary>
+    /// Neither the image as it came nor its decoded pixels, in whatever file of the service: versions, work, quarantine, caches. Only
+    /// requests to other models, which are open, may have copies of the same sample.
+    /// </summary>
+    private void AssertNoTraceOf(int sample, string model)
     {
         var pixels = TinyData.Pixels(sample, sample % TinyFiles.Classes, TinyFiles.Size);
         var channels = Enumerable.Range(0, 3).SelectMany(channel => pixels.Where((_, at) => at % 3 == channel)).ToArray();
         var image = TinyData.Png(pixels, TinyFiles.Size);
         Assert.True(File.ReadAllBytes(world.TrainPath).AsSpan().IndexOf(image) >= 0, "The search finds what is there.");
+        var own = Path.Combine(service.Folder, model);
         foreach (var file in Directory.EnumerateFiles(service.Folder, "*", SearchOption.AllDirectories))
         {
+            if (Path.GetFileName(Path.GetDirectoryName(file)) == "quarantine" && !file.StartsWith(own + "/", StringComparison.Ordinal))
+            {
+                continue;
+            }
+
             var bytes = File.ReadAllBytes(file).AsSpan();
             Assert.True(bytes.IndexOf(image) < 0 && bytes.IndexOf(pixels) < 0 && bytes.IndexOf(channels) < 0, $"{file} still holds a forgotten image.");
         }
@@ -275,7 +409,7 @@ public sealed class DeletionServiceTests(TinyWorld world, DeletionCluster servic
         return name;
     }
 
-    private async Task RegisterAsync(string name, string maxWait = "00:00:00", JsonObject? gate = null)
+    private async Task RegisterAsync(string name, string maxWait = "00:00:00", JsonObject? gate = null, string? data = null, int keepVersions = 0)
     {
         var configuration = new JsonObject();
         foreach (var setting in world.Settings().Where(static s => s != "--set" && !s.StartsWith("data.cache", StringComparison.Ordinal)))
@@ -290,7 +424,7 @@ public sealed class DeletionServiceTests(TinyWorld world, DeletionCluster servic
             {
                 file = world.ModelPath,
                 dataSet = "tiny",
-                data = world.TrainPath,
+                data = data ?? world.TrainPath,
                 testData = world.TestPath,
                 versions = Path.Combine(service.Folder, name),
                 configuration,
@@ -298,6 +432,7 @@ public sealed class DeletionServiceTests(TinyWorld world, DeletionCluster servic
                 policy = new
                 {
                     maxWait,
+                    keepVersions,
                     presets = new[] { new { name = "mild", configuration = new { } }, new { name = "milder", configuration = new { } } },
                     firstPreset = "milder",
                     gate = gate ?? new JsonObject { ["smallSets"] = "accept", ["forgetAbove"] = 100, ["forgetBelow"] = 100, ["retainDrop"] = 100, ["testDrop"] = 100 },
@@ -307,12 +442,12 @@ public sealed class DeletionServiceTests(TinyWorld world, DeletionCluster servic
         Assert.True(response.IsSuccessStatusCode, await response.Content.ReadAsStringAsync(Ct) + service.Cluster!.Describe());
     }
 
-    private Task<HttpResponseMessage> PostAsync(string model, string requestId, string[] ids) =>
-        service.Http.PostAsJsonAsync("v1/deletion-requests", new { requestId, model, ids }, Ct);
+    private Task<HttpResponseMessage> PostAsync(string model, string requestId, string[] ids, bool legalHold = false) =>
+        service.Http.PostAsJsonAsync("v1/deletion-requests", new { requestId, model, ids, legalHold }, Ct);
 
-    private async Task<JsonObject> SubmitAsync(string model, string requestId, string[] ids)
+    private async Task<JsonObject> SubmitAsync(string model, string requestId, string[] ids, bool legalHold = false)
     {
-        var response = await PostAsync(model, requestId, ids);
+        var response = await PostAsync(model, requestId, ids, legalHold);
         Assert.True(response.StatusCode == HttpStatusCode.Accepted, await response.Content.ReadAsStringAsync(Ct));
         return (await response.Content.ReadFromJsonAsync<JsonObject>(Ct))!;
     }
@@ -325,29 +460,42 @@ public sealed class DeletionServiceTests(TinyWorld world, DeletionCluster servic
     }
 
     /// <summary>Follows a request until it has ended or failed, up to a limit.</summary>
-    private async Task<string> EndAsync(string status)
-    {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Ct);
-        limit.CancelAfter(Limit);
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(200));
-        var state = "";
-        try
-        {
-            do
-            {
-                state = (await service.Http.GetFromJsonAsync<JsonObject>(status, limit.Token))!["state"]!.GetValue<string>();
-            }
-            while (state is not ("completed" or "failed" or "rejected" or "cancelled") && await timer.WaitForNextTickAsync(limit.Token));
-        }
-        catch (OperationCanceledException) when (!Ct.IsCancellationRequested)
-        {
-            Assert.Fail($"Still {state}.\n{service.Cluster!.Describe()}");
-        }
+    private Task<string> EndAsync(string status, string? former = null) =>
+        service.Http.UntilAsync(status, state => state != former && state is ("completed" or "failed" or "rejected" or "cancelled"), service.Cluster!);
 
-        return state;
+    /// <summary>Follows a request until it is in another state, up to a limit.</summary>
+    private Task<string> LeaveAsync(string status, string former) => service.Http.UntilAsync(status, state => state != former, service.Cluster!);
+
+    private static (string Item, string State)[] Custody(string version)
+    {
+        var envelope = JsonNode.Parse(File.ReadAllText(Path.Combine(version, "certificate.dsse.json")))!;
+        var statement = JsonNode.Parse(Convert.FromBase64String(envelope["payload"]!.GetValue<string>()))!;
+        return [.. statement["predicate"]!["custody"]!.AsArray().Select(static c => (c!["item"]!.GetValue<string>(), c["state"]!.GetValue<string>()))];
     }
 
-    private async Task<string> LocalAsync(string model, string[] forget, string[] forgotten)
+    /// <summary>As a pipeline erases rows: another file takes the shard's place.</summary>
+    private static void WriteWithout(string path, params int[] samples)
+    {
+        TinyData.WriteShard(path + ".new", Enumerable.Range(0, TinyFiles.TrainSamples).Except(samples)
+            .Select(static i => (Id(i), TinyData.Png(TinyData.Pixels(i, i % TinyFiles.Classes, TinyFiles.Size), TinyFiles.Size), i % TinyFiles.Classes)));
+        File.Move(path + ".new", path, overwrite: true);
+    }
+
+    /// <summary>Somebody who has the data as it was runs the certified once more.</summary>
+    private async Task RerunAsync(string versions, string[] ids)
+    {
+        var list = world.NewPath("rerun.txt");
+        await File.WriteAllLinesAsync(list, ids, Ct);
+        var version = Path.Combine(versions, "v0001");
+        var result = await CliProcess.RunAsync(
+        [
+            "verify", Path.Combine(version, "certificate.dsse.json"), "--rerun", "--model-before", world.ModelPath, "--data", world.TrainPath, "--test-data", world.TestPath,
+            "--forget", list, "--withheld", Path.Combine(version, "withheld.jsonl"), "--cache", "none",
+        ]);
+        Assert.True(result.ExitCode == 0, string.Join('\n', result.Output) + result.Describe());
+    }
+
+    private async Task<string> LocalAsync(string model, string[] forget, string[] forgotten, params string[] more)
     {
         var output = world.NewPath("local");
         var (list, earlier) = (world.NewPath("forget.txt"), world.NewPath("forgotten.txt"));
@@ -357,7 +505,7 @@ public sealed class DeletionServiceTests(TinyWorld world, DeletionCluster servic
         [
             "run", "--model", model, "--data", world.TrainPath, "--test-data", world.TestPath, "--forget", list,
             .. forgotten.Length > 0 ? (string[])["--forgotten", earlier] : [],
-            "--out", output, .. world.Settings(),
+            "--out", output, .. more, .. world.Settings(),
         ]);
         Assert.True(result.ExitCode == 0, result.Describe());
         return output;

@@ -98,10 +98,12 @@ public sealed class OpenApiTests(GuardedCluster service) : IClassFixture<Guarded
 
         var body = new DeletionSubmission { RequestId = "one", Model = "described", Ids = [TinyData.Id("train", 1), "nobody"] };
         var accepted = await client.SubmitDeletionRequestAsync(body, Ct);
-        Assert.Equal((RequestState.Accepted, 1, "nobody"), (accepted.State, accepted.Resolved, Assert.Single(accepted.Unknown!)));
+        Assert.Equal((RequestState.Received, 1, "nobody"), (accepted.State, accepted.Resolved, Assert.Single(accepted.Unknown!)));
         var several = await client.SubmitDeletionRequestAsync(new DeletionSubmission { RequestId = "two", DataSet = "described", Ids = body.Ids, LegalHold = true }, Ct);
-        Assert.Equal(RequestState.OnHold, Assert.Single(several.Requests!).State);
+        Assert.Equal(RequestState.Received, Assert.Single(several.Requests!).State);
         var id = accepted.Id!;
+        Assert.Equal("onHold", await operating.UntilAsync($"v1/deletion-requests/{several.Requests!.Single().Id}", static state => state != "received", service.Cluster!));
+        Assert.Equal("accepted", await operating.UntilAsync($"v1/deletion-requests/{id}", static state => state != "received", service.Cluster!));
         Assert.Equal(RequestState.OnHold, (await client.HoldDeletionRequestAsync(id, Ct)).State);
         Assert.Equal(RequestState.Accepted, (await client.ReleaseDeletionRequestAsync(id, Ct)).State);
         Assert.Equal(RequestState.Cancelled, (await client.CancelDeletionRequestAsync(id, Ct)).State);

@@ -3248,6 +3248,12 @@ namespace Scissorhands.Cli.Tests.Cluster.Generated
         public bool? IsOpen { get; set; } = default!;
 
         /// <summary>
+        /// What was not destroyed though it is of its samples, in words without ids.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("kept")]
+        public System.Collections.Generic.ICollection<string>? Kept { get; set; } = default!;
+
+        /// <summary>
         /// The model.
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("model")]
@@ -4043,32 +4049,35 @@ namespace Scissorhands.Cli.Tests.Cluster.Generated
     public enum RequestState
     {
 
+        [System.Runtime.Serialization.EnumMember(Value = @"received")]
+        Received = 0,
+
         [System.Runtime.Serialization.EnumMember(Value = @"accepted")]
-        Accepted = 0,
+        Accepted = 1,
 
         [System.Runtime.Serialization.EnumMember(Value = @"rejected")]
-        Rejected = 1,
+        Rejected = 2,
 
         [System.Runtime.Serialization.EnumMember(Value = @"onHold")]
-        OnHold = 2,
+        OnHold = 3,
 
         [System.Runtime.Serialization.EnumMember(Value = @"scheduled")]
-        Scheduled = 3,
+        Scheduled = 4,
 
         [System.Runtime.Serialization.EnumMember(Value = @"running")]
-        Running = 4,
+        Running = 5,
 
         [System.Runtime.Serialization.EnumMember(Value = @"verifying")]
-        Verifying = 5,
+        Verifying = 6,
 
         [System.Runtime.Serialization.EnumMember(Value = @"completed")]
-        Completed = 6,
+        Completed = 7,
 
         [System.Runtime.Serialization.EnumMember(Value = @"failed")]
-        Failed = 7,
+        Failed = 8,
 
         [System.Runtime.Serialization.EnumMember(Value = @"cancelled")]
-        Cancelled = 8,
+        Cancelled = 9,
 
     }
 

@@ -134,7 +134,7 @@ public sealed class CacheTests : IDisposable
         const int Image = 3 * 3 * 4;
         var decoded = 0;
         var options = new DataConfiguration { Cache = cache == "none" ? cache : _folder[cache] };
-        using var limited = (IndexedSampleSet)DataSets.Open(_folder["*.tar"], options, null, 9L * Image, new Counter(p => decoded += p.Activity == "decoding" ? p.Done : 0), CancellationToken.None);
+        using var limited = (IndexedSampleSet)DataSets.Open(_folder["*.tar"], options, SampleOverlay.None, null, 9L * Image, new Counter(p => decoded += p.Activity == "decoding" ? p.Done : 0), CancellationToken.None);
         Assert.Equal(8, decoded);
         Assert.Equal(cache == "none" ? 0 : 2, Directory.Exists(_folder["cache"]) ? Directory.GetFiles(_folder["cache"], "*.pixels").Length : 0);
         Assert.True(limited.DecodesOnRead);

@@ -111,7 +111,7 @@ public sealed class IntakeDrill
         }
         catch (OperationCanceledException) when (ct.IsCancellationRequested)
         {
-            var open = await models.RequestsAsync(Model, [RequestState.Accepted, RequestState.Scheduled, RequestState.Running, RequestState.Verifying], CancellationToken.None);
+            var open = await models.RequestsAsync(Model, [RequestState.Received, RequestState.Accepted, RequestState.Scheduled, RequestState.Running, RequestState.Verifying], CancellationToken.None);
             return new IntakeDrillOutcome(0, 0, new Dictionary<string, int>(), 0, strikes, [.. callers.Faults, $"not done within {_options.Limit}: {progress.Count} accepted, {open.Count} open, struck {string.Join(", ", strikes)}\n{cluster.Describe()}"]);
         }
 
@@ -164,7 +164,7 @@ public sealed class IntakeDrill
         using var timer = new PeriodicTimer(LookAgain);
         while (true)
         {
-            var open = await models.RequestsAsync(Model, [RequestState.Accepted, RequestState.Scheduled, RequestState.Running, RequestState.Verifying], ct);
+            var open = await models.RequestsAsync(Model, [RequestState.Received, RequestState.Accepted, RequestState.Scheduled, RequestState.Running, RequestState.Verifying], ct);
             if (open.Count == 0
                 && (await models.RequestsAsync(Model, Enum.GetValues<RequestState>(), ct)).Count >= requests.Count
                 && (await models.ModelAsync(Model, ct))!.OpenBatch is null

@@ -90,7 +90,7 @@ internal static class IntakeJudge
             }
 
             // Only what tells of its acceptance says how many samples it has; a later rejection does not.
-            foreach (var row in rows.Where(static r => r.Kind is "request.accepted" or "request.rejected"))
+            foreach (var row in rows.Where(static r => r.Kind is "request.received" or "request.rejected"))
             {
                 using var body = JsonDocument.Parse(row.Body);
                 if (body.RootElement.TryGetProperty("samples", out _))

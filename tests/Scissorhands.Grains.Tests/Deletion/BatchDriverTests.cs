@@ -86,7 +86,7 @@ public sealed class BatchDriverTests : IDisposable
     {
         await using var world = await WorldAsync();
         await AcceptAsync(world.Store, ("a", ["1", "2"]));
-        var model = (await world.Driver.StepAsync((await world.Store.ModelAsync("m", Ct))!, Ct)).Model;
+        var model = (await world.StepAsync((await world.Store.ModelAsync("m", Ct))!, Ct)).Model;
         await AcceptAsync(world.Store, ("b", ["2", "3"]), ("c", ["1"]));
 
         await RunAsync(world);
@@ -117,6 +117,153 @@ public sealed class BatchDriverTests : IDisposable
         _time.Advance(TimeSpan.FromDays(1));
         await RunAsync(world);
         Assert.Equal(RequestState.Completed, (await world.Store.RequestAsync("a", Ct))!.State);
+    }
+
+    /// <summary>Once its copies are there a request needs its rows no more; before, they have to stay.</summary>
+    [Fact]
+    public async Task Requests_acceptedAndTheirRowsErased_areCompletedFromTheCopies()
+    {
+        await using var world = await WorldAsync();
+        await AcceptAsync(world.Store, ("a", ["1", "2"]));
+        var model = (await world.Custody.StepAsync((await world.Store.ModelAsync("m", Ct))!, Ct)).Model;
+        var request = (await world.Store.RequestAsync("a", Ct))!;
+        Assert.Equal((RequestState.Accepted, Start), (request.State, request.QuarantinedAt));
+
+        world.Folders.Gone = ["1", "2"];
+        await AcceptAsync(world.Store, ("b", ["2"]), ("c", ["2", "9"]));
+        world.Folders.Gone = ["1", "2", "9"];
+        await RunAsync(world);
+
+        // What b names comes from a's copies; c is too late with one that nobody has copied.
+        Assert.Equal(RequestState.Completed, (await world.Store.RequestAsync("a", Ct))!.State);
+        Assert.Equal(RequestState.Completed, (await world.Store.RequestAsync("b", Ct))!.State);
+        var late = (await world.Store.RequestAsync("c", Ct))!;
+        Assert.Equal((RequestState.Failed, Start + TimeSpan.FromDays(1)), (late.State, late.RetryAt));
+        Assert.Empty(world.Folders.Copies);
+    }
+
+    /// <summary>A run may still read rows of those who come meanwhile, so that they may not be erased yet.</summary>
+    [Fact]
+    public async Task Requests_whoseCopiesAreMadeWhileARunIsUnderWay_areAcceptedWhenItIsDone()
+    {
+        await using var world = await WorldAsync();
+        world.Runs.Outcome = ("running", false);
+        await AcceptAsync(world.Store, ("a", ["1"]));
+        await StepsAsync(world, 5);
+        await AcceptAsync(world.Store, ("b", ["2"]));
+        await StepsAsync(world, 5);
+        var waiting = (await world.Store.RequestAsync("b", Ct))!;
+        Assert.Equal((RequestState.Received, Start), (waiting.State, waiting.QuarantinedAt));
+
+        world.Runs.Outcome = ("completed", false);
+        world.Folders.Gone = ["2"];
+        await RunAsync(world);
+        Assert.Equal(RequestState.Completed, (await world.Store.RequestAsync("b", Ct))!.State);
+        Assert.Equal(["forget 1 after ", "forget 2 after 1"], world.Folders.Log.Where(static l => l.StartsWith("forget", StringComparison.Ordinal)));
+    }
+
+    /// <summary>Rows of accepted requests may go at any moment: no other run depends on them.</summary>
+    [Fact]
+    public async Task Run_leavesOutWhatOtherAcceptedRequestsName()
+    {
+        await using var world = await WorldAsync(static policy => policy with { MaxRequests = 1 });
+        await AcceptAsync(world.Store, ("a", ["1", "2"]), ("b", ["2", "3"]));
+        await RunAsync(world);
+        Assert.Equal(["forget 1,2 after  without 3", "forget 3 after 1,2"], world.Folders.Log.Where(static l => l.StartsWith("forget", StringComparison.Ordinal)));
+        Assert.Contains("quarantine: the same samples in the copies of 1 requests that wait", (await world.Store.BatchAsync("m", 1, Ct))!.Destroyed);
+        Assert.Empty(world.Folders.Copies);
+    }
+
+    [Fact]
+    public async Task Requests_underLegalHold_areCopiedAndHeldAndKeepTheirCopies()
+    {
+        await using var world = await WorldAsync();
+        await AcceptAsync(world.Store, ("a", ["1", "2"]));
+        await AcceptAsync(world.Store, static r => r with { LegalHold = true }, ("h", ["2", "3"]));
+        await RunAsync(world);
+
+        Assert.Equal((RequestState.OnHold, Start), ((await world.Store.RequestAsync("h", Ct))!.State, (await world.Store.RequestAsync("h", Ct))!.QuarantinedAt));
+        Assert.Equal(["2", "3"], Assert.Single(world.Folders.Copies, static c => c.Key == "h").Value);
+        Assert.Equal(["forget 1,2 after  without 3"], world.Folders.Log.Where(static l => l.StartsWith("forget", StringComparison.Ordinal)));
+        Assert.Equal("quarantine: copies of these samples that belong to 1 requests under legal hold", Assert.Single((await world.Store.BatchAsync("m", 1, Ct))!.Kept));
+    }
+
+    [Fact]
+    public async Task Copies_cannotBeMade_theRequestSaysWhyAndIsTriedAgain()
+    {
+        await using var world = await WorldAsync();
+        world.Folders.Full = "no room";
+        await AcceptAsync(world.Store, ("a", ["1"]));
+        await RunAsync(world);
+        var request = (await world.Store.RequestAsync("a", Ct))!;
+        Assert.Equal((RequestState.Received, "no room", Start.AddMinutes(1), null), (request.State, request.Reason, request.RetryAt, request.QuarantinedAt));
+
+        world.Folders.Full = null;
+        await RunAsync(world);
+        Assert.Equal(RequestState.Received, (await world.Store.RequestAsync("a", Ct))!.State);
+        _time.Advance(TimeSpan.FromMinutes(1));
+        await RunAsync(world);
+        Assert.Equal(RequestState.Completed, (await world.Store.RequestAsync("a", Ct))!.State);
+    }
+
+    /// <summary>Whoever waits for more requests is not told of one that has nothing left to forget.</summary>
+    [Fact]
+    public async Task Requests_whoseSamplesWereAllForgottenMeanwhile_areRejectedAtOnce()
+    {
+        await using var world = await WorldAsync(static policy => policy with { MaxRequests = 1, MaxWait = TimeSpan.FromDays(9), MinRequests = 2 });
+        await AcceptAsync(world.Store, ("a", ["1", "2"]), ("b", ["2"]));
+        await RunAsync(world);
+        var request = (await world.Store.RequestAsync("b", Ct))!;
+        Assert.Equal((RequestState.Rejected, null), (request.State, request.QuarantinedAt));
+        Assert.Empty(world.Folders.Copies);
+    }
+
+    [Fact]
+    public async Task Copies_damagedUnderAWaitingRequest_areMadeAgainAndTheOthersGoOn()
+    {
+        await using var world = await WorldAsync();
+        await AcceptAsync(world.Store, ("a", ["1"]), ("b", ["2"]));
+        await world.Custody.StepAsync((await world.Store.ModelAsync("m", Ct))!, Ct);
+        world.Folders.Damaged.Add("a");
+        await RunAsync(world);
+
+        Assert.Equal(BatchPhase.Failed, (await world.Store.BatchAsync("m", 1, Ct))!.Phase);
+        Assert.All(["a", "b"], id => Assert.Equal(RequestState.Completed, world.Store.RequestAsync(id, Ct).GetAwaiter().GetResult()!.State));
+    }
+
+    /// <summary>The copies of what was cancelled are destroyed and the audit says so, also where it was cancelled while they were made.</summary>
+    [Fact]
+    public async Task Requests_cancelled_loseTheirCopies()
+    {
+        await using var world = await WorldAsync(static policy => policy with { MaxWait = TimeSpan.FromDays(1) });
+        await AcceptAsync(world.Store, ("a", ["1"]));
+        await world.Custody.StepAsync((await world.Store.ModelAsync("m", Ct))!, Ct);
+        await CancelAsync("a");
+        await AcceptAsync(world.Store, ("b", ["1"]));
+        world.Folders.Meanwhile = () => CancelAsync("b");
+        await StepsAsync(world, 5);
+
+        Assert.Empty(world.Folders.Copies);
+        Assert.All(["a", "b"], id => Assert.Null(world.Store.RequestAsync(id, Ct).GetAwaiter().GetResult()!.QuarantinedAt));
+        Assert.Single(await RowsAsync(world), static r => r.Kind == "request.destroyed");
+        Assert.Empty(await world.Store.ModelsAtWorkAsync(Ct));
+
+        async Task CancelAsync(string id)
+        {
+            var request = (await world.Store.RequestAsync(id, Ct))! with { State = RequestState.Cancelled, Samples = null };
+            await world.Store.CommitAsync((await world.Store.ModelAsync("m", Ct))!, new ModelChange { Requests = [request] }, Ct);
+        }
+    }
+
+    /// <summary>What a coordinator left that was lost between writing a copy and saying so, of a request that has ended since.</summary>
+    [Fact]
+    public async Task Copies_ofNoOpenRequest_areSweptAway()
+    {
+        await using var world = await WorldAsync(static policy => policy with { MaxWait = TimeSpan.FromDays(1) });
+        world.Folders.Copies["nobody's"] = ["1"];
+        await AcceptAsync(world.Store, ("a", ["1"]));
+        await RunAsync(world);
+        Assert.Equal(["a"], world.Folders.Copies.Keys);
     }
 
     [Fact]
@@ -244,7 +391,7 @@ public sealed class BatchDriverTests : IDisposable
     {
         try
         {
-            return (await world.Driver.StepAsync(model, Ct)).Model;
+            return (await world.StepAsync(model, Ct)).Model;
         }
         catch (Exception e) when (e is StaleVersionException or InvalidOperationException)
         {
@@ -266,9 +413,7 @@ public sealed class BatchDriverTests : IDisposable
     private static async Task<string> OutcomeAsync(World world)
     {
         world.Faults.Arm(null, []);
-        var audit = world.Provider.GetRequiredService<IAuditStore>();
-        await audit.AppendAsync("t", await audit.TakeOverAsync("t", Ct), 1000, Ct);
-        var rows = await audit.RowsAsync("t", 0, 1000, Ct);
+        var rows = await RowsAsync(world);
         Assert.Null(AuditChain.Fault(rows));
         var batch = (await world.Store.BatchAsync("m", 1, Ct))!;
         var requests = await world.Store.RequestsAsync("m", Enum.GetValues<RequestState>(), Ct);
@@ -280,6 +425,7 @@ public sealed class BatchDriverTests : IDisposable
             string.Join(',', await world.Store.TombstonesAsync("m", Ct)),
             string.Join(',', rows.Select(static r => r.Kind)),
             $"current {world.Folders.Current}",
+            $"copies of {string.Join(',', world.Folders.Copies.Keys)}",
             .. (await MessagesAsync(world)).Select(static m => $"{m.Destination} {m.Type} {m.Body}"),
         ]);
     }
@@ -306,7 +452,7 @@ public sealed class BatchDriverTests : IDisposable
                 var model = (await world.Store.ModelAsync("m", Ct))!;
                 for (var more = true; more;)
                 {
-                    (model, more) = await world.Driver.StepAsync(model, Ct);
+                    (model, more) = await world.StepAsync(model, Ct);
                 }
 
                 if (model.OpenBatch is null)
@@ -322,7 +468,28 @@ public sealed class BatchDriverTests : IDisposable
         Assert.Fail("It does not end.");
     }
 
-    private async Task<World> WorldAsync()
+    private static async Task StepsAsync(World world, int count)
+    {
+        for (var step = 0; step < count; step++)
+        {
+            try
+            {
+                await world.StepAsync((await world.Store.ModelAsync("m", Ct))!, Ct);
+            }
+            catch (StaleVersionException)
+            {
+            }
+        }
+    }
+
+    private static async Task<IReadOnlyList<AuditEntry>> RowsAsync(World world)
+    {
+        var audit = world.Provider.GetRequiredService<IAuditStore>();
+        await audit.AppendAsync("t", await audit.TakeOverAsync("t", Ct), 1000, Ct);
+        return await audit.RowsAsync("t", 0, 1000, Ct);
+    }
+
+    private async Task<World> WorldAsync(Func<DeletionPolicy, DeletionPolicy>? policy = null)
     {
         var provider = new ServiceCollection().AddSingleton<TimeProvider>(_time).AddRunStore(StoreOptions.Parse($"sqlite:{Path.Combine(_folder, $"{_stores++}.db")}")).BuildServiceProvider();
         var store = provider.GetRequiredService<IDeletionStore>();
@@ -334,25 +501,28 @@ public sealed class BatchDriverTests : IDisposable
             DataSet = "d",
             Data = "/d",
             Versions = "/v",
-            Policy = new DeletionPolicy
+            Policy = (policy ?? (static own => own))(new DeletionPolicy
             {
                 MaxWait = TimeSpan.Zero,
                 Presets = [new PolicyPreset { Name = "mild" }, new PolicyPreset { Name = "strong" }],
                 Gate = new GateBounds { SmallSets = SmallSetRule.Accept },
-            },
+            }),
         };
         await store.RegisterAsync(record, new ModelVersion { Model = "m", Number = 0, File = "/v/0", Sha256 = "0", PublishedAt = Start, State = VersionState.Current }, DeletionAudit.Registered("t", record, "p", Start), Ct);
         var faults = new Faults();
         var folders = new FakeFolders(faults);
         var runs = new FakeRuns(faults);
-        return new World(provider, store, folders, runs, faults, new BatchDriver(new FailingStore(store, faults), folders, folders, Events, folders, runs.Of, _time));
+        var failing = new FailingStore(store, faults);
+        return new World(provider, store, folders, runs, faults, new RequestCustody(failing, folders, _time), new BatchDriver(failing, folders, folders, Events, folders, runs.Of, _time));
     }
 
-    private static Task AcceptAsync(IDeletionStore store, params (string Id, string[] Samples)[] requests) => store.AcceptAsync(
+    private static Task AcceptAsync(IDeletionStore store, params (string Id, string[] Samples)[] requests) => AcceptAsync(store, static r => r, requests);
+
+    private static Task AcceptAsync(IDeletionStore store, Func<DeletionRequest, DeletionRequest> change, params (string Id, string[] Samples)[] requests) => store.AcceptAsync(
         [
-            .. requests.Select(static r =>
+            .. requests.Select(r =>
             {
-                var request = new DeletionRequest
+                var request = change(new DeletionRequest
                 {
                     Id = r.Id,
                     Tenant = "t",
@@ -363,17 +533,25 @@ public sealed class BatchDriverTests : IDisposable
                     ReceivedAt = Start,
                     AcceptedAt = Start,
                     Deadline = Start.AddDays(30),
-                    State = RequestState.Accepted,
+                    State = RequestState.Received,
                     Samples = r.Samples,
                     Resolution = new Resolution { Samples = r.Samples.Length },
-                };
-                return (request, DeletionAudit.Accepted(request));
+                });
+                return (request, DeletionAudit.Received(request));
             }),
         ],
         Ct);
 
-    private sealed record World(ServiceProvider Provider, IDeletionStore Store, FakeFolders Folders, FakeRuns Runs, Faults Faults, BatchDriver Driver) : IAsyncDisposable
+    private sealed record World(ServiceProvider Provider, IDeletionStore Store, FakeFolders Folders, FakeRuns Runs, Faults Faults, RequestCustody Custody, BatchDriver Driver) : IAsyncDisposable
     {
+        /// <summary>One round of the grain.</summary>
+        public async Task<(StoredModel Model, bool More)> StepAsync(StoredModel model, CancellationToken ct)
+        {
+            (model, var kept) = await Custody.StepAsync(model, ct);
+            (model, var more) = await Driver.StepAsync(model, ct);
+            return (model, kept || more);
+        }
+
         public ValueTask DisposeAsync() => Provider.DisposeAsync();
     }
 }

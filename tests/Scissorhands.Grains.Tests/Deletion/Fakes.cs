@@ -1,5 +1,6 @@
 using Scissorhands.Abstractions.Cluster;
 using Scissorhands.Deletion.Audit;
+using Scissorhands.Deletion.Batching;
 using Scissorhands.Deletion.Gate;
 using Scissorhands.Deletion.Models;
 using Scissorhands.Deletion.Requests;
@@ -53,6 +54,12 @@ internal sealed class FailingStore(IDeletionStore store, Faults faults) : IDelet
 
     public Task<IReadOnlyList<AcceptOutcome>> AcceptAsync(IReadOnlyList<(DeletionRequest Request, AuditDraft Audit)> requests, CancellationToken ct) => store.AcceptAsync(requests, ct);
 
+    public Task<IReadOnlyList<DeletionRequest>> RequestsAsync(string model, IReadOnlyCollection<string> ids, CancellationToken ct) => store.RequestsAsync(model, ids, ct);
+
+    public Task<IReadOnlyList<WaitingRequest>> WaitingAsync(string model, DateTimeOffset now, CancellationToken ct) => store.WaitingAsync(model, now, ct);
+
+    public Task<IReadOnlyList<DeletionRequest>> CustodyAsync(string model, CustodyNeed need, DateTimeOffset now, int limit, CancellationToken ct) => store.CustodyAsync(model, need, now, limit, ct);
+
     public Task<DeletionRequest?> RequestAsync(string id, CancellationToken ct) => store.RequestAsync(id, ct);
 
     public Task<IReadOnlyList<DeletionRequest>> RequestsAsync(string model, IReadOnlyList<RequestState> states, CancellationToken ct) => store.RequestsAsync(model, states, ct);
@@ -69,7 +76,7 @@ internal sealed class FailingStore(IDeletionStore store, Faults faults) : IDelet
 }
 
 /// <summary>A model's folder in memory. What is done twice is done once, as in the real one.</summary>
-internal sealed class FakeFolders(Faults faults) : IVersionFolders, ICertifier, ISampleCensus
+internal sealed class FakeFolders(Faults faults) : IVersionFolders, ICertifier, IQuarantine
 {
     private readonly HashSet<string> _log = new(StringComparer.Ordinal);
     private int? _reports;
@@ -82,18 +89,67 @@ internal sealed class FakeFolders(Faults faults) : IVersionFolders, ICertifier, 
 
     public int Current { get; private set; }
 
-    public Task<IReadOnlySet<string>> GoneAsync(ModelRecord model, IReadOnlyCollection<string> samples, CancellationToken ct) =>
-        faults.CallAsync(() => Task.FromResult<IReadOnlySet<string>>(samples.Intersect(Gone).ToHashSet(StringComparer.Ordinal)));
+    /// <summary>What is in quarantine, by request.</summary>
+    public Dictionary<string, string[]> Copies { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Requests whose copies are found to be damaged.</summary>
+    public HashSet<string> Damaged { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Why nothing can be copied; null where it can.</summary>
+    public string? Full { get; set; }
+
+    /// <summary>Done while copies are made.</summary>
+    public Func<Task> Meanwhile { get; set; } = static () => Task.CompletedTask;
+
+    public Task<IReadOnlyList<CopyOutcome>> CopyAsync(ModelRecord model, IReadOnlyList<RequestSamples> requests, CancellationToken ct) => faults.CallAsync<IReadOnlyList<CopyOutcome>>(async () =>
+    {
+        var outcomes = new List<CopyOutcome>();
+        foreach (var request in requests)
+        {
+            var missing = request.Samples.Count(id => Gone.Contains(id) && !Copies.Values.Any(copy => copy.Contains(id)));
+            if (missing == 0 && Full is null)
+            {
+                Damaged.Remove(request.Id);
+                Copies[request.Id] = [.. request.Samples];
+            }
+
+            outcomes.Add(new CopyOutcome(request.Id, missing, missing == 0 ? Full : null));
+        }
+
+        await Meanwhile();
+        return outcomes;
+    });
+
+    public Task<IReadOnlyList<string>> GatherAsync(ModelRecord model, DeletionBatch batch, IReadOnlyList<RequestSamples> requests, CancellationToken ct) => faults.CallAsync(() =>
+        Task.FromResult<IReadOnlyList<string>>([.. requests.Where(r => Damaged.Contains(r.Id) || !Copies.TryGetValue(r.Id, out var copy) || !copy.ToHashSet(StringComparer.Ordinal).SetEquals(r.Samples)).Select(static r => r.Id)]));
+
+    public Task TrimAsync(ModelRecord model, RequestSamples request, CancellationToken ct) => faults.CallAsync(() =>
+    {
+        Copies[request.Id] = [.. Copies[request.Id].Intersect(request.Samples)];
+        return Task.FromResult(0);
+    });
+
+    public Task DestroyAsync(ModelRecord model, IReadOnlyList<string> requests, CancellationToken ct) => faults.CallAsync(() =>
+    {
+        foreach (var request in requests)
+        {
+            Copies.Remove(request);
+        }
+
+        return Task.FromResult(0);
+    });
+
+    public Task<IReadOnlyList<string>> ListAsync(ModelRecord model, CancellationToken ct) => faults.CallAsync(() => Task.FromResult<IReadOnlyList<string>>([.. Copies.Keys]));
 
     public IEnumerable<string> Log => _log;
 
     public Task<ModelVersion> AdoptAsync(ModelRecord model, CancellationToken ct) => throw new NotSupportedException();
 
-    public Task<RunOrder> PrepareAsync(StoredModel model, DeletionBatch batch, BatchAttempt attempt, ModelVersion from, IReadOnlyList<string> samples, IReadOnlyList<string> tombstones, CancellationToken ct) => faults.CallAsync(() =>
+    public Task<RunOrder> PrepareAsync(StoredModel model, DeletionBatch batch, BatchAttempt attempt, ModelVersion from, RunSamples samples, CancellationToken ct) => faults.CallAsync(() =>
     {
         _reports = batch.Number;
-        _log.Add($"forget {string.Join(',', samples)} after {string.Join(',', tombstones)}");
-        return Task.FromResult(new RunOrder { Model = from.File, Data = "/d", Forget = string.Join(',', samples), Forgotten = string.Join(',', tombstones), Out = $"/v/work/{batch.Number}/{attempt.Number}", Configuration = attempt.Preset });
+        _log.Add($"forget {string.Join(',', samples.Forget)} after {string.Join(',', samples.Tombstones)}{(samples.Withheld.Count > 0 ? $" without {string.Join(',', samples.Withheld)}" : "")}");
+        return Task.FromResult(new RunOrder { Model = from.File, Data = "/d", Forget = string.Join(',', samples.Forget), Forgotten = string.Join(',', samples.Tombstones), Out = $"/v/work/{batch.Number}/{attempt.Number}", Configuration = attempt.Preset });
     });
 
     public Task<GateFigures> FiguresAsync(StoredModel model, DeletionBatch batch, BatchAttempt attempt, CancellationToken ct) => faults.CallAsync(() => Task.FromResult(_reports != batch.Number ? throw new InvalidOperationException("There is no report.") : new GateFigures(

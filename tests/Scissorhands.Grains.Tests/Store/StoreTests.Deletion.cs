@@ -73,6 +73,80 @@ public abstract partial class StoreTests
     }
 
     [Fact]
+    public async Task Waiting_AndCustody_AreFoundByStateTimeAndQuarantine()
+    {
+        await RegisterAsync(Record);
+        var states = new (string Id, RequestState State, bool Copied, DateTimeOffset? RetryAt)[]
+        {
+            ("accepted", RequestState.Accepted, true, null),
+            ("cancelled", RequestState.Cancelled, true, null),
+            ("cancelled early", RequestState.Cancelled, false, null),
+            ("completed", RequestState.Completed, false, null),
+            ("copied", RequestState.Received, true, null),
+            ("failed", RequestState.Failed, true, Start),
+            ("failed for good", RequestState.Failed, true, null),
+            ("failed later", RequestState.Failed, true, Start.AddTicks(1)),
+            ("held", RequestState.OnHold, true, null),
+            ("late", RequestState.Failed, false, Start),
+            ("received", RequestState.Received, false, null),
+            ("running", RequestState.Running, true, null),
+        };
+        var store = Deletions();
+        await store.AcceptAsync([.. states.Select(static s => New(s.Id, s.Id)), New("written in one go", "x", r => r with { State = RequestState.Accepted, QuarantinedAt = Start })], Ct);
+        var changed = states.Select(s => store.RequestAsync(s.Id, Ct).GetAwaiter().GetResult()! with { State = s.State, RetryAt = s.RetryAt, QuarantinedAt = s.Copied ? Start : null });
+        await store.CommitAsync((await store.ModelAsync("m", Ct))!, new ModelChange { Requests = [.. changed] }, Ct);
+
+        var waiting = await Deletions().WaitingAsync("m", Start, Ct);
+        Assert.Equal(["accepted", "failed", "written in one go"], waiting.Select(static w => w.Id).Order(StringComparer.Ordinal));
+        Assert.All(waiting, static w => Assert.Equal((Start, Start.AddDays(30), 2), (w.AcceptedAt, w.Deadline, w.Samples)));
+        Assert.Equal(["late", "received"], await Need(CustodyNeed.Copy));
+        Assert.Equal(["copied"], await Need(CustodyNeed.Accept));
+        Assert.Equal(["cancelled"], await Need(CustodyNeed.Destroy));
+        Assert.Equal(["accepted", "copied", "failed", "failed for good", "failed later", "held", "running", "written in one go"], await Need(CustodyNeed.Hold));
+        Assert.Single(await Deletions().CustodyAsync("m", CustodyNeed.Hold, Start, 1, Ct));
+        Assert.Empty(await Deletions().WaitingAsync("other", Start, Ct));
+        Assert.Equal(["held", "running"], (await Deletions().RequestsAsync("m", (string[])["running", "held", "held", "nobody"], Ct)).Select(static r => r.Id));
+
+        async Task<IEnumerable<string>> Need(CustodyNeed need) => (await Deletions().CustodyAsync("m", need, Start, 100, Ct)).Select(static r => r.Id);
+    }
+
+    /// <summary>Nothing else is open but that a cancelled request's copies are to be destroyed.</summary>
+    [Fact]
+    public async Task ModelsAtWork_CopiesOfEndedRequests_AreWork()
+    {
+        await RegisterAsync(Record);
+        await Deletions().AcceptAsync([New("a", "x", static r => r with { State = RequestState.Cancelled, QuarantinedAt = Start })], Ct);
+        Assert.Equal(["m"], await Deletions().ModelsAtWorkAsync(Ct));
+    }
+
+    [Fact]
+    public async Task FirstUse_RequestsFromBeforeQuarantine_AreToBeCopied()
+    {
+        await RegisterAsync(Record);
+        await Deletions().AcceptAsync(
+            [
+                New("accepted", "x"), New("held", "x", static r => r with { State = RequestState.OnHold }), New("failed", "x", static r => r with { State = RequestState.Failed, RetryAt = Start.AddDays(9) }),
+                New("failed for good", "x", static r => r with { State = RequestState.Failed }), New("running", "x", static r => r with { State = RequestState.Running, Batch = 1 }),
+            ],
+            Ct);
+        await ExecuteAsync("DROP INDEX deletion_request_in_quarantine");
+        foreach (var column in (string[])["samples", "retry_at", "quarantined_at"])
+        {
+            await ExecuteAsync($"ALTER TABLE deletion_request DROP COLUMN {column}");
+        }
+
+        await ExecuteAsync("DELETE FROM schema_version WHERE version > 4");
+        var store = Deletions();
+        var requests = (await store.RequestsAsync("m", Enum.GetValues<RequestState>(), Ct)).ToDictionary(static r => r.Id, StringComparer.Ordinal);
+
+        Assert.Equal((RequestState.Received, false), (requests["accepted"].State, requests["accepted"].LegalHold));
+        Assert.Equal((RequestState.Received, true), (requests["held"].State, requests["held"].LegalHold));
+        Assert.Equal((RequestState.Running, 1), (requests["running"].State, requests["running"].Batch));
+        Assert.Equal(["1", "2"], requests["accepted"].Samples!);
+        Assert.Equal(["accepted", "failed", "held"], (await store.CustodyAsync("m", CustodyNeed.Copy, Start, 100, Ct)).Select(static r => r.Id));
+    }
+
+    [Fact]
     public async Task List_OtherTenants_AreNotThere()
     {
         await RegisterAsync(Record);
@@ -152,9 +226,9 @@ public abstract partial class StoreTests
         Assert.Equal(["t"], await store.UnsignedChainsAsync("none", Ct));
     }
 
-    private static (DeletionRequest Request, AuditDraft Audit) New(string id, string digest)
+    private static (DeletionRequest Request, AuditDraft Audit) New(string id, string digest, Func<DeletionRequest, DeletionRequest>? change = null)
     {
-        var request = new DeletionRequest
+        var request = (change ?? (static r => r))(new DeletionRequest
         {
             Id = id,
             Tenant = "t",
@@ -168,8 +242,8 @@ public abstract partial class StoreTests
             State = RequestState.Accepted,
             Samples = ["1", "2"],
             Resolution = new Resolution { Samples = 2 },
-        };
-        return (request, DeletionAudit.Accepted(request));
+        });
+        return (request, DeletionAudit.Received(request));
     }
 
     private IDeletionStore Deletions() => Host().GetRequiredService<IDeletionStore>();

@@ -12,6 +12,8 @@ internal sealed class MadeUpSamples(int count, int classes) : ISampleSet
 
     public string Digest => "made-up";
 
+    public string DigestOf(IEnumerable<int> ordinals) => Digest;
+
     public IReadOnlyList<string>? ClassNames => null;
 
     public string Id(int ordinal) => ordinal.ToString(CultureInfo.InvariantCulture);

@@ -1,0 +1,193 @@
+using Microsoft.Extensions.Logging;
+using Scissorhands.Data.Quarantine;
+using Scissorhands.Data.Storage;
+using Scissorhands.Deletion.Models;
+using Scissorhands.Grains.Deletion;
+using Scissorhands.Planning;
+using Scissorhands.Planning.Configuration;
+using Scissorhands.Reporting;
+
+namespace Scissorhands.Coordinator.Deletion;
+
+/// <summary>Quarantine in a model's folder, which the coordinator alone may read: <c>VERSIONS/quarantine/REQUEST.tar</c>.</summary>
+internal sealed partial class QuarantineFolder(ILogger<QuarantineFolder> logger) : IQuarantine
+{
+    private const string Ending = ".tar";
+    private const string NotWritable = "its samples cannot be copied: see to it that there is room in the folder 'quarantine' of the model's versions and that the coordinator may write to it; tried again";
+    private const UnixFileMode FolderMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+    private const UnixFileMode FileMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    /// <summary>How a model's data is indexed here: the index holds names only, and is this process's own.</summary>
+    public static DataConfiguration IndexOptions(ModelRecord model) => VersionFolders.Configuration(model, model.Policy.Presets[0].Name, "").Data;
+
+    /// <summary>Ids and subjects in a model's quarantine.</summary>
+    public static IEnumerable<(string Id, string? Subject)> Names(ModelRecord model, CancellationToken ct)
+    {
+        foreach (var file in Files(model))
+        {
+            IReadOnlyList<(string Id, string? Subject)> names;
+            try
+            {
+                names = SampleCopies.Names(file, ct);
+            }
+            catch (InputException)
+            {
+                // Damaged, or gone since: its own request says so when its turn comes.
+                continue;
+            }
+
+            foreach (var name in names)
+            {
+                yield return name;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<CopyOutcome>> CopyAsync(ModelRecord model, IReadOnlyList<RequestSamples> requests, CancellationToken ct) => Task.Run<IReadOnlyList<CopyOutcome>>(
+        () =>
+        {
+            try
+            {
+                VersionFolders.Make(Folder(model), FolderMode);
+                var source = new Lazy<SampleCopies>(() => SampleCopies.Open(model.Data, IndexOptions(model), Files(model), ct));
+                var outcomes = new List<CopyOutcome>(requests.Count);
+                foreach (var request in requests)
+                {
+                    ct.ThrowIfCancellationRequested();
+                    outcomes.Add(Copy(model, source, request, ct));
+                }
+
+                // The names themselves must outlast a power cut before anybody erases a row.
+                DurableFolder.Flush(Folder(model));
+                DurableFolder.Flush(model.Versions);
+                return outcomes;
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                LogFolder(e, model.Name);
+                return [.. requests.Select(static r => new CopyOutcome(r.Id, 0, NotWritable))];
+            }
+        },
+        ct);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<string>> GatherAsync(ModelRecord model, DeletionBatch batch, IReadOnlyList<RequestSamples> requests, CancellationToken ct) => Task.Run<IReadOnlyList<string>>(
+        () =>
+        {
+            var target = VersionFolders.GatheredPath(model, batch);
+            var samples = requests.SelectMany(static r => r.Samples).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToArray();
+            if (SampleCopies.Holds(target, samples, ct))
+            {
+                return [];
+            }
+
+            if (requests.Where(r => !IsWhole(PathOf(model, r.Id), r.Samples, ct)).Select(static r => r.Id).ToArray() is { Length: > 0 } damaged)
+            {
+                return damaged;
+            }
+
+            PublishedFile.Write(target, stream => SampleCopies.Merge(stream, [.. requests.Select(r => PathOf(model, r.Id))], samples, ct));
+            return [];
+        },
+        ct);
+
+    /// <inheritdoc/>
+    public Task TrimAsync(ModelRecord model, RequestSamples request, CancellationToken ct) => Task.Run(
+        () =>
+        {
+            var path = PathOf(model, request.Id);
+            if (request.Samples.Count == 0 || !File.Exists(path))
+            {
+                Delete(model, request.Id);
+            }
+            else if (!IsWhole(path, request.Samples, ct))
+            {
+                try
+                {
+                    PublishedFile.Write(path, stream => SampleCopies.Merge(stream, [path], request.Samples, ct), FileMode);
+                }
+                catch (InputException)
+                {
+                    // Damaged, so that nothing of it can be used: it is made again when its request's turn comes.
+                    Delete(model, request.Id);
+                }
+            }
+        },
+        ct);
+
+    /// <inheritdoc/>
+    public Task DestroyAsync(ModelRecord model, IReadOnlyList<string> requests, CancellationToken ct) => Task.Run(
+        () =>
+        {
+            foreach (var request in requests)
+            {
+                Delete(model, request);
+            }
+        },
+        ct);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<string>> ListAsync(ModelRecord model, CancellationToken ct) => Task.Run<IReadOnlyList<string>>(
+        () => Directory.Exists(Folder(model)) ? [.. Directory.EnumerateFiles(Folder(model)).Select(static file => Path.GetFileName(file).Split('.')[0]).Distinct(StringComparer.Ordinal)] : [],
+        ct);
+
+    private static string Folder(ModelRecord model) => Path.Combine(model.Versions, "quarantine");
+
+    private static string PathOf(ModelRecord model, string request) => Path.Combine(Folder(model), request + Ending);
+
+    private static string[] Files(ModelRecord model) => Directory.Exists(Folder(model)) ? [.. Directory.GetFiles(Folder(model), "*" + Ending).Order(StringComparer.Ordinal)] : [];
+
+    private static bool IsWhole(string path, IReadOnlyList<string> samples, CancellationToken ct)
+    {
+        try
+        {
+            return SampleCopies.Holds(path, samples, ct);
+        }
+        catch (InputException)
+        {
+            return false;
+        }
+    }
+
+    private static void Delete(ModelRecord model, string request)
+    {
+        File.Delete(PathOf(model, request));
+        File.Delete(PathOf(model, request) + ".part");
+    }
+
+    private CopyOutcome Copy(ModelRecord model, Lazy<SampleCopies> source, RequestSamples request, CancellationToken ct)
+    {
+        var path = PathOf(model, request.Id);
+        try
+        {
+            if (IsWhole(path, request.Samples, ct))
+            {
+                return new CopyOutcome(request.Id, 0, null);
+            }
+
+            if (source.Value.Missing(request.Samples) is > 0 and var missing)
+            {
+                return new CopyOutcome(request.Id, missing, null);
+            }
+
+            PublishedFile.Write(path, stream => source.Value.Write(stream, request.Samples), FileMode);
+            return new CopyOutcome(request.Id, 0, null);
+        }
+        catch (RunFailedException e)
+        {
+            LogNotCopied(e, request.Id);
+            return new CopyOutcome(request.Id, 0, NotWritable);
+        }
+        catch (InputException) when (source.IsValueCreated)
+        {
+            return new CopyOutcome(request.Id, 0, "its samples cannot be copied: they were changed meanwhile, or cannot be read; tried again");
+        }
+    }
+
+    [LoggerMessage(LogLevel.Warning, "The samples of request {Request} cannot be copied into quarantine; tried again")]
+    private partial void LogNotCopied(Exception exception, string request);
+
+    [LoggerMessage(LogLevel.Warning, "Model {Model}: its quarantine cannot be written; tried again")]
+    private partial void LogFolder(Exception exception, string model);
+}

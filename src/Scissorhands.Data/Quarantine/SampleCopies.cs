@@ -1,0 +1,168 @@
+using Scissorhands.Data.Cache;
+using Scissorhands.Data.Samples;
+using Scissorhands.Data.Sources;
+using Scissorhands.Planning;
+using Scissorhands.Planning.Configuration;
+
+namespace Scissorhands.Data.Quarantine;
+
+/// <summary>
+/// Copies samples of a data set into files of their own, with all that a run needs to take them from there
+/// (<see cref="SampleOverlay"/>), so that their rows may be erased.
+/// </summary>
+public sealed class SampleCopies
+{
+    private readonly Dictionary<string, SampleEntry> _entries;
+    private readonly QuarantineContext _context;
+    private readonly IReadOnlyList<string> _files;
+    private readonly Lazy<(Dictionary<string, SampleEntry> Entries, QuarantineContext Context)> _copied;
+
+    private SampleCopies(Dictionary<string, SampleEntry> entries, QuarantineContext context, IReadOnlyList<string> files, CancellationToken cancellationToken)
+    {
+        _entries = entries;
+        _context = context;
+        _files = files;
+        _copied = new(() => Copied(cancellationToken));
+    }
+
+    /// <summary>Opens the data to copy from.</summary>
+    /// <param name="pattern">Folder, file, glob or range, as for <see cref="DataSets"/>.</param>
+    /// <param name="options">The folder of the index.</param>
+    /// <param name="files">Copies made before: what is no longer in the data is taken from them. Damaged ones are passed over.</param>
+    /// <param name="cancellationToken">Ends the reading, and later reading of the copies.</param>
+    /// <returns>The samples.</returns>
+    /// <exception cref="InputException">Nothing found, or something damaged: names file and key.</exception>
+    public static SampleCopies Open(string pattern, DataConfiguration options, IReadOnlyList<string> files, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(pattern);
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(files);
+        var (groups, classes) = DataSets.Index(pattern, CacheFolder.Open(options), null, null, null, cancellationToken);
+        var entries = new Dictionary<string, SampleEntry>(StringComparer.Ordinal);
+        foreach (var entry in groups.SelectMany(static g => g.Entries))
+        {
+            entries.TryAdd(entry.Id, entry);
+        }
+
+        return entries.Count > 0
+            ? new SampleCopies(entries, QuarantineContext.Of(groups, classes), files, cancellationToken)
+            : throw new InputException($"{pattern}: holds no samples");
+    }
+
+    /// <summary>Counts those that are neither in the data nor in a copy.</summary>
+    /// <param name="ids">Samples.</param>
+    /// <returns>How many there are not.</returns>
+    public int Missing(IEnumerable<string> ids)
+    {
+        ArgumentNullException.ThrowIfNull(ids);
+        return ids.Count(id => !_entries.ContainsKey(id) && !_copied.Value.Entries.ContainsKey(id));
+    }
+
+    /// <summary>Writes copies.</summary>
+    /// <param name="target">Where to.</param>
+    /// <param name="ids">Samples, each once, none of them missing.</param>
+    /// <exception cref="InputException">A sample is missing, or was changed while it was copied.</exception>
+    public void Write(Stream target, IReadOnlyList<string> ids)
+    {
+        ArgumentNullException.ThrowIfNull(target);
+        ArgumentNullException.ThrowIfNull(ids);
+        var own = ids.All(_entries.ContainsKey);
+        var context = own ? _context : _context.With(_copied.Value.Context, "the copies made before");
+        QuarantineFile.Write(
+            target,
+            context,
+            [.. ids.Select(id => _entries.TryGetValue(id, out var entry) || _copied.Value.Entries.TryGetValue(id, out entry) ? entry : throw new InputException("a sample is no longer in the data"))]);
+    }
+
+    /// <summary>Whether a file holds whole copies of exactly these samples.</summary>
+    /// <param name="path">The file; may be missing.</param>
+    /// <param name="ids">Samples, each once.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
+    /// <returns>Whether it does.</returns>
+    /// <exception cref="InputException">It cannot be read.</exception>
+    public static bool Holds(string path, IReadOnlyCollection<string> ids, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(ids);
+        if (!File.Exists(path))
+        {
+            return false;
+        }
+
+        try
+        {
+            var entries = QuarantineFile.Read(path, cancellationToken).Entries;
+            return entries.Count == ids.Count && entries.Select(static e => e.Id).ToHashSet(StringComparer.Ordinal).SetEquals(ids) && entries.All(IsWhole);
+        }
+        catch (InputException e) when (e.InnerException is null)
+        {
+            // Damaged, and not merely unreadable: it is made again.
+            return false;
+        }
+    }
+
+    /// <summary>Ids and subjects in a file of copies.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
+    /// <returns>A pair a sample.</returns>
+    /// <exception cref="InputException">It is damaged, or cannot be read.</exception>
+    public static IReadOnlyList<(string Id, string? Subject)> Names(string path, CancellationToken cancellationToken) =>
+        [.. QuarantineFile.Read(path, cancellationToken).Entries.Select(static e => (e.Id, e.Subject))];
+
+    /// <summary>Takes some samples of a file into another, or several files together.</summary>
+    /// <param name="target">Where to.</param>
+    /// <param name="files">The files; of a sample that several hold the first copy is taken.</param>
+    /// <param name="ids">Samples, each once, in the order in which they are to be written.</param>
+    /// <param name="cancellationToken">Ends the writing.</param>
+    /// <exception cref="InputException">A file is damaged, or none of them has one of the samples.</exception>
+    public static void Merge(Stream target, IReadOnlyList<string> files, IReadOnlyList<string> ids, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(files);
+        ArgumentNullException.ThrowIfNull(ids);
+        QuarantineContext? context = null;
+        var entries = new Dictionary<string, SampleEntry>(StringComparer.Ordinal);
+        foreach (var file in files)
+        {
+            var read = QuarantineFile.Read(file, cancellationToken);
+            context = context?.With(read.Context, file) ?? read.Context;
+            foreach (var entry in read.Entries)
+            {
+                entries.TryAdd(entry.Id, entry);
+            }
+        }
+
+        QuarantineFile.Write(
+            target,
+            context ?? throw new InputException("no quarantine is named"),
+            [.. ids.Select(id => entries.TryGetValue(id, out var entry) ? entry : throw new InputException("a sample of a request is not in its quarantine"))]);
+    }
+
+    private static bool IsWhole(SampleEntry entry)
+    {
+        ImageDecoder.ReadBytes(entry);
+        return true;
+    }
+
+    private (Dictionary<string, SampleEntry> Entries, QuarantineContext Context) Copied(CancellationToken cancellationToken)
+    {
+        var entries = new Dictionary<string, SampleEntry>(StringComparer.Ordinal);
+        var context = _context;
+        foreach (var file in _files)
+        {
+            try
+            {
+                var read = QuarantineFile.Read(file, cancellationToken);
+                context = context.With(read.Context, file);
+                foreach (var entry in read.Entries)
+                {
+                    entries.TryAdd(entry.Id, entry);
+                }
+            }
+            catch (InputException)
+            {
+                // Whoever needs that one is told when its own request's turn comes.
+            }
+        }
+
+        return (entries, context);
+    }
+}
