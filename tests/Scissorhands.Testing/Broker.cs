@@ -6,7 +6,8 @@ namespace Scissorhands.Testing;
 /// A RabbitMQ of the tests' own, with private names, ports and folders, so that neither a broker of the machine nor another
 /// run of the tests meets it. Its port mapper is a child too: the one Erlang starts by itself would outlive the tests.
 /// </summary>
-public sealed class Broker : IAsyncDisposable
+/// <param name="servesMetrics">Whether it serves metrics to Prometheus.</param>
+public sealed class Broker(bool servesMetrics = false) : IAsyncDisposable
 {
     private static readonly TimeSpan StartDeadline = TimeSpan.FromMinutes(3);
     private readonly string _folder = Directory.CreateTempSubdirectory("scissorhands-broker-").FullName;
@@ -27,6 +28,9 @@ public sealed class Broker : IAsyncDisposable
     /// <summary>The port it listens on.</summary>
     public int Port => Address.Port;
 
+    /// <summary>Host and port that it serves metrics at, where it serves any.</summary>
+    public string MetricsAddress { get; private set; } = "";
+
     /// <summary>Starts the broker; where it is not installed, <see cref="Missing"/> says so.</summary>
     public async ValueTask StartAsync()
     {
@@ -39,7 +43,7 @@ public sealed class Broker : IAsyncDisposable
             return;
         }
 
-        var ports = Ports.Free(3);
+        var ports = Ports.Free(4);
         _environment = Environment(ports);
         _mapper = new ChildProcess(mapper, ["-port", Text(ports[2])], _environment);
         _program = server;
@@ -116,8 +120,14 @@ public sealed class Broker : IAsyncDisposable
     {
         var plugins = Path.Combine(_folder, "enabled_plugins");
         var settings = Path.Combine(_folder, "env.conf");
-        File.WriteAllText(plugins, "[].\n");
+        File.WriteAllText(plugins, servesMetrics ? "[rabbitmq_prometheus].\n" : "[].\n");
         File.WriteAllText(settings, "");
+        if (servesMetrics)
+        {
+            MetricsAddress = $"127.0.0.1:{Text(ports[3])}";
+            File.WriteAllText(Path.Combine(_folder, "rabbitmq.conf"), $"prometheus.tcp.ip = 127.0.0.1\nprometheus.tcp.port = {Text(ports[3])}\n");
+        }
+
         return new Dictionary<string, string>
         {
             ["HOME"] = _folder,
