@@ -291,6 +291,11 @@ internal sealed class CoordinatorClient : IDisposable
     private static Exception Refusal(HttpResponseMessage response, JsonElement body)
     {
         var reason = body.ValueKind == JsonValueKind.Object && body.TryGetProperty("error", out var error) ? error.GetString()! : $"the coordinator answered {(int)response.StatusCode}";
+        if (response.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden)
+        {
+            reason += Environment.GetEnvironmentVariable(KeyFileVariable) is { Length: > 0 } file ? $" (sent: what {KeyFileVariable} {file} holds)" : $" (none was sent: {KeyFileVariable} names no file)";
+        }
+
         return response.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.NotFound or HttpStatusCode.Conflict or HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden or HttpStatusCode.RequestEntityTooLarge ? new InputException(reason) : new RunFailedException(reason);
     }
 }

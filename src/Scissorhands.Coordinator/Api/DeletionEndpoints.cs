@@ -304,7 +304,7 @@ public static class DeletionEndpoints
             {
                 if (pattern is not null)
                 {
-                    await Task.Run(() => SampleNames.Read(pattern, new DataConfiguration(), ct), ct);
+                    await Task.Run(() => SampleNames.Read(pattern, new DataConfiguration { Cache = "none" }, ct), ct);
                 }
             }
 

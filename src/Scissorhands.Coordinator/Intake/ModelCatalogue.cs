@@ -85,8 +85,8 @@ internal sealed class ModelCatalogue(IDeletionStore store, TimeProvider time) : 
     /// <summary>Names of a tenant's models trained on a data set.</summary>
     public async Task<IReadOnlyList<string>> OfDataSetAsync(string tenant, string dataSet, CancellationToken ct) => [.. (await store.ModelsAsync(dataSet, ct)).Where(m => m.Record.Tenant == tenant).Select(static m => m.Record.Name)];
 
-    // The index holds names only, and is this process's own.
-    private static DataConfiguration Options(ModelRecord model) => VersionFolders.Configuration(model, model.Policy.Presets[0].Name, "").Data;
+    // The index holds names of samples and persons: it is kept with what else the service has of the model, not in a user's cache.
+    private static DataConfiguration Options(ModelRecord model) => VersionFolders.Configuration(model, model.Policy.Presets[0].Name, Path.Combine(model.Versions, "names")).Data;
 
     private sealed record Entry(ModelView View, long ReadAt, long NamesAt);
 }
