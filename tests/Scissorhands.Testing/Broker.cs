@@ -19,6 +19,9 @@ public sealed class Broker(bool servesMetrics = false) : IAsyncDisposable
     /// <summary>The broker's address.</summary>
     public Uri Address { get; private set; } = new("amqp://localhost");
 
+    /// <summary>Where encrypted connections are taken; as <see cref="Address"/> where none are.</summary>
+    public Uri EncryptedAddress { get; private set; } = new("amqp://localhost");
+
     /// <summary>Why there is no broker; null where there is one.</summary>
     public string? Missing { get; private set; }
 
@@ -32,7 +35,8 @@ public sealed class Broker(bool servesMetrics = false) : IAsyncDisposable
     public string MetricsAddress { get; private set; } = "";
 
     /// <summary>Starts the broker; where it is not installed, <see cref="Missing"/> says so.</summary>
-    public async ValueTask StartAsync()
+    /// <param name="certificates">Where given, it takes encrypted connections too, of those who have a certificate of the same authority.</param>
+    public async ValueTask StartAsync(TestCertificates? certificates = null)
     {
         // Not the script in the search path: that one changes to the package's user and folders.
         var server = new[] { "/usr/lib/rabbitmq/bin/rabbitmq-server", "/opt/rabbitmq/sbin/rabbitmq-server" }.FirstOrDefault(File.Exists);
@@ -48,6 +52,23 @@ public sealed class Broker(bool servesMetrics = false) : IAsyncDisposable
         _mapper = new ChildProcess(mapper, ["-port", Text(ports[2])], _environment);
         _program = server;
         Address = new Uri($"amqp://guest:guest@127.0.0.1:{Text(ports[0])}/");
+        EncryptedAddress = Address;
+        if (certificates is not null)
+        {
+            EncryptedAddress = new Uri($"amqps://guest:guest@127.0.0.1:{Text(ports[3])}/");
+            var (certificate, key) = certificates.Issue("broker");
+            await File.WriteAllLinesAsync(
+                Path.Combine(_folder, "rabbitmq.conf"),
+                [
+                    $"listeners.ssl.1 = 127.0.0.1:{Text(ports[3])}",
+                    $"ssl_options.cacertfile = {certificates.Authority}",
+                    $"ssl_options.certfile = {certificate}",
+                    $"ssl_options.keyfile = {key}",
+                    "ssl_options.verify = verify_peer",
+                    "ssl_options.fail_if_no_peer_cert = true",
+                ]);
+        }
+
         await StartServerAsync();
     }
 

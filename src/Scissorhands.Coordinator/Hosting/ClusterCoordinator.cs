@@ -1,10 +1,12 @@
 using System.Globalization;
 using System.Net;
+using System.Net.Security;
 using MassTransit;
 using MassTransit.Monitoring;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -38,6 +40,9 @@ public sealed record ClusterCoordinatorOptions
     /// <summary>Where HTTP is served. Default: http://localhost:8080.</summary>
     public Uri Http { get; init; } = new("http://localhost:8080");
 
+    /// <summary>What HTTPS is served with; null where <see cref="Http"/> is not https.</summary>
+    public HttpsCertificate? HttpsCertificate { get; init; }
+
     /// <summary>The broker, with credentials.</summary>
     public required Uri Broker { get; init; }
 
@@ -46,6 +51,9 @@ public sealed record ClusterCoordinatorOptions
 
     /// <summary>Redis, where several coordinators share the load; null for a single one.</summary>
     public string? Redis { get; init; }
+
+    /// <summary>The authorities (PEM) that the certificate of an encrypted Redis must come from; null for those that the machine trusts.</summary>
+    public string? RedisAuthorities { get; init; }
 
     /// <summary>Address that other coordinators reach this one at. Default: 127.0.0.1.</summary>
     public IPAddress Address { get; init; } = IPAddress.Loopback;
@@ -86,6 +94,9 @@ public sealed record ClusterCoordinatorOptions
     /// <summary>What the coordinator tells of itself, and where. Default: what the environment says.</summary>
     public TelemetryOptions Telemetry { get; init; } = new();
 
+    /// <summary>How much a caller may ask.</summary>
+    public CallLimitOptions Limits { get; init; } = new();
+
     /// <summary>How patient it is.</summary>
     public LivenessOptions Liveness { get; init; } = new();
 }
@@ -103,12 +114,23 @@ public static partial class ClusterCoordinator
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Liveness.Validate();
+        options.Limits.Validate();
         if (options.Keys is null && options.Oidc is null && !options.Http.IsLoopback)
         {
             throw new InputException($"--http {options.Http}: is reachable from other machines, so --keys must name the callers' keys (scissorhands key makes them), or --oidc-authority the issuer of their tokens");
         }
 
+        if (options.Http.Scheme == Uri.UriSchemeHttps != options.HttpsCertificate is not null)
+        {
+            throw new InputException($"--http {options.Http}: https needs --http-cert, its certificate, and http takes none");
+        }
+
         var builder = WebApplication.CreateSlimBuilder();
+        if (options.HttpsCertificate is { } certificate)
+        {
+            ServeHttps(builder, certificate);
+        }
+
         // The bus warns of each attempt to reach a broker that is away, with its stack; the watch says it once.
         builder.Logging.AddConsoleLogs().AddFilter("MassTransit", LogLevel.Error).AddFilter("Microsoft.AspNetCore", LogLevel.Warning).AddFilter("Orleans", LogLevel.Warning).AddFilter("Polly", LogLevel.Warning).AddFilter("Microsoft.EntityFrameworkCore", LogLevel.Warning);
         builder.WebHost.UseUrls(options.Http.ToString());
@@ -136,7 +158,9 @@ public static partial class ClusterCoordinator
 
         // What no endpoint has answered, an unknown path or a content type that none takes, has the form of the other errors.
         app.UseStatusCodePages(static context => BareStatus.WriteAsync(context.HttpContext));
+        CallLimits.UseRefusalLimit(app);
         app.UseAuthentication();
+        app.UseRateLimiter();
         app.UseAuthorization();
         app.MapRuns();
         app.MapDeletion();
@@ -160,6 +184,15 @@ public static partial class ClusterCoordinator
         }
     }
 
+    private static void ServeHttps(WebApplicationBuilder builder, HttpsCertificate certificate) => builder.WebHost.ConfigureKestrel(kestrel =>
+    {
+        var logger = kestrel.ApplicationServices.GetRequiredService<ILogger<HttpsCertificate>>();
+        kestrel.ConfigureEndpointDefaults(endpoint => endpoint.UseHttps(new TlsHandshakeCallbackOptions
+        {
+            OnConnection = _ => ValueTask.FromResult(new SslServerAuthenticationOptions { ServerCertificateContext = certificate.Current(logger) }),
+        }));
+    });
+
     private static void AddDeletion(WebApplicationBuilder builder, ClusterCoordinatorOptions options)
     {
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = options.MaxBodyBytes);
@@ -176,6 +209,7 @@ public static partial class ClusterCoordinator
             authorization.AddPolicy(scope, policy => policy.RequireClaim(ApiKeyHandler.ScopeClaim, scope));
         }
 
+        CallLimits.Add(builder.Services, options.Limits);
         builder.Services.AddSingleton(new StorageRoots(options.Roots));
         builder.Services.AddSingleton<IVersionFolders, VersionFolders>();
         builder.Services.AddSingleton(options.SigningKey ?? SigningKey.CreateEphemeral());
@@ -241,6 +275,10 @@ public static partial class ClusterCoordinator
             {
                 clustering.ConfigurationOptions = ConfigurationOptions.Parse(redis);
                 clustering.ConfigurationOptions.AbortOnConnectFail = false;
+                if (options.RedisAuthorities is { } authorities)
+                {
+                    clustering.ConfigurationOptions.TrustIssuer(authorities);
+                }
             });
             silo.Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = (options.ClusterId, ServiceId));
             silo.ConfigureEndpoints(options.Address, options.SiloPort, options.GatewayPort, listenOnAnyHostAddress: !IPAddress.IsLoopback(options.Address));
