@@ -6,7 +6,8 @@ namespace Scissorhands.Testing;
 /// A RabbitMQ of the tests' own, with private names, ports and folders, so that neither a broker of the machine nor another
 /// run of the tests meets it. Its port mapper is a child too: the one Erlang starts by itself would outlive the tests.
 /// </summary>
-public sealed class Broker : IAsyncDisposable
+/// <param name="servesMetrics">Whether it serves metrics to Prometheus.</param>
+public sealed class Broker(bool servesMetrics = false) : IAsyncDisposable
 {
     private static readonly TimeSpan StartDeadline = TimeSpan.FromMinutes(3);
     private readonly string _folder = Directory.CreateTempSubdirectory("scissorhands-broker-").FullName;
@@ -18,6 +19,9 @@ public sealed class Broker : IAsyncDisposable
     /// <summary>The broker's address.</summary>
     public Uri Address { get; private set; } = new("amqp://localhost");
 
+    /// <summary>Where encrypted connections are taken; as <see cref="Address"/> where none are.</summary>
+    public Uri EncryptedAddress { get; private set; } = new("amqp://localhost");
+
     /// <summary>Why there is no broker; null where there is one.</summary>
     public string? Missing { get; private set; }
 
@@ -27,8 +31,12 @@ public sealed class Broker : IAsyncDisposable
     /// <summary>The port it listens on.</summary>
     public int Port => Address.Port;
 
+    /// <summary>Host and port that it serves metrics at, where it serves any.</summary>
+    public string MetricsAddress { get; private set; } = "";
+
     /// <summary>Starts the broker; where it is not installed, <see cref="Missing"/> says so.</summary>
-    public async ValueTask StartAsync()
+    /// <param name="certificates">Where given, it takes encrypted connections too, of those who have a certificate of the same authority.</param>
+    public async ValueTask StartAsync(TestCertificates? certificates = null)
     {
         // Not the script in the search path: that one changes to the package's user and folders.
         var server = new[] { "/usr/lib/rabbitmq/bin/rabbitmq-server", "/opt/rabbitmq/sbin/rabbitmq-server" }.FirstOrDefault(File.Exists);
@@ -39,11 +47,28 @@ public sealed class Broker : IAsyncDisposable
             return;
         }
 
-        var ports = Ports.Free(3);
+        var ports = Ports.Free(4);
         _environment = Environment(ports);
         _mapper = new ChildProcess(mapper, ["-port", Text(ports[2])], _environment);
         _program = server;
         Address = new Uri($"amqp://guest:guest@127.0.0.1:{Text(ports[0])}/");
+        EncryptedAddress = Address;
+        if (certificates is not null)
+        {
+            EncryptedAddress = new Uri($"amqps://guest:guest@127.0.0.1:{Text(ports[3])}/");
+            var (certificate, key) = certificates.Issue("broker");
+            await File.WriteAllLinesAsync(
+                Path.Combine(_folder, "rabbitmq.conf"),
+                [
+                    $"listeners.ssl.1 = 127.0.0.1:{Text(ports[3])}",
+                    $"ssl_options.cacertfile = {certificates.Authority}",
+                    $"ssl_options.certfile = {certificate}",
+                    $"ssl_options.keyfile = {key}",
+                    "ssl_options.verify = verify_peer",
+                    "ssl_options.fail_if_no_peer_cert = true",
+                ]);
+        }
+
         await StartServerAsync();
     }
 
@@ -116,8 +141,14 @@ public sealed class Broker : IAsyncDisposable
     {
         var plugins = Path.Combine(_folder, "enabled_plugins");
         var settings = Path.Combine(_folder, "env.conf");
-        File.WriteAllText(plugins, "[].\n");
+        File.WriteAllText(plugins, servesMetrics ? "[rabbitmq_prometheus].\n" : "[].\n");
         File.WriteAllText(settings, "");
+        if (servesMetrics)
+        {
+            MetricsAddress = $"127.0.0.1:{Text(ports[3])}";
+            File.WriteAllText(Path.Combine(_folder, "rabbitmq.conf"), $"prometheus.tcp.ip = 127.0.0.1\nprometheus.tcp.port = {Text(ports[3])}\n");
+        }
+
         return new Dictionary<string, string>
         {
             ["HOME"] = _folder,

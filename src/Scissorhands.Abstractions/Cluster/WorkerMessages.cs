@@ -65,9 +65,10 @@ public sealed record WorkerCall(string WorkerId, string RunId, long Generation, 
 /// <param name="Total">Units in all.</param>
 /// <param name="Unit">"samples" or "steps".</param>
 /// <param name="Loss">Current loss; null where none.</param>
+/// <param name="ComputeSeconds">What the rank computed in the last repair step; null in other stages.</param>
 [GenerateSerializer]
 [Alias("scissorhands.worker-progress")]
-public sealed record WorkerProgress(string RunId, long Generation, int Rank, string Stage, long Done, long Total, string Unit, double? Loss);
+public sealed record WorkerProgress(string RunId, long Generation, int Rank, string Stage, long Done, long Total, string Unit, double? Loss, double? ComputeSeconds = null);
 
 /// <summary>A command to one worker.</summary>
 [GenerateSerializer]
@@ -111,6 +112,10 @@ public sealed record GangAssigned : WorkerCommand
     /// <summary>Hash of the plan that earlier generations worked by; null for the first.</summary>
     [Id(6)]
     public string? PlanHash { get; init; }
+
+    /// <summary>Where the run's trace goes on (W3C trace context); null where it is not traced.</summary>
+    [Id(7)]
+    public string? Trace { get; init; }
 }
 
 /// <summary>The answer to a <see cref="WorkerCall"/>.</summary>

@@ -11,6 +11,7 @@ namespace Scissorhands.Abstractions.Runs;
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "report")]
 [JsonDerivedType(typeof(StageProgress), "progress")]
 [JsonDerivedType(typeof(StepDone), "step")]
+[JsonDerivedType(typeof(RankTimes), "times")]
 [JsonDerivedType(typeof(CheckpointWritten), "checkpoint")]
 [JsonDerivedType(typeof(StageDone), "done")]
 [JsonDerivedType(typeof(WorkerFailed), "failed")]
@@ -70,6 +71,18 @@ public sealed record StepDone(
     double LearningRate,
     bool Projected,
     StepTimes Times = default) : WorkerReport(RunId, Generation, Rank);
+
+/// <summary>Where a rank's time went in a repair step; every rank tells, and it carries no decision.</summary>
+/// <param name="RunId">The run.</param>
+/// <param name="Generation">The generation.</param>
+/// <param name="Rank">The worker.</param>
+/// <param name="Done">Steps done.</param>
+/// <param name="Total">Steps in all.</param>
+/// <param name="Times">Where the time went.</param>
+[GenerateSerializer]
+[Alias("scissorhands.rank-times")]
+public sealed record RankTimes(string RunId, long Generation, int Rank, int Done, int Total, StepTimes Times)
+    : WorkerReport(RunId, Generation, Rank);
 
 /// <summary>A checkpoint is durable under its final name.</summary>
 /// <param name="RunId">The run.</param>

@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
+using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Polly;
@@ -10,6 +11,7 @@ using Polly.Retry;
 using Polly.Timeout;
 using Scissorhands.Abstractions.Cluster;
 using Scissorhands.Coordinator.Api;
+using Scissorhands.Messaging.Control;
 using Scissorhands.Planning;
 
 namespace Scissorhands.Cli.Cluster;
@@ -23,15 +25,19 @@ internal sealed class CoordinatorClient : IDisposable
     /// <summary>Environment variable with the path of the file that holds the caller's key.</summary>
     public const string KeyFileVariable = "SCISSORHANDS_KEY_FILE";
 
+    /// <summary>Environment variable with the path of the file of the authorities (PEM) that a coordinator's certificate must come from; without it, those that the machine trusts.</summary>
+    public const string AuthoritiesVariable = "SCISSORHANDS_COORDINATOR_CA";
+
     // A coordinator that was killed is restarted, and the loss of one of several noticed, well within this time.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private readonly HttpClient _http;
     private readonly ResiliencePipeline<HttpResponseMessage> _again;
     private bool _heard;
+    private bool _limited;
 
     public CoordinatorClient(Uri address, TimeProvider time)
     {
-        _http = new HttpClient { BaseAddress = address, Timeout = Patience };
+        _http = new HttpClient(Handler()) { BaseAddress = address, Timeout = Patience };
         if (Key() is { } key)
         {
             _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
@@ -189,14 +195,36 @@ internal sealed class CoordinatorClient : IDisposable
                 {
                     var response = await send(ct);
                     _heard = true;
+                    _limited = response.StatusCode == HttpStatusCode.TooManyRequests;
                     return response;
                 },
                 cancellationToken);
+        }
+        catch (TimeoutRejectedException e) when (_limited)
+        {
+            throw new RunFailedException($"coordinator {_http.BaseAddress}: takes no more calls from this caller for now; send fewer at once, or call again later", e);
+        }
+        catch (HttpRequestException e) when (e.HttpRequestError == HttpRequestError.SecureConnectionError)
+        {
+            throw new RunFailedException($"coordinator {_http.BaseAddress}: no encrypted connection ({(e.InnerException ?? e).Message}); {AuthoritiesVariable} names the file of the authorities to trust", e);
         }
         catch (Exception e) when (e is HttpRequestException or TimeoutRejectedException)
         {
             throw new RunFailedException($"coordinator {_http.BaseAddress}: cannot be reached ({e.Message}); name it with --coordinator or {AddressVariable}", e);
         }
+    }
+
+    private static SocketsHttpHandler Handler()
+    {
+        var handler = new SocketsHttpHandler();
+        if (Environment.GetEnvironmentVariable(AuthoritiesVariable) is { Length: > 0 } file)
+        {
+            var trust = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+            trust.CustomTrustStore.AddRange(PemFiles.ReadAuthorities(AuthoritiesVariable, file));
+            handler.SslOptions.CertificateChainPolicy = trust;
+        }
+
+        return handler;
     }
 
     private static string? Key()
@@ -234,13 +262,16 @@ internal sealed class CoordinatorClient : IDisposable
             UseJitter = true,
             ShouldHandle = new PredicateBuilder<HttpResponseMessage>()
                 .Handle<HttpRequestException>(e => _heard || e.HttpRequestError is not (HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError))
-                .HandleResult(static response => response.StatusCode is HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout),
+                .HandleResult(static response => response.StatusCode is HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout
+                    || response.StatusCode == HttpStatusCode.TooManyRequests && response.Headers.RetryAfter?.Delta is { } wait && wait < Patience),
+            DelayGenerator = static args => ValueTask.FromResult(args.Outcome.Result is { StatusCode: HttpStatusCode.TooManyRequests } limited ? limited.Headers.RetryAfter?.Delta : null),
             OnRetry = args =>
             {
                 // It was there, or the connection would have been refused: it may be away when asked again.
                 _heard = true;
+                var reason = args.Outcome.Result is { StatusCode: HttpStatusCode.TooManyRequests } ? "too many calls from this caller" : "no answer";
                 args.Outcome.Result?.Dispose();
-                return args.AttemptNumber == 0 ? new ValueTask(Console.Error.WriteLineAsync($"coordinator {_http.BaseAddress}: no answer, asking again for {Patience.TotalSeconds:F0} s")) : default;
+                return args.AttemptNumber == 0 ? new ValueTask(Console.Error.WriteLineAsync($"coordinator {_http.BaseAddress}: {reason}, asking again for {Patience.TotalSeconds:F0} s")) : default;
             },
         })
         .Build();
@@ -260,6 +291,11 @@ internal sealed class CoordinatorClient : IDisposable
     private static Exception Refusal(HttpResponseMessage response, JsonElement body)
     {
         var reason = body.ValueKind == JsonValueKind.Object && body.TryGetProperty("error", out var error) ? error.GetString()! : $"the coordinator answered {(int)response.StatusCode}";
+        if (response.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden)
+        {
+            reason += Environment.GetEnvironmentVariable(KeyFileVariable) is { Length: > 0 } file ? $" (sent: what {KeyFileVariable} {file} holds)" : $" (none was sent: {KeyFileVariable} names no file)";
+        }
+
         return response.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.NotFound or HttpStatusCode.Conflict or HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden or HttpStatusCode.RequestEntityTooLarge ? new InputException(reason) : new RunFailedException(reason);
     }
 }

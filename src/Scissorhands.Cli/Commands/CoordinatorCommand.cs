@@ -8,6 +8,7 @@ using Scissorhands.Coordinator.Hooks;
 using Scissorhands.Coordinator.Hosting;
 using Scissorhands.Grains.Cluster;
 using Scissorhands.Grains.Store;
+using Scissorhands.Hosting.Telemetry;
 using Scissorhands.Messaging.Control;
 using Scissorhands.Planning;
 
@@ -18,10 +19,13 @@ internal static class CoordinatorCommand
 {
     private const string StoreVariable = "SCISSORHANDS_STORE";
     private const string RedisVariable = "SCISSORHANDS_REDIS";
+    private const string RedisAuthoritiesVariable = "SCISSORHANDS_REDIS_CA";
 
     public static Command Create()
     {
         var http = new Option<string>("--http") { Description = "Where HTTP is served", HelpName = "URL", DefaultValueFactory = static _ => "http://localhost:8080" };
+        var certificate = new Option<string?>("--http-cert") { Description = "Certificate (PEM) that https is served with, with those between it and its authority; read anew when it changes", HelpName = "FILE" };
+        var key = new Option<string?>("--http-key") { Description = "Its private key (PEM); default: in the same file", HelpName = "FILE" };
         var address = new Option<string>("--address") { Description = "Address that other coordinators reach this one at", HelpName = "IP", DefaultValueFactory = static _ => "127.0.0.1" };
         var silo = new Option<int>("--silo-port") { Description = "Port of traffic between coordinators", HelpName = "PORT", DefaultValueFactory = static _ => 11111 };
         var gateway = new Option<int>("--gateway-port") { Description = "Port of clients of the cluster", HelpName = "PORT", DefaultValueFactory = static _ => 30000 };
@@ -34,12 +38,17 @@ internal static class CoordinatorCommand
         var sign = new Option<string?>("--sign-key") { Description = $"Private key that signs certificates and heads of the audit (PEM, ECDSA on P-256); default: the file named in {SigningKey.FileVariable}, or a key made for this process, which its certificates say, and no signed heads", HelpName = "FILE" };
         var head = new Option<double>("--head-interval") { Description = "Minutes after which a row of the audit is under a signed head at the latest; one is signed at the end of each deletion batch, too", HelpName = "MINUTES", DefaultValueFactory = static _ => 60 };
         var hooks = new Option<string?>("--hooks") { Description = "File (YAML or JSON) of those who are told of published versions: webhooks, the broker, MLflow registries", HelpName = "FILE" };
+        var defaults = new CallLimitOptions();
+        var submissions = new Option<int>("--limit-submissions") { Description = "Submissions over HTTP that a caller may send a second; 0: no limit", HelpName = "N", DefaultValueFactory = _ => defaults.SubmissionsPerSecond };
+        var names = new Option<int>("--limit-names") { Description = "Names in these that a caller may send a second; 0: no limit", HelpName = "N", DefaultValueFactory = _ => defaults.NamesPerSecond };
+        var refusals = new Option<int>("--limit-refusals") { Description = "Wrong keys and tokens a minute after which an address has to wait; 0: no limit", HelpName = "N", DefaultValueFactory = _ => defaults.RefusalsPerMinute };
         var beat = BeatOption();
+        var metrics = MetricsOption();
         var command = new Command(
             "coordinator",
             $"Decide what the workers of a cluster do. Broker, store and Redis are named in {ControlBus.BrokerVariable}, {StoreVariable} (sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE; default sqlite:scissorhands.db) and {RedisVariable} (only where several coordinators share the load); {ControlBus.IntakeVariable} names the virtual host that deletion requests arrive in over the broker (none by default)")
         {
-            http, address, silo, gateway, cluster, roots, keys, authority, audience, tenantClaim, sign, head, hooks, beat,
+            http, certificate, key, address, silo, gateway, cluster, roots, keys, authority, audience, tenantClaim, sign, head, hooks, submissions, names, refusals, beat, metrics,
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -62,6 +71,7 @@ internal static class CoordinatorCommand
             var app = ClusterCoordinator.Build(new ClusterCoordinatorOptions
             {
                 Http = url,
+                HttpsCertificate = parsed.GetValue(certificate) is { } pem ? new HttpsCertificate(pem, parsed.GetValue(key)) : null,
                 Address = ip,
                 SiloPort = parsed.GetValue(silo),
                 GatewayPort = parsed.GetValue(gateway),
@@ -69,6 +79,7 @@ internal static class CoordinatorCommand
                 Broker = ControlBus.BrokerFromEnvironment(),
                 Store = StoreOptions.Parse(Environment.GetEnvironmentVariable(StoreVariable) is { Length: > 0 } store ? store : "sqlite:scissorhands.db", StoreVariable),
                 Redis = Environment.GetEnvironmentVariable(RedisVariable) is { Length: > 0 } redis ? redis : null,
+                RedisAuthorities = RedisAuthorities(),
                 Roots = parsed.GetValue(roots) ?? [],
                 Intake = ControlBus.IntakeFromEnvironment(),
                 Hooks = parsed.GetValue(hooks) is { } hookFile ? ReadHooks(hookFile) : [],
@@ -76,6 +87,8 @@ internal static class CoordinatorCommand
                 Oidc = OidcOptions.Parse(parsed.GetValue(authority), parsed.GetValue(audience), parsed.GetValue(tenantClaim)),
                 SigningKey = SigningKey.Find(parsed.GetValue(sign)),
                 HeadInterval = TimeSpan.FromMinutes(minutes),
+                Telemetry = new TelemetryOptions { MetricsPort = parsed.GetValue(metrics) },
+                Limits = new CallLimitOptions { SubmissionsPerSecond = parsed.GetValue(submissions), NamesPerSecond = parsed.GetValue(names), RefusalsPerMinute = parsed.GetValue(refusals) },
                 Liveness = new LivenessOptions { BeatInterval = interval, LostAfter = interval * 3, SettleTime = interval * 1.5, WakeInterval = interval * 1.5 },
             });
             await using (app)
@@ -94,6 +107,17 @@ internal static class CoordinatorCommand
         return command;
     }
 
+    private static string? RedisAuthorities()
+    {
+        if (Environment.GetEnvironmentVariable(RedisAuthoritiesVariable) is not { Length: > 0 } file)
+        {
+            return null;
+        }
+
+        PemFiles.ReadAuthorities(RedisAuthoritiesVariable, file);
+        return file;
+    }
+
     private static IReadOnlyList<HookOptions> ReadHooks(string path)
     {
         var (source, tree) = YamlLayers.ReadFile(path);
@@ -103,6 +127,10 @@ internal static class CoordinatorCommand
     /// <summary>The option that coordinators and workers of a cluster must give alike.</summary>
     internal static Option<double> BeatOption() =>
         new("--beat") { Description = "Seconds between a worker's signs of life; after three of them it is lost. The same for all of a cluster", HelpName = "SECONDS", DefaultValueFactory = static _ => 2 };
+
+    /// <summary>The option of both roles that says where Prometheus asks.</summary>
+    internal static Option<int?> MetricsOption() =>
+        new("--metrics-port") { Description = $"Port that Prometheus (/metrics) and health checks (/health/startup, /health/ready, /health/live) ask at; none by default. Over OTLP, metrics and traces are sent where {TelemetryOptions.EndpointVariable} is set", HelpName = "PORT" };
 
     /// <summary>Checks that option.</summary>
     internal static TimeSpan Interval(double seconds) =>

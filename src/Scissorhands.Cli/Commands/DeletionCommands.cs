@@ -13,6 +13,7 @@ namespace Scissorhands.Cli.Commands;
 /// <summary>Models, deletion requests and the audit of a coordinator.</summary>
 internal static class DeletionCommands
 {
+    private const double LongestWaitSeconds = 31_536_000;
     private static readonly TimeSpan WaitInterval = TimeSpan.FromSeconds(1);
 
     public static IEnumerable<Command> Create(TimeProvider time)
@@ -95,7 +96,7 @@ internal static class DeletionCommands
             };
             if (parsed.GetValue(policy) is { } policyFile)
             {
-                body["policy"] = YamlLayers.Read(policyFile).Tree.DeepClone();
+                body["policy"] = File.Exists(policyFile) ? YamlLayers.ReadFile(policyFile).Tree.DeepClone() : throw new InputException($"--policy {policyFile}: no such file");
             }
 
             using var client = new CoordinatorClient(CoordinatorClient.Address(parsed.GetValue(coordinator)), time);
@@ -110,13 +111,20 @@ internal static class DeletionCommands
         var id = new Argument<string?>("REQUEST") { Description = "The request's id; the newest requests where it is left out", Arity = ArgumentArity.ZeroOrOne };
         var model = new Option<string?>("--model") { Description = "Only requests to this model", HelpName = "NAME" };
         var wait = new Option<bool>("--wait") { Description = "Wait until they are completed; ends with exit code 1 where one is not, also where it is under a legal hold" };
+        var timeout = new Option<double?>("--timeout") { Description = "Seconds after which --wait ends with exit code 1, whatever still waits", HelpName = "SECONDS" };
         var coordinator = ClusterCommands.Coordinator();
         var json = ClusterCommands.Json();
-        var command = new Command("requests", "Show deletion requests") { id, model, wait, coordinator, json };
+        var command = new Command("requests", "Show deletion requests") { id, model, wait, timeout, coordinator, json };
         command.SetAction(async (parsed, ct) =>
         {
             using var client = new CoordinatorClient(CoordinatorClient.Address(parsed.GetValue(coordinator)), time);
             using var timer = new PeriodicTimer(WaitInterval, time);
+            if (parsed.GetValue(timeout) is { } seconds && (!(seconds > 0 && seconds <= LongestWaitSeconds) || !parsed.GetValue(wait)))
+            {
+                throw new InputException($"--timeout {seconds}: must be above 0 and at most {LongestWaitSeconds}, and belongs to --wait");
+            }
+
+            var begun = time.GetTimestamp();
             var shown = new HashSet<string>(StringComparer.Ordinal);
             while (true)
             {
@@ -129,9 +137,14 @@ internal static class DeletionCommands
                 }
 
                 var states = listed.Select(static request => request.GetProperty("state").GetString()).ToArray();
-                if (!parsed.GetValue(wait) || states.All(static state => state is "completed" or "failed" or "rejected" or "cancelled" or "onHold"))
+                if (!parsed.GetValue(wait) || states.All(HasEnded))
                 {
                     return parsed.GetValue(wait) && states.Any(static state => state != "completed") ? ExitCodes.Failed : ExitCodes.Done;
+                }
+
+                if (parsed.GetValue(timeout) is { } limit && time.GetElapsedTime(begun).TotalSeconds >= limit)
+                {
+                    throw new RunFailedException($"{states.Count(static state => !HasEnded(state))} requests were not completed within --timeout {limit} s; they go on");
                 }
 
                 await timer.WaitForNextTickAsync(ct);
@@ -142,6 +155,8 @@ internal static class DeletionCommands
         command.Add(Act(time, "retry", "retry", "Try a request that failed again now"));
         return command;
     }
+
+    private static bool HasEnded(string? state) => state is "completed" or "failed" or "rejected" or "cancelled" or "onHold";
 
     private static string Line(JsonElement request)
     {
@@ -168,7 +183,7 @@ internal static class DeletionCommands
         var hold = new Option<bool>("--hold") { Description = "Keep the samples for now: they are under a legal hold" };
         var coordinator = ClusterCommands.Coordinator();
         var json = ClusterCommands.Json();
-        var command = new Command("submit", "Hand a deletion request in") { requestId, model, dataSet, ids, subjects, file, received, deadline, hold, coordinator, json };
+        var command = new Command("submit", "Hand a deletion request in; ends with exit code 1 where it is rejected") { requestId, model, dataSet, ids, subjects, file, received, deadline, hold, coordinator, json };
         command.SetAction(async (parsed, ct) =>
         {
             var body = new JsonObject { ["requestId"] = parsed.GetRequiredValue(requestId), ["legalHold"] = parsed.GetValue(hold) };
@@ -181,12 +196,13 @@ internal static class DeletionCommands
             body["subjects"] = new JsonArray([.. (parsed.GetValue(subjects) ?? []).Select(static i => JsonValue.Create(i))]);
             using var client = new CoordinatorClient(CoordinatorClient.Address(parsed.GetValue(coordinator)), time);
             var answer = await client.SendAsync(HttpMethod.Post, "v1/deletion-requests", body, ct);
-            foreach (var one in answer.TryGetProperty("requests", out var several) ? several.EnumerateArray().ToArray() : [answer])
+            var answers = answer.TryGetProperty("requests", out var several) ? several.EnumerateArray().ToArray() : [answer];
+            foreach (var one in answers)
             {
                 Console.WriteLine(parsed.GetValue(json) ? one.GetRawText() : Accepted(one));
             }
 
-            return ExitCodes.Done;
+            return answers.Any(IsRejected) ? ExitCodes.Failed : ExitCodes.Done;
         });
         return command;
     }
@@ -195,8 +211,10 @@ internal static class DeletionCommands
     {
         var odd = string.Concat(((string[])["unknown", "duplicates", "alreadyForgotten"]).Select(key => answer.GetProperty(key).GetArrayLength() is > 0 and var count ? $", {count} {key switch { "unknown" => "unknown", "duplicates" => "repeated", _ => "already forgotten" }}" : ""));
         var reason = answer.GetProperty("reason").GetString();
-        return $"request {answer.GetProperty("id").GetString()}: {answer.GetProperty("state").GetString()} for {answer.GetProperty("model").GetString()}, {answer.GetProperty("resolved")} samples{odd}; expected {Utc(answer.GetProperty("expectedCompletion"))}, due {Utc(answer.GetProperty("deadline"))}{(reason is null ? "" : $" ({reason})")}";
+        return $"request {answer.GetProperty("id").GetString()}: {answer.GetProperty("state").GetString()} for {answer.GetProperty("model").GetString()}, {answer.GetProperty("resolved")} samples{odd}{(IsRejected(answer) ? "" : $"; expected {Utc(answer.GetProperty("expectedCompletion"))}, due {Utc(answer.GetProperty("deadline"))}")}{(reason is null ? "" : $" ({reason})")}";
     }
+
+    private static bool IsRejected(JsonElement answer) => answer.GetProperty("state").GetString() == "rejected";
 
     private static void Add(JsonObject body, string key, string? value)
     {

@@ -29,6 +29,11 @@ internal static class KeyCommand
 
             var file = parsed.GetRequiredValue(keys);
             var (key, line) = ApiKeys.New(parsed.GetRequiredValue(name), parsed.GetRequiredValue(tenant), given);
+            if (File.Exists(file) && ApiKeys.Holds(file, parsed.GetRequiredValue(name)))
+            {
+                Console.Error.WriteLine($"{file}: {parsed.GetRequiredValue(name)} has a key already, which stays good until its line is taken out; this is one more");
+            }
+
             try
             {
                 File.AppendAllText(file, line + "\n");

@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Scissorhands.Cli.Cluster;
 using Scissorhands.Grains.Cluster;
+using Scissorhands.Hosting.Telemetry;
 using Scissorhands.Messaging.Control;
 using Scissorhands.Planning;
 using Scissorhands.Worker.Cluster;
@@ -20,7 +21,8 @@ internal static class WorkerCommand
         var grace = new Option<double>("--grace") { Description = "Seconds the worker may take to come to a durable point when it is asked to end", HelpName = "SECONDS", DefaultValueFactory = static _ => 120 };
         var memory = new Option<int?>("--memory") { Description = "Memory that runs may take; default: what the machine or the container has", HelpName = "MIB" };
         var beat = CoordinatorCommand.BeatOption();
-        var command = new Command("worker", $"Compute for the runs of a cluster, whose broker is named in {ControlBus.BrokerVariable}") { device, pool, id, grace, memory, beat };
+        var metrics = CoordinatorCommand.MetricsOption();
+        var command = new Command("worker", $"Compute for the runs of a cluster, whose broker is named in {ControlBus.BrokerVariable}") { device, pool, id, grace, memory, beat, metrics };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var interval = CoordinatorCommand.Interval(parsed.GetValue(beat));
@@ -35,6 +37,7 @@ internal static class WorkerCommand
                 PeerTimeout = interval * 5,
                 DeafAfter = TimeSpan.FromSeconds(Math.Max(20, 10 * interval.TotalSeconds)),
                 Grace = TimeSpan.FromSeconds(parsed.GetValue(grace)),
+                Telemetry = new TelemetryOptions { MetricsPort = parsed.GetValue(metrics) },
             };
             if (parsed.GetValue(memory) is { } mebibytes)
             {

@@ -1,6 +1,7 @@
 using System.Security.Claims;
 using System.Text.Encodings.Web;
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -28,6 +29,9 @@ internal sealed class ApiKeyHandler(IOptionsMonitor<ApiKeyOptions> options, ILog
         var header = request.Headers.Authorization.ToString();
         return header.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase) ? header[Prefix.Length..].Trim() : null;
     }
+
+    /// <summary>The scope that a call needs.</summary>
+    public static string? ScopeOf(HttpContext http) => http.GetEndpoint()?.Metadata.GetOrderedMetadata<IAuthorizeData>().LastOrDefault(static data => data.Policy is not null)?.Policy;
 
     /// <summary>A caller as everything behind the door knows it.</summary>
     /// <param name="name">The principal.</param>
@@ -66,7 +70,7 @@ internal sealed class ApiKeyHandler(IOptionsMonitor<ApiKeyOptions> options, ILog
     protected override async Task HandleForbiddenAsync(AuthenticationProperties properties)
     {
         Response.StatusCode = StatusCodes.Status403Forbidden;
-        await Response.WriteAsJsonAsync(new { error = "this key has not the scope that is needed" });
+        await Response.WriteAsJsonAsync(new { error = $"this key has not the scope {ScopeOf(Context)}, which is needed" });
     }
 
     private static AuthenticateResult Success(ApiKey key) =>

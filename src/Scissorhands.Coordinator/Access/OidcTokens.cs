@@ -53,7 +53,7 @@ internal static class OidcTokens
                 OnForbidden = static context =>
                 {
                     context.Response.StatusCode = StatusCodes.Status403Forbidden;
-                    return context.Response.WriteAsJsonAsync(new { error = "this token has not the scope that is needed" });
+                    return context.Response.WriteAsJsonAsync(new { error = $"this token has not the scope {ApiKeyHandler.ScopeOf(context.HttpContext)}, which is needed" });
                 },
             };
         });

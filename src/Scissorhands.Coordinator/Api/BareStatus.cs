@@ -18,6 +18,7 @@ internal static class BareStatus
         StatusCodes.Status405MethodNotAllowed => $"{context.Request.Method} is not a method of this address",
         StatusCodes.Status413PayloadTooLarge => "the body is too large",
         StatusCodes.Status415UnsupportedMediaType => "the content type must be application/json",
+        StatusCodes.Status429TooManyRequests => "too many calls from this caller; the header Retry-After says when to call again",
         var status => $"status {status}",
     };
 }

@@ -84,9 +84,9 @@ public static class DeletionEndpoints
     {
         ArgumentNullException.ThrowIfNull(routes);
         var api = routes.MapGroup("/v1").WithTags("deletion").AddEndpointFilter(Unavailable.FilterAsync).AddEndpointFilter(BadInputAsync);
-        api.MapPost("/deletion-requests", SubmitAsync).RequireAuthorization(AccessScopes.Submit)
+        api.MapPost("/deletion-requests", SubmitAsync).RequireAuthorization(AccessScopes.Submit).RequireRateLimiting(CallLimits.Submissions)
             .Accepts<DeletionSubmission>(Json).Produces<SubmissionAnswer>(StatusCodes.Status202Accepted)
-            .Described("submitDeletionRequest", "Takes a deletion request in, durably. The same again gives the first answer.", [.. BadBody, StatusCodes.Status409Conflict]);
+            .Described("submitDeletionRequest", "Takes a deletion request in, durably. The same again gives the first answer.", [.. BadBody, StatusCodes.Status409Conflict, StatusCodes.Status429TooManyRequests]);
         api.MapGet("/deletion-requests", ListAsync).RequireAuthorization(AccessScopes.Submit)
             .Produces<IReadOnlyList<RequestView>>()
             .Described("listDeletionRequests", "Lists the tenant's newest deletion requests, newest first.", StatusCodes.Status404NotFound);
@@ -140,10 +140,7 @@ public static class DeletionEndpoints
         var request = context.HttpContext.Request;
         try
         {
-            // The types a browser sends to other sites unasked are none of these: a page must not act in its reader's name.
-            return HttpMethods.IsGet(request.Method) || request.HasJsonContentType() || request.ContentLength is 0 && request.Headers.ContainsKey("X-Requested-With")
-                ? await next(context)
-                : Error(StatusCodes.Status415UnsupportedMediaType, "the content type must be application/json");
+            return BodyRules.RefuseContentType(request) ?? await next(context);
         }
         catch (InputException e)
         {
@@ -168,12 +165,17 @@ public static class DeletionEndpoints
 
     private static IResult Unknown(string what) => Error(StatusCodes.Status404NotFound, $"{what}: not known here");
 
-    private static async Task<IResult> SubmitAsync(HttpContext http, DeletionIntake intake, CancellationToken ct)
+    private static async Task<IResult> SubmitAsync(HttpContext http, DeletionIntake intake, CallLimits limits, CancellationToken ct)
     {
         using var body = new MemoryStream();
         await http.Request.Body.CopyToAsync(body, ct);
         var submission = DeletionSubmission.Parse(body.GetBuffer().AsSpan(0, (int)body.Length));
-        var answers = await intake.TakeAsync(CallerOf(http), submission, ct);
+        if (!limits.Admits(http, submission.Ids.Count + submission.Subjects.Count))
+        {
+            return Error(StatusCodes.Status429TooManyRequests, "too many names from this caller; the header Retry-After says when to send them again");
+        }
+
+        var answers = await intake.TakeAsync(CallerOf(http), submission, "http", ct);
         if (IntakeJson.Conflict(answers) is { } conflict)
         {
             return Error(StatusCodes.Status409Conflict, conflict);
@@ -254,12 +256,7 @@ public static class DeletionEndpoints
         var body = await JsonSerializer.DeserializeAsync<ModelRegistration>(http.Request.Body, BodyOptions, ct) ?? throw new InputException("the registration is empty");
         ModelName.Check("dataSet", body.DataSet ?? throw new InputException("dataSet: missing"));
         body.Policy.Validate();
-        if (body.Workers is < 1 or > 1024)
-        {
-            throw new InputException($"workers {body.Workers}: must be between 1 and 1024");
-        }
-
-        ModelName.Check("pool", body.Pool);
+        BodyRules.CheckWorkers(body.Pool, body.Workers);
         var file = roots.Check("file", body.File);
         if (!File.Exists(file))
         {
@@ -307,7 +304,7 @@ public static class DeletionEndpoints
             {
                 if (pattern is not null)
                 {
-                    await Task.Run(() => SampleNames.Read(pattern, new DataConfiguration(), [], ct), ct);
+                    await Task.Run(() => SampleNames.Read(pattern, new DataConfiguration { Cache = "none" }, [], ct), ct);
                 }
             }
 

@@ -28,9 +28,9 @@ public static class RunEndpoints
     {
         ArgumentNullException.ThrowIfNull(routes);
         var api = routes.MapGroup("/v1").WithTags("runs").RequireAuthorization(AccessScopes.Operate).AddEndpointFilter(Unavailable.FilterAsync);
-        api.MapPost("/runs", SubmitAsync)
+        api.MapPost("/runs", SubmitAsync).RequireRateLimiting(CallLimits.Submissions)
             .Accepts<RunSubmission>("application/json").Produces<RunSubmitted>(StatusCodes.Status202Accepted)
-            .Described("submitRun", "Submits a run.", StatusCodes.Status400BadRequest, StatusCodes.Status409Conflict, StatusCodes.Status415UnsupportedMediaType);
+            .Described("submitRun", "Submits a run.", StatusCodes.Status400BadRequest, StatusCodes.Status409Conflict, StatusCodes.Status415UnsupportedMediaType, StatusCodes.Status429TooManyRequests);
         api.MapGet("/runs", ListAsync)
             .Produces<IReadOnlyList<RunSummary>>()
             .Described("listRuns", "Lists the newest 200 runs.");
@@ -50,10 +50,9 @@ public static class RunEndpoints
 
     private static async Task<IResult> SubmitAsync(HttpRequest request, IGrainFactory grains, StorageRoots roots, CancellationToken cancellationToken)
     {
-        // The types a browser sends to other sites unasked are none of these: a page must not submit in its reader's name.
-        if (!request.HasJsonContentType())
+        if (BodyRules.RefuseContentType(request) is { } refusal)
         {
-            return Results.Json(new ErrorAnswer("the submission: its content type must be application/json"), statusCode: StatusCodes.Status415UnsupportedMediaType);
+            return refusal;
         }
 
         RunOrder order;
@@ -78,16 +77,7 @@ public static class RunEndpoints
     {
         var configuration = ConfigurationBinder.Bind(submission.Configuration is { } given ? [("configuration", given)] : [], []);
         ConfigurationValidator.Validate(configuration, ["classification"]);
-        if (submission.Workers is < 1 or > 1024)
-        {
-            throw new InputException($"workers {submission.Workers}: must be between 1 and 1024");
-        }
-
-        if (submission.Pool.Length is 0 or > 64 || !submission.Pool.All(static c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.'))
-        {
-            throw new InputException("pool: must be 1 to 64 letters, digits, '-', '_' or '.'");
-        }
-
+        BodyRules.CheckWorkers(submission.Pool, submission.Workers);
         return new RunOrder
         {
             Model = Absolute(roots, "model", submission.Model),

@@ -17,8 +17,8 @@ internal sealed partial class QuarantineFolder(ILogger<QuarantineFolder> logger)
     private const UnixFileMode FolderMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private const UnixFileMode FileMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
-    /// <summary>How a model's data is indexed here: the index holds names only, and is this process's own.</summary>
-    public static DataConfiguration IndexOptions(ModelRecord model) => VersionFolders.Configuration(model, model.Policy.Presets[0].Name, "").Data;
+    /// <summary>How a model's data is indexed here. The index holds names of samples and persons: it is kept with what else the service has of the model, not in a user's cache.</summary>
+    public static DataConfiguration IndexOptions(ModelRecord model) => VersionFolders.Configuration(model, model.Policy.Presets[0].Name, Path.Combine(model.Versions, "names")).Data;
 
     /// <summary>Ids and subjects in a model's quarantine.</summary>
     public static IEnumerable<(string Id, string? Subject)> Names(ModelRecord model, CancellationToken ct)

@@ -6,14 +6,16 @@ using Microsoft.Extensions.Logging;
 using Scissorhands.Grains.Cluster;
 using Scissorhands.Grains.Deletion;
 using Scissorhands.Grains.Store;
+using Scissorhands.Grains.Telemetry;
 
 namespace Scissorhands.Coordinator.Hooks;
 
 /// <summary>A hook and how patient it is to be served.</summary>
 /// <param name="Hook">The hook.</param>
+/// <param name="Kind">Its kind, for the instruments: webhook, rabbitmq or mlflow.</param>
 /// <param name="RetryAfter">The wait after the first failed attempt.</param>
 /// <param name="LongestRetry">The longest wait.</param>
-internal sealed record ServedHook(IPublicationHook Hook, TimeSpan RetryAfter, TimeSpan LongestRetry);
+internal sealed record ServedHook(IPublicationHook Hook, string Kind, TimeSpan RetryAfter, TimeSpan LongestRetry);
 
 /// <summary>
 /// Takes events out of the store's outbox to their hooks, at least once each. A message leaves the store when its hook has
@@ -44,11 +46,13 @@ internal sealed partial class HookDelivery(IReadOnlyList<ServedHook> hooks, IOut
             {
                 await served.Hook.DeliverAsync(HookEvent.Read(message.Body), either.Token);
                 _failures.TryRemove(message.Id, out _);
+                ServiceMeters.Delivered(served.Kind, delivered: true);
             }
             catch (Exception e) when (!ct.IsCancellationRequested)
             {
                 var failures = _failures.AddOrUpdate(message.Id, 1, static (_, before) => before + 1);
                 var wait = WaitAfter(failures, served);
+                ServiceMeters.Delivered(served.Kind, delivered: false);
                 LogNotDelivered(served.Hook.Name, message.Type, message.Id, failures, wait.TotalSeconds, Reason(e));
                 await outbox.PostponeAsync(message.Id, _claimer, wait, ct);
                 continue;

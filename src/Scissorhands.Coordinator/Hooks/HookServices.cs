@@ -33,7 +33,7 @@ internal static class HookServices
         };
         services.AddSingleton(new PublicationEvents([.. hooks.Select(static h => new PublicationTarget(h.Name, h.Events))]));
         services.AddSingleton(provider => new HookDelivery(
-            [.. hooks.Select(h => new ServedHook(Make(h, provider), h.RetryAfter, h.LongestRetry))],
+            [.. hooks.Select(h => new ServedHook(Make(h, provider), h.Kind.ToString().ToLowerInvariant(), h.RetryAfter, h.LongestRetry))],
             provider.GetRequiredService<IOutbox>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<LivenessOptions>(),

@@ -1,8 +1,12 @@
+using System.Globalization;
 using System.Net;
+using System.Net.Security;
 using MassTransit;
+using MassTransit.Monitoring;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -16,9 +20,14 @@ using Scissorhands.Coordinator.Cluster;
 using Scissorhands.Coordinator.Deletion;
 using Scissorhands.Coordinator.Hooks;
 using Scissorhands.Coordinator.Intake;
+using Scissorhands.Coordinator.Telemetry;
 using Scissorhands.Grains.Cluster;
 using Scissorhands.Grains.Deletion;
 using Scissorhands.Grains.Store;
+using Scissorhands.Grains.Telemetry;
+using Scissorhands.Hosting.Logs;
+using Scissorhands.Hosting.Operations;
+using Scissorhands.Hosting.Telemetry;
 using Scissorhands.Messaging.Control;
 using Scissorhands.Planning;
 using StackExchange.Redis;
@@ -31,6 +40,9 @@ public sealed record ClusterCoordinatorOptions
     /// <summary>Where HTTP is served. Default: http://localhost:8080.</summary>
     public Uri Http { get; init; } = new("http://localhost:8080");
 
+    /// <summary>What HTTPS is served with; null where <see cref="Http"/> is not https.</summary>
+    public HttpsCertificate? HttpsCertificate { get; init; }
+
     /// <summary>The broker, with credentials.</summary>
     public required Uri Broker { get; init; }
 
@@ -39,6 +51,9 @@ public sealed record ClusterCoordinatorOptions
 
     /// <summary>Redis, where several coordinators share the load; null for a single one.</summary>
     public string? Redis { get; init; }
+
+    /// <summary>The authorities (PEM) that the certificate of an encrypted Redis must come from; null for those that the machine trusts.</summary>
+    public string? RedisAuthorities { get; init; }
 
     /// <summary>Address that other coordinators reach this one at. Default: 127.0.0.1.</summary>
     public IPAddress Address { get; init; } = IPAddress.Loopback;
@@ -76,6 +91,12 @@ public sealed record ClusterCoordinatorOptions
     /// <summary>Largest body of a request, in bytes. Default: 16 MiB.</summary>
     public long MaxBodyBytes { get; init; } = 16 << 20;
 
+    /// <summary>What the coordinator tells of itself, and where. Default: what the environment says.</summary>
+    public TelemetryOptions Telemetry { get; init; } = new();
+
+    /// <summary>How much a caller may ask.</summary>
+    public CallLimitOptions Limits { get; init; } = new();
+
     /// <summary>How patient it is.</summary>
     public LivenessOptions Liveness { get; init; } = new();
 }
@@ -93,14 +114,25 @@ public static partial class ClusterCoordinator
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Liveness.Validate();
+        options.Limits.Validate();
         if (options.Keys is null && options.Oidc is null && !options.Http.IsLoopback)
         {
             throw new InputException($"--http {options.Http}: is reachable from other machines, so --keys must name the callers' keys (scissorhands key makes them), or --oidc-authority the issuer of their tokens");
         }
 
+        if (options.Http.Scheme == Uri.UriSchemeHttps != options.HttpsCertificate is not null)
+        {
+            throw new InputException($"--http {options.Http}: https needs --http-cert, its certificate, and http takes none");
+        }
+
         var builder = WebApplication.CreateSlimBuilder();
+        if (options.HttpsCertificate is { } certificate)
+        {
+            ServeHttps(builder, certificate);
+        }
+
         // The bus warns of each attempt to reach a broker that is away, with its stack; the watch says it once.
-        builder.Logging.AddFilter("MassTransit", LogLevel.Error).AddFilter("Microsoft.AspNetCore", LogLevel.Warning).AddFilter("Orleans", LogLevel.Warning).AddFilter("Polly", LogLevel.Warning).AddFilter("Microsoft.EntityFrameworkCore", LogLevel.Warning);
+        builder.Logging.AddConsoleLogs().AddFilter("MassTransit", LogLevel.Error).AddFilter("Microsoft.AspNetCore", LogLevel.Warning).AddFilter("Orleans", LogLevel.Warning).AddFilter("Polly", LogLevel.Warning).AddFilter("Microsoft.EntityFrameworkCore", LogLevel.Warning);
         builder.WebHost.UseUrls(options.Http.ToString());
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(options);
@@ -112,6 +144,7 @@ public static partial class ClusterCoordinator
         builder.Services.AddHostedService(static services => services.GetRequiredService<WorkerCommandSink>());
         AddDeletion(builder, options);
         builder.Services.AddDescription();
+        AddTelemetry(builder.Services, options);
         AddSilo(builder, options);
         AddBus(builder.Services, options.Broker);
         builder.Services.AddSingleton<BrokerWatch>();
@@ -125,13 +158,40 @@ public static partial class ClusterCoordinator
 
         // What no endpoint has answered, an unknown path or a content type that none takes, has the form of the other errors.
         app.UseStatusCodePages(static context => BareStatus.WriteAsync(context.HttpContext));
+        CallLimits.UseRefusalLimit(app);
         app.UseAuthentication();
+        app.UseRateLimiter();
         app.UseAuthorization();
         app.MapRuns();
         app.MapDeletion();
         app.MapDescription();
         return app;
     }
+
+    private static void AddTelemetry(IServiceCollection services, ClusterCoordinatorOptions options)
+    {
+        services.AddSingleton<IProcessHealth, CoordinatorHealth>();
+        services.AddTelemetry(
+            options.Telemetry,
+            "coordinator",
+            string.Create(CultureInfo.InvariantCulture, $"{options.Address}:{options.SiloPort}"),
+            BuildVersion.Own().Text,
+            [ServiceMeters.Name, RunMeters.Name, "Microsoft.Orleans", InstrumentationOptions.MeterName, "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "Microsoft.AspNetCore.RateLimiting"],
+            [ServiceMeters.Name, RunMeters.Name, "Microsoft.Orleans.Application"]);
+        if (options.Telemetry.IsOn)
+        {
+            services.AddHostedService<ServiceWatch>();
+        }
+    }
+
+    private static void ServeHttps(WebApplicationBuilder builder, HttpsCertificate certificate) => builder.WebHost.ConfigureKestrel(kestrel =>
+    {
+        var logger = kestrel.ApplicationServices.GetRequiredService<ILogger<HttpsCertificate>>();
+        kestrel.ConfigureEndpointDefaults(endpoint => endpoint.UseHttps(new TlsHandshakeCallbackOptions
+        {
+            OnConnection = _ => ValueTask.FromResult(new SslServerAuthenticationOptions { ServerCertificateContext = certificate.Current(logger) }),
+        }));
+    });
 
     private static void AddDeletion(WebApplicationBuilder builder, ClusterCoordinatorOptions options)
     {
@@ -149,6 +209,7 @@ public static partial class ClusterCoordinator
             authorization.AddPolicy(scope, policy => policy.RequireClaim(ApiKeyHandler.ScopeClaim, scope));
         }
 
+        CallLimits.Add(builder.Services, options.Limits);
         builder.Services.AddSingleton(new StorageRoots(options.Roots));
         builder.Services.AddSingleton<IVersionFolders, VersionFolders>();
         builder.Services.AddSingleton(options.SigningKey ?? SigningKey.CreateEphemeral());
@@ -203,12 +264,21 @@ public static partial class ClusterCoordinator
 
     private static void AddSilo(WebApplicationBuilder builder, ClusterCoordinatorOptions options) => builder.Host.UseOrleans(silo =>
     {
+        if (options.Telemetry.SendsOtlp)
+        {
+            silo.AddActivityPropagation();
+        }
+
         if (options.Redis is { } redis)
         {
             silo.UseRedisClustering(clustering =>
             {
                 clustering.ConfigurationOptions = ConfigurationOptions.Parse(redis);
                 clustering.ConfigurationOptions.AbortOnConnectFail = false;
+                if (options.RedisAuthorities is { } authorities)
+                {
+                    clustering.ConfigurationOptions.TrustIssuer(authorities);
+                }
             });
             silo.Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = (options.ClusterId, ServiceId));
             silo.ConfigureEndpoints(options.Address, options.SiloPort, options.GatewayPort, listenOnAnyHostAddress: !IPAddress.IsLoopback(options.Address));

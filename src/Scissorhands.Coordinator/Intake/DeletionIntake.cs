@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Scissorhands.Coordinator.Access;
 using Scissorhands.Data.Requests;
@@ -5,6 +6,7 @@ using Scissorhands.Deletion.Batching;
 using Scissorhands.Deletion.Requests;
 using Scissorhands.Grains.Deletion;
 using Scissorhands.Grains.Store;
+using Scissorhands.Grains.Telemetry;
 using Scissorhands.Planning;
 
 namespace Scissorhands.Coordinator.Intake;
@@ -27,12 +29,32 @@ internal sealed class DeletionIntake(ModelCatalogue catalogue, RequestWriter wri
     /// <summary>Resolves a request and stores it, one a model.</summary>
     /// <param name="caller">Who hands it in.</param>
     /// <param name="submission">What is asked.</param>
+    /// <param name="door">The door it came through, for the instruments: http or queue.</param>
     /// <param name="ct">Ends the wait; requests may still be stored.</param>
     /// <returns>One answer a model.</returns>
     /// <exception cref="InputException">The model, the data set or the file is not known, or a time is wrong.</exception>
-    public async Task<IReadOnlyList<IntakeAnswer>> TakeAsync(Caller caller, DeletionSubmission submission, CancellationToken ct)
+    public async Task<IReadOnlyList<IntakeAnswer>> TakeAsync(Caller caller, DeletionSubmission submission, string door, CancellationToken ct)
     {
         var now = time.GetUtcNow();
+        try
+        {
+            var answers = await TakeAsync(caller, submission, now, ct);
+            foreach (var answer in answers)
+            {
+                ServiceMeters.Submitted(door, answer.Conflict ? "conflict" : answer.Request.AcceptedAt != now ? "repeated" : answer.Request.State == RequestState.Rejected ? "rejected" : "accepted");
+            }
+
+            return answers;
+        }
+        catch (InputException)
+        {
+            ServiceMeters.Submitted(door, "refused");
+            throw;
+        }
+    }
+
+    private async Task<IReadOnlyList<IntakeAnswer>> TakeAsync(Caller caller, DeletionSubmission submission, DateTimeOffset now, CancellationToken ct)
+    {
         if (submission.ReceivedAt > now + ClockSkew || submission.ReceivedAt < now - Longest)
         {
             throw new InputException("receivedAt: lies in the future, or more than ten years ago");
@@ -88,6 +110,7 @@ internal sealed class DeletionIntake(ModelCatalogue catalogue, RequestWriter wri
             LegalHold = submission.LegalHold,
             Samples = samples.Count == 0 ? null : samples,
             Resolution = Tellable(submission, resolution),
+            Trace = Activity.Current?.Id,
         };
         var outcome = await writer.WriteAsync(request, DeletionAudit.Received(request), ct);
         var stored = outcome.Request;

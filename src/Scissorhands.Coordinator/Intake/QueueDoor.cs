@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Hosting;
@@ -9,6 +10,7 @@ using Scissorhands.Coordinator.Api;
 using Scissorhands.Coordinator.Cluster;
 using Scissorhands.Deletion.Requests;
 using Scissorhands.Grains.Store;
+using Scissorhands.Grains.Telemetry;
 using Scissorhands.Messaging.Control;
 using Scissorhands.Planning;
 
@@ -131,9 +133,10 @@ internal sealed partial class QueueDoor(QueueDoorOptions options, DeletionIntake
                     throw new InputException("the message has no user-id: producers set it to the user they are connected as, which the broker checks");
                 }
 
+                using var span = ServiceMeters.Spans.StartActivity("deletion-request receive", ActivityKind.Consumer, TraceOf(delivery.BasicProperties.Headers));
                 var submission = RequestMessage.Read(delivery.BasicProperties.ContentType, Texts(delivery.BasicProperties.Headers), delivery.Body);
                 var caller = callers.Of(user) ?? throw new InputException("the message's user has no key with the scope submit");
-                var answers = await WithoutOutageAsync(() => intake.TakeAsync(caller, submission, stoppingToken), stoppingToken);
+                var answers = await WithoutOutageAsync(() => intake.TakeAsync(caller, submission, "queue", stoppingToken), stoppingToken);
                 reason = IntakeJson.Conflict(answers);
                 answer = reason is null ? IntakeJson.Answer(submission, answers) : new ErrorAnswer(reason);
             }
@@ -152,6 +155,7 @@ internal sealed partial class QueueDoor(QueueDoorOptions options, DeletionIntake
 
             if (reason is not null)
             {
+                ServiceMeters.Buried();
                 await BuryAsync(channel, delivery, reason, stoppingToken);
             }
 
@@ -206,6 +210,14 @@ internal sealed partial class QueueDoor(QueueDoorOptions options, DeletionIntake
         // Whoever does not wait any longer has no queue any more: the answer is then dropped by the broker.
         var properties = new BasicProperties { ContentType = "application/json", CorrelationId = given.CorrelationId };
         await channel.BasicPublishAsync("", queue, mandatory: false, properties, JsonSerializer.SerializeToUtf8Bytes(answer, DeletionJson.Options), stoppingToken);
+    }
+
+    /// <summary>The trace that the producer says the message is part of, by the header of W3C's trace context or CloudEvents' extension of that name.</summary>
+    private static ActivityContext TraceOf(IDictionary<string, object?>? headers)
+    {
+        var texts = Texts(headers);
+        var parent = texts.GetValueOrDefault("traceparent") ?? texts.GetValueOrDefault("cloudEvents:traceparent") ?? texts.GetValueOrDefault("cloudEvents_traceparent");
+        return ActivityContext.TryParse(parent, null, isRemote: true, out var context) ? context : default;
     }
 
     private static Dictionary<string, string> Texts(IDictionary<string, object?>? headers)

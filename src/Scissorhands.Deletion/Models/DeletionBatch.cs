@@ -65,6 +65,9 @@ public sealed record DeletionBatch
     /// <summary>The attempts, the last one under way or decided.</summary>
     public required IReadOnlyList<BatchAttempt> Attempts { get; init; }
 
+    /// <summary>Where its trace goes on, that of its oldest request (W3C trace context); null where none was traced.</summary>
+    public string? Trace { get; init; }
+
     /// <summary>Files of the published attempt with their SHA-256; empty before.</summary>
     public IReadOnlyDictionary<string, string> Files { get; init; } = new Dictionary<string, string>();
 

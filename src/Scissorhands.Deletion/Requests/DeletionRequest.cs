@@ -70,6 +70,9 @@ public sealed record DeletionRequest
     /// <summary>Ids of its samples; null once they are forgotten and only proof is needed.</summary>
     public IReadOnlyList<string>? Samples { get; init; }
 
+    /// <summary>Where its trace goes on (W3C trace context); null where it was not traced.</summary>
+    public string? Trace { get; init; }
+
     /// <summary>What became of its names, as it was answered first; without names once it is completed.</summary>
     public required Resolution Resolution { get; init; }
 }

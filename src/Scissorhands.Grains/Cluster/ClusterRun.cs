@@ -23,6 +23,7 @@ internal sealed class ClusterRun
     private Gang? _gang;
     private IReadOnlyList<GangMember>? _next;
     private long _stageStarted;
+    private string? _cause;
 
     public ClusterRun(string runId, RunOrder order, RunStatus status, string? reason, ClusterRunState state, TimeProvider time, LivenessOptions options)
     {
@@ -42,6 +43,8 @@ internal sealed class ClusterRun
     /// <summary>What is to be stored.</summary>
     public ClusterRunState State { get; private set; }
 
+    public string Pool => _order.Pool;
+
     public bool IsOpen => Status is RunStatus.Queued or RunStatus.Running;
 
     /// <summary>The stage; null before the plan is known.</summary>
@@ -54,6 +57,20 @@ internal sealed class ClusterRun
     public IReadOnlyList<string> Claimed => [.. Members.Concat(_next?.Select(static m => m.WorkerId) ?? []).Distinct(StringComparer.Ordinal)];
 
     public IReadOnlyList<WorkerProgress> Progress => [.. _progress.OfType<WorkerProgress>()];
+
+    /// <summary>Sensitivity leases: not handed out, handed out and not durable, durable; zeros before the plan is known.</summary>
+    public (int Open, int Out, int Done) Leases => _gang?.Machine?.Leases ?? (State.Run is { } run ? (run.Blocks - run.CommittedBlocks, 0, run.CommittedBlocks) : (0, 0, 0));
+
+    /// <summary>The slowest rank's computing time of a step over the median of the ranks; null where fewer than two have told.</summary>
+    public double? Skew
+    {
+        get
+        {
+            double[] times = [.. Progress.Select(static p => p.ComputeSeconds).OfType<double>().Order()];
+            var median = times.Length < 2 ? 0 : (times[(times.Length - 1) / 2] + times[times.Length / 2]) / 2;
+            return median > 0 ? times[^1] / median : null;
+        }
+    }
 
     /// <summary>Opens a run again that has failed or was cancelled.</summary>
     public Decision Reopen()
@@ -82,6 +99,7 @@ internal sealed class ClusterRun
         }
 
         _next = members;
+        _cause ??= "joined";
         AskToYield(decision);
         return decision;
     }
@@ -92,6 +110,7 @@ internal sealed class ClusterRun
         var decision = new Decision();
         if (_gang is not null)
         {
+            _cause = "left";
             AskToYield(decision);
         }
 
@@ -110,6 +129,7 @@ internal sealed class ClusterRun
 
         if (IsOpen && _gang is not null && _gang.Members.Any(m => workerIds.Contains(m.WorkerId, StringComparer.Ordinal)))
         {
+            _cause = "lost";
             End(reason, decision);
         }
 
@@ -203,6 +223,8 @@ internal sealed class ClusterRun
 
     private void Begin(IReadOnlyList<GangMember> members, Decision decision)
     {
+        decision.Formed = State.Generation == 0 ? "first" : _cause ?? "restarted";
+        _cause = null;
         State = State with { Generation = State.Generation + 1, Members = [.. members.Select(static m => m.WorkerId)] };
         (Status, Reason) = (RunStatus.Running, null);
         _gang = new Gang(members, Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)));
@@ -224,6 +246,7 @@ internal sealed class ClusterRun
         Key = gang.Key,
         Order = _order,
         PlanHash = State.Run?.PlanHash,
+        Trace = State.Trace,
     };
 
     private void Ready(Gang gang, WorkerCall call, Decision decision)
@@ -291,6 +314,7 @@ internal sealed class ClusterRun
                 decision.Store = true;
                 decision.Events.Add(Event("retry", new { stage = StageNames.Of(failed.Stage), rank = failed.Rank, reason = failed.Reason, attempt = State.Attempts }));
                 Answer(gang, call, "", decision);
+                _cause = "broken";
                 End(failed.Reason, decision);
                 return;
             case WorkerUnfit unfit:
@@ -299,10 +323,12 @@ internal sealed class ClusterRun
                     LeastWorkers = new Dictionary<string, int>(State.LeastWorkers, StringComparer.Ordinal) { [call.WorkerId] = unfit.LeastWorkers == 0 ? int.MaxValue : unfit.LeastWorkers },
                 };
                 Answer(gang, call, "", decision);
+                _cause = "broken";
                 End(unfit.Reason, decision);
                 return;
             case GenerationBroken broken:
                 Answer(gang, call, "", decision);
+                _cause ??= "broken";
                 End(broken.Reason, decision);
                 return;
             case Yielded:
@@ -326,6 +352,11 @@ internal sealed class ClusterRun
             if (before == RunStage.Publish && machine.State.Stage == RunStage.Report)
             {
                 machine.Finish(_time.GetUtcNow());
+            }
+
+            if (machine.State.Stage != before)
+            {
+                decision.StageDone = (before, machine.State.Seconds.GetValueOrDefault(before));
             }
 
             State = State with { Run = machine.State, Attempts = 0 };

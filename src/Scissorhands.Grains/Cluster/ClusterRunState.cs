@@ -30,6 +30,9 @@ public sealed record ClusterRunState
     /// <summary>For workers that cannot do the run alone: of how many a generation must be so that they can; <see cref="int.MaxValue"/> for never.</summary>
     public IReadOnlyDictionary<string, int> LeastWorkers { get; init; } = new Dictionary<string, int>();
 
+    /// <summary>Where the run's trace goes on (W3C trace context); null where it is not traced.</summary>
+    public string? Trace { get; init; }
+
     /// <summary>Whether the input is why the run failed.</summary>
     public bool BadInput { get; init; }
 

@@ -1,4 +1,5 @@
 using Scissorhands.Abstractions.Cluster;
+using Scissorhands.Abstractions.Runs;
 using Scissorhands.Grains.Store;
 
 namespace Scissorhands.Grains.Cluster;
@@ -20,4 +21,10 @@ internal sealed class Decision
 
     /// <summary>What to write down of it.</summary>
     public List<NewEvent> Events { get; } = [];
+
+    /// <summary>Why a generation was formed, for the instruments; null where none was.</summary>
+    public string? Formed { get; set; }
+
+    /// <summary>The stage that has ended and its seconds, for the instruments; null where none has.</summary>
+    public (RunStage Stage, double Seconds)? StageDone { get; set; }
 }

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Scissorhands.Abstractions.Cluster;
+using Scissorhands.Grains.Telemetry;
 
 namespace Scissorhands.Grains.Cluster;
 
@@ -32,6 +33,13 @@ public sealed partial class PoolGrain : Grain, IPoolGrain
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
         this.RegisterGrainTimer(ScheduleAsync, new GrainTimerCreationOptions(TimeSpan.Zero, _options.BeatInterval / 4) { Interleave = false });
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        RunMeters.ForgetPool(this.GetPrimaryKeyString());
         return Task.CompletedTask;
     }
 
@@ -92,6 +100,11 @@ public sealed partial class PoolGrain : Grain, IPoolGrain
             LogLost(worker, run);
         }
 
+        if (lost.Count > 0)
+        {
+            RunMeters.Lost(this.GetPrimaryKeyString(), lost.Count);
+        }
+
         await LoseAsync(lost.Where(static l => l.RunId is not null).Select(static l => (l.WorkerId, l.RunId!)), worker => $"worker {worker} has been silent for {_options.LostAfter.TotalSeconds:0.#} s");
         await LoseAsync(_pool.Strayed(), static worker => $"worker {worker} works on something else");
         await LoseAsync(_pool.Missing(), static worker => $"worker {worker} is gone");
@@ -100,6 +113,7 @@ public sealed partial class PoolGrain : Grain, IPoolGrain
             LogFormed(dealt.RunId, dealt.Members.Count);
             return TellAsync(dealt.RunId, run => run.FormAsync(dealt.Members));
         }));
+        RunMeters.Note(this.GetPrimaryKeyString(), _pool.Views, _pool.Waits.Count);
         foreach (var run in _told.Keys.Where(run => !_pool.Waits.ContainsKey(run)).ToArray())
         {
             _told.Remove(run);

@@ -1,8 +1,10 @@
+using System.Diagnostics;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Scissorhands.Abstractions.Cluster;
 using Scissorhands.Abstractions.Runs;
 using Scissorhands.Grains.Store;
+using Scissorhands.Grains.Telemetry;
 
 namespace Scissorhands.Grains.Cluster;
 
@@ -52,6 +54,13 @@ public sealed partial class RunGrain : Grain, IRunGrain
     }
 
     /// <inheritdoc/>
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        RunMeters.Forget(RunId);
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
     public async Task<SubmitOutcome> SubmitAsync(RunOrder order)
     {
         ArgumentNullException.ThrowIfNull(order);
@@ -83,6 +92,7 @@ public sealed partial class RunGrain : Grain, IRunGrain
             SubmittedAt = _time.GetUtcNow(),
             Deadline = order.Deadline,
             Order = JsonSerializer.Serialize(order, RunStateJson.Options),
+            State = new ClusterRunState { Trace = Activity.Current?.Id }.ToJson(),
         };
         try
         {
@@ -131,7 +141,12 @@ public sealed partial class RunGrain : Grain, IRunGrain
     public Task ProgressAsync(WorkerProgress progress)
     {
         ArgumentNullException.ThrowIfNull(progress);
-        _run?.Note(progress);
+        if (_run is { } run)
+        {
+            run.Note(progress);
+            RunMeters.Heard(RunId, run.Skew);
+        }
+
         return Task.CompletedTask;
     }
 
@@ -267,6 +282,7 @@ public sealed partial class RunGrain : Grain, IRunGrain
             }
         }
 
+        Measure(decision);
         foreach (var command in decision.Commands)
         {
             _commands.Send(command);
@@ -275,6 +291,38 @@ public sealed partial class RunGrain : Grain, IRunGrain
         if (decision.NeedChanged)
         {
             TellPool();
+        }
+    }
+
+    private void Measure(Decision decision)
+    {
+        if (_run is not { } run)
+        {
+            return;
+        }
+
+        if (decision.Formed is { } cause)
+        {
+            RunMeters.Generation(cause);
+        }
+
+        if (decision.StageDone is { } done)
+        {
+            RunMeters.StageDone(done.Stage, done.Seconds);
+            ActivityContext.TryParse(run.State.Trace, null, out var parent);
+            RunMeters.Spans.StartActivity($"stage {StageNames.Of(done.Stage)}", ActivityKind.Internal, parent, startTime: _time.GetUtcNow() - TimeSpan.FromSeconds(done.Seconds))?.SetTag("run", RunId).Dispose();
+        }
+
+        if (run.IsOpen)
+        {
+            var (open, handedOut, durable) = run.Leases;
+            var heard = decision.Store || decision.Commands.Count > 0 ? Stopwatch.GetTimestamp() : (long?)null;
+            RunMeters.Note(RunId, run.Pool, run.Stage, run.Members.Count > 0, heard, open, handedOut, durable, run.Skew);
+        }
+        else if (decision.Store)
+        {
+            RunMeters.Forget(RunId);
+            RunMeters.End(Name(run.Status), run.Stage is RunStage.Completed ? RunStage.Report : run.Stage);
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Scissorhands.Abstractions.Cluster;
 using Scissorhands.Deletion.Audit;
@@ -6,6 +7,7 @@ using Scissorhands.Deletion.Gate;
 using Scissorhands.Deletion.Models;
 using Scissorhands.Deletion.Requests;
 using Scissorhands.Grains.Store;
+using Scissorhands.Grains.Telemetry;
 using Scissorhands.Planning;
 
 namespace Scissorhands.Grains.Deletion;
@@ -16,6 +18,7 @@ namespace Scissorhands.Grains.Deletion;
 /// </summary>
 internal sealed class BatchDriver
 {
+    private const int MaxLinks = 128;
     private readonly IDeletionStore _store;
     private readonly IVersionFolders _folders;
     private readonly ICertifier _certifier;
@@ -115,7 +118,9 @@ internal sealed class BatchDriver
             Deadline = chosen.Min(static r => r.Deadline),
             CreatedAt = now,
             Attempts = [new BatchAttempt(0, policy.FirstPreset ?? policy.Presets[0].Name, null, null, null)],
+            Trace = chosen.Where(static r => r.Trace is not null).MinBy(static r => r.AcceptedAt)?.Trace,
         };
+        using var span = Begin("form", batch, [.. chosen.Select(static r => r.Trace).OfType<string>().Distinct(StringComparer.Ordinal)]);
         var scheduled = chosen.Select(r => Move(r, RequestState.Scheduled, now) with { Batch = number, RetryAt = null, Reason = null }).ToArray();
         var change = new ModelChange
         {
@@ -128,6 +133,7 @@ internal sealed class BatchDriver
 
     private async Task<(StoredModel Model, bool More)> SubmitAsync(StoredModel model, DeletionBatch batch, CancellationToken ct)
     {
+        using var span = Begin("submit", batch);
         var now = _time.GetUtcNow();
         var requests = await RequestsAsync(batch, ct);
         var tombstones = await _store.TombstonesAsync(model.Record.Name, ct);
@@ -213,6 +219,7 @@ internal sealed class BatchDriver
 
     private async Task<StoredModel> JudgeAsync(StoredModel model, DeletionBatch batch, CancellationToken ct)
     {
+        using var span = Begin("judge", batch);
         var now = _time.GetUtcNow();
         var policy = model.Record.Policy;
         var requests = await RequestsAsync(batch, ct);
@@ -220,6 +227,7 @@ internal sealed class BatchDriver
         var verdict = GateJudge.Judge(await _folders.FiguresAsync(model, batch, attempt, ct), policy.Gate);
         var judged = batch with { Attempts = [.. batch.Attempts.SkipLast(1), attempt with { Verdict = verdict }] };
         var verifying = requests.Where(static r => r.State == RequestState.Running).Select(r => Move(r, RequestState.Verifying, now)).ToArray();
+        ServiceMeters.Judged(verdict.Decision, last: Next(policy, judged, verdict.Decision) is null);
         var audit = Audit(requests, judged, "judged", new { attempt = attempt.Number, attempt.Preset, verdict }, now);
         if (verdict.Decision == GateDecision.Publish)
         {
@@ -238,6 +246,7 @@ internal sealed class BatchDriver
 
     private async Task<StoredModel> PublishAsync(StoredModel model, DeletionBatch batch, CancellationToken ct)
     {
+        using var span = Begin("publish", batch);
         var now = _time.GetUtcNow();
         var name = model.Record.Name;
         var requests = await RequestsAsync(batch, ct);
@@ -282,6 +291,7 @@ internal sealed class BatchDriver
 
     private async Task<StoredModel> DestroyAsync(StoredModel model, DeletionBatch batch, CancellationToken ct)
     {
+        using var span = Begin("destroy", batch);
         var now = _time.GetUtcNow();
         var requests = await RequestsAsync(batch, ct);
         var superseded = (await _store.VersionsAsync(model.Record.Name, ct)).Where(static v => v.State is VersionState.Superseded or VersionState.RolledBack).SkipLast(model.Record.Policy.KeepVersions).ToArray();
@@ -340,15 +350,16 @@ internal sealed class BatchDriver
 
     private async Task<StoredModel> CertifyAsync(StoredModel model, DeletionBatch batch, CancellationToken ct)
     {
+        using var span = Begin("certify", batch);
         var requests = await RequestsAsync(batch, ct);
         var versions = await _store.VersionsAsync(model.Record.Name, ct);
         var version = versions.Single(v => v.Batch == batch.Number);
         var forgotten = await _store.TombstonesAsync(model.Record.Name, batch.Number, ct);
-        var certificate = await _certifier.CertifyAsync(model, batch, version, versions.Single(v => v.Number == batch.From), requests, forgotten, ct);
+        var certificate = await CountedAsync(() => _certifier.CertifyAsync(model, batch, version, versions.Single(v => v.Number == batch.From), requests, forgotten, ct));
         var now = _time.GetUtcNow();
         var completed = requests.Select(r => Move(r, RequestState.Completed, now) with { Samples = null, EndedAt = now, Resolution = new Resolution { Samples = r.Resolution.Samples } }).ToArray();
         var next = batch with { Phase = BatchPhase.Completed, EndedAt = now };
-        return await _store.CommitAsync(
+        model = await _store.CommitAsync(
             model with { OpenBatch = null },
             new ModelChange
             {
@@ -358,6 +369,41 @@ internal sealed class BatchDriver
                 Messages = _events.Published(next, version, certificate, now),
             },
             ct);
+        ServiceMeters.BatchEnded(completed: true);
+        foreach (var request in completed)
+        {
+            ServiceMeters.Completed((now - request.AcceptedAt).TotalSeconds);
+        }
+
+        return model;
+    }
+
+    /// <summary>Begins a span of the batch's trace, with links to those of its requests.</summary>
+    private static Activity? Begin(string what, DeletionBatch batch, IReadOnlyList<string>? requests = null)
+    {
+        if (!ServiceMeters.Spans.HasListeners())
+        {
+            return null;
+        }
+
+        var links = (requests ?? []).Take(MaxLinks).Where(static r => ActivityContext.TryParse(r, null, out _)).Select(static r => new ActivityLink(ActivityContext.Parse(r, null)));
+        ActivityContext.TryParse(batch.Trace, null, out var parent);
+        return ServiceMeters.Spans.StartActivity($"batch {what}", ActivityKind.Internal, parent, links: links)?.SetTag("model", batch.Model).SetTag("batch", batch.Number);
+    }
+
+    private static async Task<string> CountedAsync(Func<Task<string>> certify)
+    {
+        try
+        {
+            var certificate = await certify();
+            ServiceMeters.Certified(signed: true);
+            return certificate;
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            ServiceMeters.Certified(signed: false);
+            throw;
+        }
     }
 
     private async Task<StoredModel> FailAsync(StoredModel model, DeletionBatch batch, string reason, bool mayPass, CancellationToken ct, IReadOnlyList<AuditDraft>? before = null)
@@ -377,6 +423,8 @@ internal sealed class BatchDriver
                 Messages = _events.Failed(next, retry, now),
             },
             ct);
+
+        ServiceMeters.BatchEnded(completed: false);
 
         // Afterwards: what is left by a crash in between the next sweep deletes.
         await _folders.SweepAsync(model, ct);

@@ -34,6 +34,9 @@ public sealed class RunMachine
     /// <summary>The state to store; changes only where <see cref="Apply"/> says so.</summary>
     public RunState State { get; private set; }
 
+    /// <summary>Sensitivity leases: not handed out, handed out and not durable, durable.</summary>
+    public (int Open, int Out, int Done) Leases => (State.Blocks - Math.Max(_nextBlock, State.CommittedBlocks), Math.Max(0, _nextBlock - State.CommittedBlocks), State.CommittedBlocks);
+
     /// <summary>Whether nothing is left to do.</summary>
     public bool IsCompleted => State.Stage == RunStage.Completed;
 
@@ -107,7 +110,7 @@ public sealed class RunMachine
             case WorkerFailed failed:
                 State = State with { Failure = failed.Reason };
                 return true;
-            case StageProgress or StepDone or StageDone or GenerationBroken or Yielded:
+            case StageProgress or StepDone or RankTimes or StageDone or GenerationBroken or Yielded:
                 return false;
             default:
                 throw new InvalidOperationException($"Run {State.RunId}: report {report.GetType().Name} of stage {State.Stage} has no meaning here");

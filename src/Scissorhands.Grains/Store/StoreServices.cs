@@ -21,6 +21,7 @@ public static class StoreServices
         services.AddSingleton<IOutbox, SqlOutbox>();
         services.AddSingleton<IDeletionStore, SqlDeletionStore>();
         services.AddSingleton<IAuditStore, SqlAuditStore>();
+        services.AddSingleton<IServiceCensusStore, SqlServiceCensus>();
         return services;
     }
 }

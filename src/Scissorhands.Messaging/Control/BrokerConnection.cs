@@ -40,7 +40,7 @@ public static class BrokerConnection
     /// <exception cref="RunFailedException">The broker cannot be reached, or refuses.</exception>
     public static async Task<IConnection> OpenAsync(Uri broker, string name, TimeSpan? heartbeat, CancellationToken cancellationToken)
     {
-        var factory = new ConnectionFactory { Uri = broker, AutomaticRecoveryEnabled = false, TopologyRecoveryEnabled = false };
+        var factory = Factory(broker);
         if (heartbeat is { } interval)
         {
             factory.RequestedHeartbeat = interval;
@@ -54,6 +54,18 @@ public static class BrokerConnection
         {
             throw Failed(broker, e);
         }
+    }
+
+    /// <summary>Connects as the address says, encrypted or not; connections are not recovered once they are lost.</summary>
+    internal static ConnectionFactory Factory(Uri broker)
+    {
+        var factory = new ConnectionFactory { Uri = broker, AutomaticRecoveryEnabled = false, TopologyRecoveryEnabled = false };
+        if (BrokerTls.Of(broker) is { } tls)
+        {
+            factory.Ssl = tls.Option();
+        }
+
+        return factory;
     }
 
     /// <summary>Whether an exception of the client library says that the broker is away or refuses.</summary>
@@ -77,7 +89,7 @@ public static class BrokerConnection
                 case OperationInterruptedException { ShutdownReason: { } reason }:
                     return reason.ReplyText;
                 case AuthenticationException:
-                    return $"no encrypted connection ({e.Message})";
+                    return $"no encrypted connection: {e.Message}";
                 case SocketException:
                     return char.ToLowerInvariant(e.Message[0]) + e.Message[1..];
                 case TimeoutException:

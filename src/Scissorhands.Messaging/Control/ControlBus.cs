@@ -12,7 +12,7 @@ public static class ControlBus
     /// <summary>Environment variable with the virtual host that deletion requests arrive in: an address as of <see cref="BrokerVariable"/>.</summary>
     public const string IntakeVariable = "SCISSORHANDS_INTAKE";
 
-    private const string Form = "amqp://USER:PASSWORD@HOST:PORT/VHOST (amqps:// where the connection is encrypted; the default port is 5672 or 5671, the default virtual host '/')";
+    private const string Form = "amqp://USER:PASSWORD@HOST:PORT/VHOST (amqps:// where the connection is encrypted; the default port is 5672 or 5671, the default virtual host '/'; after ?, for amqps:// alone, cacertfile=, certfile=, keyfile= and server_name_indication=)";
 
     /// <summary>The coordinator's queue.</summary>
     public const string CoordinatorQueue = "scissorhands.coordinator";
@@ -55,8 +55,8 @@ public static class ControlBus
         }
 
         // One segment at most: what follows the host is the virtual host's name, in which '/' is written %2F.
-        return Uri.TryCreate(text, UriKind.Absolute, out var broker) && broker.Scheme is "amqp" or "amqps" && broker.Host.Length > 0 && broker.Segments.Length <= 2 && broker.UserInfo.Split(':').Length <= 2
-            ? broker
+        return Uri.TryCreate(text, UriKind.Absolute, out var broker) && broker.Scheme is "amqp" or "amqps" && broker.Host.Length > 0 && broker.Segments.Length <= 2 && broker.UserInfo.Split(':').Length <= 2 && broker.Fragment.Length == 0
+            ? BrokerTls.Checked(broker, variable)
             : throw new InputException($"{variable} does not name a broker: expected {Form}; characters such as '@', '/' and ':' within user name and password are written %40, %2F and %3A");
     }
 
@@ -115,9 +115,9 @@ public static class ControlBus
                     host.Password(Uri.UnescapeDataString(credentials[1]));
                 }
 
-                if (broker.Scheme == "amqps")
+                if (BrokerTls.Of(broker) is { } tls)
                 {
-                    host.UseSsl(static _ => { });
+                    host.UseSsl(tls.Configure);
                 }
             });
     }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using Scissorhands.Messaging.Wire;
 
 namespace Scissorhands.Messaging.Rabbit;
 
@@ -27,16 +28,18 @@ public static class CollectiveMeters
         "From a rank's start of an operation to the first frame of the slowest rank.",
         advice: Times);
 
+    private static readonly KeyValuePair<string, object?>[] FormatTags = [.. Enum.GetValues<WireFormat>().Select(static format => new KeyValuePair<string, object?>("format", format.ToString().ToLowerInvariant()))];
+
     /// <summary>Spans of operations.</summary>
     internal static ActivitySource Spans { get; } = new(Name);
 
-    internal static void Sent(int payloadBytes)
+    internal static void Sent(int payloadBytes, WireFormat format)
     {
         SentFrames.Add(1);
-        SentBytes.Add(payloadBytes);
+        SentBytes.Add(payloadBytes, FormatTags[(int)format]);
     }
 
-    internal static void Received(int payloadBytes) => ReceivedBytes.Add(payloadBytes);
+    internal static void Received(int payloadBytes, WireFormat format) => ReceivedBytes.Add(payloadBytes, FormatTags[(int)format]);
 
     internal static void Dropped(string reason) => DroppedFrames.Add(1, new KeyValuePair<string, object?>("reason", reason));
 

@@ -360,7 +360,7 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
             return;
         }
 
-        CollectiveMeters.Received(payload.Length);
+        CollectiveMeters.Received(payload.Length, frame.Encoding);
         Volatile.Write(ref _lastHeard[frame.Source], _time.GetTimestamp());
         switch (frame.Kind)
         {
@@ -681,7 +681,7 @@ public sealed class RabbitCollectiveGroup : ICollectiveGroup, IOperationHost
                     _sealing.Seal(sent.Number(item.Target, item.Frame), item.Payload.Span, header);
                     using var deadline = farewell ? new CancellationTokenSource(_options.PeerTimeout, _time) : null;
                     await _link.PublishAsync(item.Target < 0 ? _others : [_queues[item.Target]], header, item.Payload, deadline?.Token ?? _ended.Token);
-                    CollectiveMeters.Sent(item.Payload.Length);
+                    CollectiveMeters.Sent(item.Payload.Length, item.Frame.Encoding);
                 }
             }
             catch (Exception e)

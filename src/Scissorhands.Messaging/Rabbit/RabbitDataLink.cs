@@ -83,7 +83,7 @@ public sealed class RabbitDataLink : IAsyncDisposable
     /// <exception cref="RunFailedException">The broker cannot be reached, or refuses.</exception>
     public static async Task<RabbitDataLink> ConnectAsync(Uri broker, string name, CancellationToken cancellationToken)
     {
-        var factory = new ConnectionFactory { Uri = broker, AutomaticRecoveryEnabled = false, TopologyRecoveryEnabled = false };
+        var factory = BrokerConnection.Factory(broker);
 
         // Encrypted connections carry bodies within the library's own bytes: what crosses the socket cannot be told apart.
         var outgoing = factory.Ssl.Enabled ? null : new OutgoingBodies();

@@ -13,6 +13,7 @@ internal sealed class BusCoordinatorLink : ICoordinatorLink
     private readonly RunEvents? _events;
     private readonly TimeProvider _time;
     private long _told;
+    private StepTimes? _step;
 
     /// <summary>Creates the link.</summary>
     /// <param name="line">The questions of this generation.</param>
@@ -38,16 +39,22 @@ internal sealed class BusCoordinatorLink : ICoordinatorLink
     {
         switch (report)
         {
+            case RankTimes times:
+                _step = times.Times;
+                if (times.Rank != 0 && IsTime(times.Done >= times.Total))
+                {
+                    _line.Tell(new WorkerProgress(times.RunId, times.Generation, times.Rank, StageNames.Of(RunStage.Repair), times.Done, times.Total, "steps", null, _step.Value.Compute));
+                }
+
+                return;
             case StepDone step:
                 // Steps go on without a round trip; what they came to lies beside the checkpoints.
                 _events?.Report(step);
                 return;
             case StageProgress progress:
-                var now = _time.GetTimestamp();
-                if (progress.Done >= progress.Total || _told == 0 || _time.GetElapsedTime(_told, now) >= ProgressInterval)
+                if (IsTime(progress.Done >= progress.Total))
                 {
-                    _told = now;
-                    _line.Tell(new WorkerProgress(progress.RunId, progress.Generation, progress.Rank, StageNames.Of(progress.Stage), progress.Done, progress.Total, progress.Unit, progress.Loss));
+                    _line.Tell(new WorkerProgress(progress.RunId, progress.Generation, progress.Rank, StageNames.Of(progress.Stage), progress.Done, progress.Total, progress.Unit, progress.Loss, progress.Stage == RunStage.Repair ? _step?.Compute : null));
                 }
 
                 return;
@@ -55,6 +62,18 @@ internal sealed class BusCoordinatorLink : ICoordinatorLink
 
         await _line.AskAsync(WorkerCallKind.Report, JsonSerializer.Serialize(report, RunStateJson.Options), cancellationToken);
         _events?.Report(report);
+    }
+
+    private bool IsTime(bool last)
+    {
+        var now = _time.GetTimestamp();
+        if (!last && _told != 0 && _time.GetElapsedTime(_told, now) < ProgressInterval)
+        {
+            return false;
+        }
+
+        _told = now;
+        return true;
     }
 
     private static T Read<T>(string json) => JsonSerializer.Deserialize<T>(json, RunStateJson.Options) ?? throw new JsonException("the coordinator's answer is empty");

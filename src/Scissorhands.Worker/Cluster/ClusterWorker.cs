@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using MassTransit;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -6,6 +7,7 @@ using Scissorhands.Messaging.Collectives;
 using Scissorhands.Messaging.Control;
 using Scissorhands.Messaging.Rabbit;
 using Scissorhands.Planning;
+using Scissorhands.Worker.Telemetry;
 
 namespace Scissorhands.Worker.Cluster;
 
@@ -57,6 +59,10 @@ public sealed partial class ClusterWorker : BackgroundService
 
     /// <summary>Why this worker may not go on, in one line: refused by the coordinator, or its name is another's. Null where it may.</summary>
     public string? Refused { get; private set; }
+
+    /// <summary>What keeps the worker from taking work; null where nothing does.</summary>
+    internal string? NotReady => _leaving.IsCancellationRequested ? "leaving"
+        : Refused ?? (_claim is not { IsHeld: true } || _link is not { } link || link.Lost.IsCompleted ? "the broker is away" : null);
 
     /// <summary>Completes once the worker has its name and the way for tensors, and has told the coordinator of itself.</summary>
     public Task Connected => _connected.Task;
@@ -265,6 +271,7 @@ public sealed partial class ClusterWorker : BackgroundService
         if (_away is not null)
         {
             _away = null;
+            WorkerMeters.Retried("reconnect");
             LogBroker(BrokerConnection.NameOf(_options.Broker));
         }
     }
@@ -412,6 +419,8 @@ public sealed partial class ClusterWorker : BackgroundService
     {
         var assignment = generation.Assignment;
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, generation.Ended);
+        ActivityContext.TryParse(assignment.Trace, null, out var parent);
+        using var span = WorkerMeters.Spans.StartActivity("generation", ActivityKind.Consumer, parent)?.SetTag("run", assignment.RunId).SetTag("generation", assignment.Generation).SetTag("rank", assignment.Rank);
         try
         {
             LogBegins(assignment.RunId, assignment.Generation, assignment.Rank, assignment.DataQueues.Count);

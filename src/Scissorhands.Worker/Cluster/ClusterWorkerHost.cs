@@ -1,9 +1,16 @@
 using MassTransit;
+using MassTransit.Monitoring;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Scissorhands.Hosting.Logs;
+using Scissorhands.Hosting.Operations;
+using Scissorhands.Hosting.Telemetry;
 using Scissorhands.Messaging.Control;
+using Scissorhands.Messaging.Rabbit;
 using Scissorhands.Planning;
+using Scissorhands.Worker.Telemetry;
 
 namespace Scissorhands.Worker.Cluster;
 
@@ -18,7 +25,7 @@ public static class ClusterWorkerHost
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
-        builder.Logging.AddSimpleConsole(static console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss "));
+        builder.Logging.AddConsoleLogs();
 
         // The bus warns of each attempt to reach a broker that is away, with its stack; the worker says it once.
         builder.Logging.AddFilter("MassTransit", LogLevel.Error).AddFilter("Microsoft", LogLevel.Warning);
@@ -26,6 +33,23 @@ public static class ClusterWorkerHost
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton<ClusterWorker>();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Grace + TimeSpan.FromSeconds(20));
+        // The settings of the exporter, which it reads from the host's configuration.
+        builder.Configuration.AddEnvironmentVariables();
+        builder.Services.AddSingleton<IProcessHealth, WorkerHealth>();
+        builder.Services.AddTelemetry(
+            options.Telemetry,
+            "worker",
+            options.WorkerId,
+            options.Build,
+            [WorkerMeters.Name, CollectiveMeters.Name, InstrumentationOptions.MeterName],
+            [WorkerMeters.Name]);
+        if (options.Telemetry.IsOn && options.Device.StartsWith("cuda", StringComparison.Ordinal))
+        {
+            // Made now: nobody asks for it.
+            var gpus = new GpuMeters();
+            builder.Services.AddSingleton(_ => gpus);
+        }
+
         builder.Services.AddMassTransit(bus =>
         {
             bus.DisableUsageTelemetry();

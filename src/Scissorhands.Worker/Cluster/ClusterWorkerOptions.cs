@@ -1,5 +1,6 @@
 using System.Globalization;
 using Scissorhands.Core.Native;
+using Scissorhands.Hosting.Telemetry;
 using Scissorhands.Planning;
 
 namespace Scissorhands.Worker.Cluster;
@@ -39,6 +40,9 @@ public sealed record ClusterWorkerOptions
 
     /// <summary>How long it may take to come to a durable point when it is asked to end. Default: 2 min.</summary>
     public TimeSpan Grace { get; init; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>What the worker tells of itself, and where. Default: what the environment says.</summary>
+    public TelemetryOptions Telemetry { get; init; } = new();
 
     /// <summary>Checks the settings.</summary>
     /// <exception cref="InputException">A value is out of its range, or this machine has no such device.</exception>

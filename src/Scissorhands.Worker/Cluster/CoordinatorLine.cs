@@ -2,6 +2,7 @@ using MassTransit;
 using Scissorhands.Abstractions.Cluster;
 using Scissorhands.Messaging.Collectives;
 using Scissorhands.Messaging.Control;
+using Scissorhands.Worker.Telemetry;
 
 namespace Scissorhands.Worker.Cluster;
 
@@ -55,6 +56,11 @@ internal sealed class CoordinatorLine
             catch (TimeoutException)
             {
                 // Lost, or the coordinator is away, or there is nothing to say yet: the same question again does no harm.
+                if (kind is WorkerCallKind.Lease or WorkerCallKind.Report)
+                {
+                    // The others are kept waiting for other ranks, which is no trouble.
+                    WorkerMeters.Retried("question");
+                }
             }
         }
     }

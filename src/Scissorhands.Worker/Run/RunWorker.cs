@@ -4,6 +4,7 @@ using Scissorhands.Planning;
 using Scissorhands.Worker.Checkpoints;
 using Scissorhands.Worker.Stages;
 using Scissorhands.Worker.Stages.Repair;
+using Scissorhands.Worker.Telemetry;
 
 namespace Scissorhands.Worker.Run;
 
@@ -66,6 +67,8 @@ public sealed class RunWorker : IDisposable
                 }
 
                 var context = new StageContext(assignment, group, _inputs, _folder, link, _model, stopRequested, cancellationToken);
+                WorkerMeters.Begins(stage);
+                using var span = WorkerMeters.Spans.StartActivity(StageNames.Of(stage))?.SetTag("run", assignment.RunId).SetTag("generation", assignment.Generation).SetTag("rank", group.Rank);
                 Prepare(context);
                 var result = ExecutorOf(stage).Execute(context);
                 context.Report(new StageDone(assignment.RunId, assignment.Generation, group.Rank, stage, result));
@@ -75,6 +78,7 @@ public sealed class RunWorker : IDisposable
         {
             // First of all: nobody may wait for this worker, and nothing may touch the memory that it keeps.
             group.Abort(e);
+            WorkerMeters.Retried("broken");
             TryReport(link, new GenerationBroken(group.RunId, generation, group.Rank, stage, e.Message));
             throw;
         }
@@ -103,6 +107,10 @@ public sealed class RunWorker : IDisposable
             }
 
             throw;
+        }
+        finally
+        {
+            WorkerMeters.Ends();
         }
     }
 

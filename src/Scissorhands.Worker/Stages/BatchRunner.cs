@@ -1,6 +1,6 @@
 using Scissorhands.Core.Tasks;
 using Scissorhands.Data.Samples;
-using TorchSharp;
+using Scissorhands.Worker.Telemetry;
 
 namespace Scissorhands.Worker.Stages;
 
@@ -9,16 +9,15 @@ public static class BatchRunner
 {
     /// <summary>The next batch on the device.</summary>
     /// <param name="stream">The stream.</param>
-    /// <param name="task">The task.</param>
-    /// <param name="device">Where to.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="context">The stage that takes it.</param>
     /// <returns>The batch; the caller disposes it.</returns>
     /// <exception cref="InvalidOperationException">The stream has ended: more batches were taken than were asked for.</exception>
-    public static TensorBatch Take(IBatchStream stream, ILearningTask task, torch.Device device, CancellationToken cancellationToken)
+    public static TensorBatch Take(IBatchStream stream, StageContext context)
     {
         ArgumentNullException.ThrowIfNull(stream);
-        ArgumentNullException.ThrowIfNull(task);
-        using var host = stream.Next(cancellationToken) ?? throw new InvalidOperationException("The batch stream has ended early");
-        return task.ToTensors(host, device);
+        ArgumentNullException.ThrowIfNull(context);
+        using var host = stream.Next(context.CancellationToken) ?? throw new InvalidOperationException("The batch stream has ended early");
+        WorkerMeters.Samples(context.Assignment.Stage, host.Count);
+        return context.Inputs.Task.ToTensors(host, context.Replica.Device);
     }
 }

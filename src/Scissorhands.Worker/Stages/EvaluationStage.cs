@@ -65,7 +65,7 @@ public sealed class EvaluationStage : IStageExecutor
             for (var i = mine.Start; i < mine.End; i++)
             {
                 context.StopRequested.ThrowIfCancellationRequested();
-                using var batch = BatchRunner.Take(stream, context.Inputs.Task, context.Replica.Device, context.CancellationToken);
+                using var batch = BatchRunner.Take(stream, context);
                 scorer.Score(batch, scores.AsSpan(cut[i].Start, cut[i].Count));
 
                 // Workers go side by side: what one has done of its share stands for all.

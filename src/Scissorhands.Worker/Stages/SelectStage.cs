@@ -6,6 +6,7 @@ using Scissorhands.Core.Trim;
 using Scissorhands.Messaging.Collectives;
 using Scissorhands.Planning.Cut;
 using Scissorhands.Worker.Checkpoints;
+using Scissorhands.Worker.Telemetry;
 
 namespace Scissorhands.Worker.Stages;
 
@@ -48,11 +49,14 @@ public sealed class SelectStage : IStageExecutor
         }
 
         ParameterObjects.WriteMask(context.Checkpoints, table, mask, context.CancellationToken);
+        var trimmed = mask.AsSpan().Count((byte)1);
+        var inScope = trimmable.Sum(static segment => (long)segment.Count);
+        WorkerMeters.Trimmed(inScope == 0 ? 0 : trimmed / (double)inScope);
         return StageJson.Write(new SelectionOutcome(
             selection.Threshold,
             selection.Considered,
             all.AsSpan().Count((byte)1),
-            mask.AsSpan().Count((byte)1),
+            trimmed,
             [.. table.Slots.Select(s => new ParameterRow(s.Name, s.Count, all.AsSpan(s.Start, s.Count).Count((byte)1), mask.AsSpan(s.Start, s.Count).Count((byte)1)))]));
     }
 

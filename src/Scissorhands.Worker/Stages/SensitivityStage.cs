@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Scissorhands.Abstractions.Runs;
 using Scissorhands.Core.Sensitivity;
 using Scissorhands.Data.Samples;
@@ -5,6 +6,7 @@ using Scissorhands.Messaging.Collectives;
 using Scissorhands.Planning;
 using Scissorhands.Planning.Cut;
 using Scissorhands.Worker.Checkpoints;
+using Scissorhands.Worker.Telemetry;
 
 namespace Scissorhands.Worker.Stages;
 
@@ -84,7 +86,7 @@ public sealed class SensitivityStage : IStageExecutor
         for (var i = 0; i < batches.Length; i++)
         {
             context.CancellationToken.ThrowIfCancellationRequested();
-            using var batch = BatchRunner.Take(stream, inputs.Task, context.Replica.Device, context.CancellationToken);
+            using var batch = BatchRunner.Take(stream, context);
             var loss = block.Add(batch, range.Start + i);
             if (!float.IsFinite(loss))
             {
@@ -102,12 +104,14 @@ public sealed class SensitivityStage : IStageExecutor
         // Quiet first: no block of this window may still be on its way to an owner.
         context.Group.Barrier(new OperationKey("sensitivity-quiet", blocks)).Wait(context.CancellationToken);
         var name = SensitivityCheckpoint.NameOf(blocks, context.Group.Size);
+        var began = Stopwatch.GetTimestamp();
         sum.Snapshot(partials =>
         {
             CheckHolds(partials, context.Inputs.SensitivityBlocks.Count, blocks);
             SensitivityCheckpoint.Write(context.Checkpoints, name, context.Group.Rank, context.Replica.Parameters.Count, partials, context.CancellationToken);
             return partials.Count;
         });
+        WorkerMeters.Checkpointed(RunStage.Sensitivity, began);
         context.Report(new CheckpointWritten(context.Assignment.RunId, context.Assignment.Generation, context.Group.Rank, RunStage.Sensitivity, blocks, name));
 
         // No lease of the next window is asked for before the coordinator has heard of every range.

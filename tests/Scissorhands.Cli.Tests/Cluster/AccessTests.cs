@@ -243,6 +243,30 @@ public sealed class AccessTests(GuardedCluster service) : IClassFixture<GuardedC
     }
 
     [Fact]
+    public async Task Key_ofACallerWhoHasOne_isMadeWithAWarning()
+    {
+        var file = Path.Combine(service.Folder, "twice");
+        string[] make = ["key", "caller", "--scope", "submit", "--keys", file];
+        Assert.Empty((await CliProcess.RunAsync(make)).Errors);
+        var second = await CliProcess.RunAsync(make);
+
+        Assert.True(second.ExitCode == 0, second.Describe());
+        Assert.Contains("caller has a key already", Assert.Single(second.Errors), StringComparison.Ordinal);
+        Assert.Equal(2, (await File.ReadAllLinesAsync(file, Ct)).Length);
+    }
+
+    [Theory]
+    [InlineData("--policy missing.yaml: no such file", "models", "add", "m", "--model", "m.pt", "--data-set", "d", "--data", "d", "--versions", "v", "--policy", "missing.yaml")]
+    [InlineData("--timeout 5: must be above 0", "requests", "--timeout", "5")]
+    [InlineData("--timeout 0: must be above 0", "requests", "--wait", "--timeout", "0")]
+    public async Task Command_optionThatIsNotInOrder_isNamed(string expected, params string[] arguments)
+    {
+        var result = await CliProcess.RunAsync(arguments);
+        Assert.Equal(2, result.ExitCode);
+        Assert.StartsWith(expected, Assert.Single(result.Errors), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Key_nameWithTheSeparatorOfTokens_isRefused()
     {
         var result = await CliProcess.RunAsync(["key", "https://issuer|subject", "--scope", "submit", "--keys", Path.Combine(service.Folder, "unused")]);
@@ -263,6 +287,15 @@ public sealed class AccessTests(GuardedCluster service) : IClassFixture<GuardedC
         {
             await http.UntilAsync($"v1/deletion-requests/{id}", static state => state != "received", service.Cluster!);
         }
+
+        var rejected = await service.CommandAsync("pipeline", "requests", "submit", "--request-id", "c2", "--model", "cli", "--id", "nobody");
+        Assert.Equal(1, rejected.ExitCode);
+        Assert.Contains("rejected for cli", Assert.Single(rejected.Output), StringComparison.Ordinal);
+        Assert.DoesNotContain("expected", rejected.Output[0], StringComparison.Ordinal);
+        var waited = await service.CommandAsync("pipeline", "requests", id, "--wait", "--timeout", "0.01");
+        Assert.Equal(1, waited.ExitCode);
+        Assert.Contains("--timeout 0.01", Assert.Single(waited.Errors), StringComparison.Ordinal);
+        Assert.Contains(Directory.EnumerateFiles(service.Files.Folder, "*", SearchOption.AllDirectories), static file => Path.GetFileName(Path.GetDirectoryName(file)) == "names");
 
         var held = await service.CommandAsync("operator", "hold", id);
         Assert.Contains("onHold", Assert.Single(held.Output), StringComparison.Ordinal);
@@ -285,6 +318,7 @@ public sealed class AccessTests(GuardedCluster service) : IClassFixture<GuardedC
         Assert.DoesNotContain(Id(1), string.Join('\n', audit.Output) + service.Cluster!.Describe(), StringComparison.Ordinal);
         var forbidden = await service.CommandAsync("pipeline", "audit");
         Assert.Equal(2, forbidden.ExitCode);
+        Assert.Contains($"has not the scope audit, which is needed (sent: what SCISSORHANDS_KEY_FILE {Path.Combine(service.Folder, "key-of-pipeline")} holds)", Assert.Single(forbidden.Errors), StringComparison.Ordinal);
     }
 
     /// <summary>Rows that follow each other, but are others than were there, or fewer; with the heads taken away too, what was kept finds it.</summary>

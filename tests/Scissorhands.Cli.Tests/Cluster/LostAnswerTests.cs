@@ -23,6 +23,27 @@ public sealed class LostAnswerTests
     }
 
     [Fact]
+    public async Task Status_tooManyCalls_asksAgainAfterTheTimeTold()
+    {
+        using var coordinator = new ScriptedCoordinator("429 Too Many Requests\r\nRetry-After: 1", View);
+        var result = await CliProcess.RunAsync(["status", "ab", "--coordinator", coordinator.Address]);
+
+        Assert.True(result.ExitCode == 0, result.Describe());
+        Assert.Single(result.Errors, static line => line.Contains("too many calls", StringComparison.Ordinal));
+        Assert.Equal(2, coordinator.Requests.Count);
+    }
+
+    [Fact]
+    public async Task Status_tooManyCallsForLong_endsAtOnceWithWhatTheCoordinatorSays()
+    {
+        using var coordinator = new ScriptedCoordinator("429 Too Many Requests\r\nRetry-After: 3600", View);
+        var result = await CliProcess.RunAsync(["status", "ab", "--coordinator", coordinator.Address]);
+
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("scripted", Assert.Single(result.Errors), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Cancel_answerLost_repeatsAndTakesItsOwnEffectForDone()
     {
         using var coordinator = new ScriptedCoordinator(null, "409 Conflict", View);

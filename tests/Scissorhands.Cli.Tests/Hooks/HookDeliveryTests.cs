@@ -210,7 +210,7 @@ public sealed class HookDeliveryTests(BrokerFixture fixture) : IAsyncLifetime, I
         Assert.Null(await reading.BasicGetAsync("told", autoAck: true, Ct));
     }
 
-    private static ServedHook Serve(IPublicationHook hook) => new(hook, TimeSpan.FromSeconds(10), TimeSpan.FromMinutes(10));
+    private static ServedHook Serve(IPublicationHook hook) => new(hook, "webhook", TimeSpan.FromSeconds(10), TimeSpan.FromMinutes(10));
 
     private HookDelivery Delivery(ServedHook served) => new([served], _provider.GetRequiredService<IOutbox>(), _time, new LivenessOptions(), NullLogger<HookDelivery>.Instance);
 

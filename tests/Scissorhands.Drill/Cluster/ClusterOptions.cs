@@ -29,6 +29,12 @@ public sealed record ClusterOptions
     /// <summary>Where the processes keep what they cache; null for the user's own folder.</summary>
     public string? CacheHome { get; init; }
 
+    /// <summary>Whether each process serves metrics and health checks on a port of its own. Default: no.</summary>
+    public bool Metrics { get; init; }
+
+    /// <summary>Further variables of all processes. Default: none.</summary>
+    public IReadOnlyDictionary<string, string> Variables { get; init; } = new Dictionary<string, string>();
+
     /// <summary>Seconds between signs of life. Default: 0.5, so that what is lost is missed soon.</summary>
     public double BeatSeconds { get; init; } = 0.5;
 

@@ -16,6 +16,7 @@ public sealed class LocalCluster : IAsyncDisposable
     private readonly List<ChildProcess> _ended = [];
     private readonly ChildProcess?[] _coordinators;
     private readonly Dictionary<string, ChildProcess> _workers = [];
+    private readonly Dictionary<string, int> _metrics = new(StringComparer.Ordinal);
 
     private LocalCluster(ClusterOptions options)
     {
@@ -34,6 +35,18 @@ public sealed class LocalCluster : IAsyncDisposable
 
     /// <summary>Names of all workers ever started.</summary>
     public IReadOnlyList<string> Workers => [.. _workers.Keys.Order(StringComparer.Ordinal)];
+
+    /// <summary>Where processes serve metrics and health checks, as host and port by name; empty where they do not.</summary>
+    public IReadOnlyDictionary<string, string> MetricsTargets
+    {
+        get
+        {
+            lock (_workers)
+            {
+                return _metrics.ToDictionary(static m => m.Key, static m => string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{m.Value}"), StringComparer.Ordinal);
+            }
+        }
+    }
 
     /// <summary>Starts coordinators and workers w0, w1, ...</summary>
     public static async Task<LocalCluster> StartAsync(ClusterOptions options, int workers)
@@ -67,7 +80,7 @@ public sealed class LocalCluster : IAsyncDisposable
 
         var port = PortsOfCoordinator * index;
         var process = _coordinators[index] = Start(
-            ["coordinator", "--http", AddressOf(index), "--silo-port", Text(_ports[port + 1]), "--gateway-port", Text(_ports[port + 2]), "--beat", Text(_options.BeatSeconds), .. _options.CoordinatorArguments],
+            ["coordinator", "--http", AddressOf(index), "--silo-port", Text(_ports[port + 1]), "--gateway-port", Text(_ports[port + 2]), "--beat", Text(_options.BeatSeconds), .. Metrics(string.Create(CultureInfo.InvariantCulture, $"coordinator{index}")), .. _options.CoordinatorArguments],
             "coordinator ready",
             null);
         await process.Ready.WaitAsync(StartDeadline);
@@ -84,7 +97,7 @@ public sealed class LocalCluster : IAsyncDisposable
                 _ended.Add(former);
             }
 
-            worker = _workers[id] = Start(["worker", "--id", id, "--beat", Text(_options.BeatSeconds), .. options], $"worker {id} ready", _options.AddressFor?.Invoke(id));
+            worker = _workers[id] = Start(["worker", "--id", id, "--beat", Text(_options.BeatSeconds), .. Metrics(id), .. options], $"worker {id} ready", _options.AddressFor?.Invoke(id));
         }
 
         await worker.Ready.WaitAsync(StartDeadline);
@@ -108,12 +121,27 @@ public sealed class LocalCluster : IAsyncDisposable
         Directory.Delete(_folder, recursive: true);
     }
 
+    private string[] Metrics(string name)
+    {
+        if (!_options.Metrics)
+        {
+            return [];
+        }
+
+        lock (_workers)
+        {
+            // The same port in each life: what watches the process need not be told.
+            var port = _metrics.TryGetValue(name, out var known) ? known : _metrics[name] = Ports.Free(1)[0];
+            return ["--metrics-port", Text(port)];
+        }
+    }
+
     private static string Text(IFormattable number) => number.ToString(null, CultureInfo.InvariantCulture);
 
     private ChildProcess Start(string[] arguments, string ready, Uri? broker) => new(
         Executable.Path,
         arguments,
-        new Dictionary<string, string>
+        new Dictionary<string, string>(_options.Variables)
         {
             [ControlBus.BrokerVariable] = (broker ?? _options.Broker.Address).ToString(),
             ["SCISSORHANDS_STORE"] = _store,

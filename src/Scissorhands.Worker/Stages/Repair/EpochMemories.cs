@@ -78,7 +78,7 @@ internal sealed class EpochMemories
         _vectors.Fold.Begin(cut.Slices.Count, held.Count);
         foreach (var (leaf, _) in held)
         {
-            using var batch = BatchRunner.Take(stream, _context.Inputs.Task, replica.Device, _context.CancellationToken);
+            using var batch = BatchRunner.Take(stream, _context);
             _gradient.Compute(batch, cut.ForgetCount);
             if (!_vectors.Moving.IsAll)
             {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Scissorhands.Abstractions.Runs;
@@ -5,6 +6,7 @@ using Scissorhands.Data.Safetensors;
 using Scissorhands.Messaging.Collectives;
 using Scissorhands.Planning;
 using Scissorhands.Worker.Checkpoints;
+using Scissorhands.Worker.Telemetry;
 
 namespace Scissorhands.Worker.Stages.Repair;
 
@@ -77,6 +79,7 @@ internal sealed class RepairPersistence
             return;
         }
 
+        var began = Stopwatch.GetTimestamp();
         _context.Replica.WeightsToHost();
         ReplicaAgreement.Check(_context, new OperationKey("state-hash", done), SHA256.HashSizeInBytes, _context.Replica.StateHash, done, Last);
         var previous = Last;
@@ -94,6 +97,7 @@ internal sealed class RepairPersistence
                 content(Stream.Null);
             }
 
+            WorkerMeters.Checkpointed(RunStage.Repair, began);
             return;
         }
 
@@ -116,6 +120,7 @@ internal sealed class RepairPersistence
             Residuals = residuals,
         };
         checkpoint.Write(_context.Checkpoints, _planHash, _context.CancellationToken);
+        WorkerMeters.Checkpointed(RunStage.Repair, began);
         _context.Report(new CheckpointWritten(_context.Assignment.RunId, _context.Assignment.Generation, _context.Group.Rank, RunStage.Repair, done, name));
         RepairCheckpoint.DeleteOlder(_context.Checkpoints, previous is null ? done : RepairCheckpoint.StepsOf(previous) ?? 0, _context.CancellationToken);
     }

@@ -6,6 +6,7 @@ using Scissorhands.Data.Samples;
 using Scissorhands.Messaging.Collectives;
 using Scissorhands.Planning;
 using Scissorhands.Planning.Cut;
+using Scissorhands.Worker.Telemetry;
 
 namespace Scissorhands.Worker.Stages.Repair;
 
@@ -106,10 +107,13 @@ internal sealed class RepairStep
         }
 
         _state.Commit(index + 1);
+        var assignment = _context.Assignment;
+        var times = _exchange.Clock.End();
+        WorkerMeters.Step(times, projected);
+        _context.Report(new RankTimes(assignment.RunId, assignment.Generation, _context.Group.Rank, index + 1, _context.Inputs.Schedule.TotalSteps, times));
         if (_context.IsFirst)
         {
-            var assignment = _context.Assignment;
-            _context.Report(new StepDone(
+            var done = new StepDone(
                 assignment.RunId,
                 assignment.Generation,
                 _context.Group.Rank,
@@ -121,7 +125,9 @@ internal sealed class RepairStep
                 step.IsJoint ? forgetAccuracy : null,
                 rate,
                 projected,
-                _exchange.Clock.End()));
+                times);
+            WorkerMeters.Quality(done);
+            _context.Report(done);
             _context.Progress(index + 1, _context.Inputs.Schedule.TotalSteps, "steps", retainLoss);
         }
 
@@ -143,7 +149,6 @@ internal sealed class RepairStep
     private long[]? ComputeSlices(RepairStepCut step, int index, BufferState start, IBatchStream stream)
     {
         var replica = _context.Replica;
-        var task = _context.Inputs.Task;
         var held = step.HeldBy(_context.Group.Rank, _context.Group.Size);
         long[]? integers = null;
         _exchange.Begin(step, index, held.Count);
@@ -156,8 +161,8 @@ internal sealed class RepairStep
                 replica.RestoreBuffers(start);
             }
 
-            using var retain = slice.Retain.IsEmpty ? null : BatchRunner.Take(stream, task, replica.Device, _context.CancellationToken);
-            using var forget = slice.Forget.IsEmpty ? null : BatchRunner.Take(stream, task, replica.Device, _context.CancellationToken);
+            using var retain = slice.Retain.IsEmpty ? null : BatchRunner.Take(stream, _context);
+            using var forget = slice.Forget.IsEmpty ? null : BatchRunner.Take(stream, _context);
             _slice.Compute(retain, forget, step.RetainCount, step.ForgetCount, _context.Inputs.Configuration.Repair.Lambda, start, new ForwardKey("", step.Epoch, step.Index, leaf));
             if (leaf == 0)
             {

@@ -1,6 +1,7 @@
 using Scissorhands.Messaging.Collectives;
 using Scissorhands.Planning;
 using Scissorhands.Planning.Cut;
+using Scissorhands.Worker.Telemetry;
 
 namespace Scissorhands.Worker.Stages.Repair;
 
@@ -30,6 +31,7 @@ internal static class ReplicaAgreement
         {
             if (!hashes.AsSpan(0, length).SequenceEqual(hashes.AsSpan(rank * length, length)))
             {
+                WorkerMeters.Drifted();
                 throw new RunFailedException($"repair: after step {done} the replicas of workers 0 and {rank} differ; this is a defect or faulty hardware, the last checkpoint is {lastCheckpoint ?? "none"}");
             }
         }
