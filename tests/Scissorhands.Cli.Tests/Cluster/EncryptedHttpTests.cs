@@ -61,7 +61,7 @@ public sealed class EncryptedHttpTests : IDisposable
     {
         var (good, key) = _certificates.Issue("localhost");
         var other = _strangers.Issue("localhost").Key;
-        await File.AppendAllTextAsync(good, arguments.Contains("--http-key") ? "" : await File.ReadAllTextAsync(key, Ct), Ct);
+        await File.AppendAllTextAsync(good, arguments.Contains("--http-key") ? "" : "\n" + await File.ReadAllTextAsync(key, Ct), Ct);
         string Named(string text) => text.Replace("GOOD", good, StringComparison.Ordinal).Replace("OTHER", other, StringComparison.Ordinal);
         await using var process = CliProcess.Start(["coordinator", .. arguments.Select(Named)], environment: [("SCISSORHANDS_RABBITMQ", "amqp://localhost"), ("SCISSORHANDS_INTAKE", "")]);
         var result = await process.FinishAsync();
