@@ -25,7 +25,7 @@ public sealed class StoreProbe
         catch (Exception e) when (e is not InputException && !cancellationToken.IsCancellationRequested)
         {
             var cause = e.GetBaseException();
-            var remedy = cause is AuthenticationException ? "; the address names its authority's certificate as \"Root Certificate\"" : "";
+            var remedy = cause is AuthenticationException ? "; the address names its authority's certificate as RootCertificate" : "";
             return $"{_database.Name}: {cause.Message.ReplaceLineEndings(" ")}{remedy}";
         }
     }

@@ -34,7 +34,7 @@ public sealed class EncryptedServers : IAsyncLifetime
     public string? Missing => Broker.Missing ?? Redis.Missing ?? Postgres.Missing;
 
     /// <summary>The database, by an address that asks for encryption and believes one authority.</summary>
-    public string Store(TestCertificates believed) => $"{Postgres.Address}?SSL%20Mode=VerifyFull&Root%20Certificate={Uri.EscapeDataString(believed.Authority)}";
+    public string Store(TestCertificates believed) => $"{Postgres.Address}?SslMode=VerifyFull&RootCertificate={Uri.EscapeDataString(believed.Authority)}";
 
     public async ValueTask InitializeAsync()
     {
@@ -108,7 +108,7 @@ public sealed class EncryptedClusterTests(EncryptedServers servers) : IClassFixt
         var process = Start(("SCISSORHANDS_STORE", servers.Store(servers.Strangers)));
         var line = await process.SaysAsync("waiting for the store", anywhere: true).WaitAsync(Deadline, Ct);
 
-        Assert.True(line.Contains("Root Certificate", StringComparison.Ordinal), line);
+        Assert.True(line.Contains("RootCertificate", StringComparison.Ordinal), line);
         Assert.DoesNotContain(servers.Postgres.Secret, process.Output, StringComparison.Ordinal);
     }
 
