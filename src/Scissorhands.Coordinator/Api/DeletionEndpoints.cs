@@ -229,7 +229,7 @@ public static class DeletionEndpoints
         {
             if (number is { } known && await store.BatchAsync(model, known, ct) is { IsOpen: true, Attempts: [.., { RunId: { } run }] })
             {
-                runs[(model, number)] = (run, await grains.GetGrain<IRunGrain>(run).ViewAsync() is { Status: "queued" } view ? view.Reason : null);
+                runs[(model, number)] = (run, (await grains.GetGrain<IRunGrain>(run).ViewAsync())?.Waits);
             }
         }
 

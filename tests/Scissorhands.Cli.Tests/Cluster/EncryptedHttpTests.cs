@@ -61,7 +61,7 @@ public sealed class EncryptedHttpTests : IDisposable
     {
         var (good, key) = _certificates.Issue("localhost");
         var other = _strangers.Issue("localhost").Key;
-        await File.AppendAllTextAsync(good, arguments.Contains("--http-key") ? "" : await File.ReadAllTextAsync(key, Ct), Ct);
+        await File.AppendAllTextAsync(good, arguments.Contains("--http-key") ? "" : "\n" + await File.ReadAllTextAsync(key, Ct), Ct);
         string Named(string text) => text.Replace("GOOD", good, StringComparison.Ordinal).Replace("OTHER", other, StringComparison.Ordinal);
         await using var process = CliProcess.Start(["coordinator", .. arguments.Select(Named)], environment: [("SCISSORHANDS_RABBITMQ", "amqp://localhost"), ("SCISSORHANDS_INTAKE", "")]);
         var result = await process.FinishAsync();
@@ -101,13 +101,11 @@ public sealed class EncryptedHttpTests : IDisposable
     {
         string? serial = null;
         using var handler = new SocketsHttpHandler();
-#pragma warning disable CA5359 // Which certificate it is is what is asked.
         handler.SslOptions.RemoteCertificateValidationCallback = (_, certificate, _, _) =>
         {
-            serial = ((X509Certificate2)certificate!).SerialNumber;
-            return true;
+            serial = (certificate as X509Certificate2)?.SerialNumber;
+            return serial is not null;
         };
-#pragma warning restore CA5359
         using var http = new HttpClient(handler);
         Assert.Equal("ok", await http.GetStringAsync($"{address}/healthz", Ct));
         return serial;
