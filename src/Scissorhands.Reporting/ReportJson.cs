@@ -92,7 +92,7 @@ public static class ReportJson
         foreach (var model in new[] { report.Before, report.AfterTrim, report.AfterRepair, report.Retrained }.OfType<ModelMeasurement>())
         {
             Require(model.NonMemberShare is null or (>= 0 and <= 1), "nonMemberShare lies outside [0,1]");
-            foreach (var set in new[] { model.Forget, model.Retain, model.Test, model.Earlier }.OfType<SetMeasurement>())
+            foreach (var set in new[] { model.Forget, model.Retain, model.Test, model.TestFinal, model.Earlier }.OfType<SetMeasurement>())
             {
                 Require(set.Count >= 0, "a set's count is negative");
                 Require(set.Accuracy is >= 0 and <= 1, "an accuracy lies outside [0,1]");

@@ -27,6 +27,29 @@ public sealed class GateJudgeTests
         Assert.Empty(verdict.Notes);
     }
 
+    /// <summary>The last word takes reference and floor from the unseen half alone, and is none where that is too small.</summary>
+    [Fact]
+    public void JudgeFinal_UnseenHalf_DecidesAloneAndOnlyWhereItIsLargeEnough()
+    {
+        var figures = Figures() with { FinalBefore = new MeasuredShare(0.91, 5000), Final = new MeasuredShare(0.80, 5000) };
+        Assert.Equal(GateDecision.Publish, GateJudge.Judge(figures, Bounds).Decision);
+        var final = GateJudge.JudgeFinal(figures, Bounds)!;
+        Assert.Equal(["forgetAccuracy:TooHigh", "mia:Pass", "retainAccuracy:Pass", "testAccuracy:TooLow"], final.Checks.Select(static c => $"{c.Name}:{c.Outcome}"));
+
+        Assert.Null(GateJudge.JudgeFinal(Figures(), Bounds));
+        Assert.Null(GateJudge.JudgeFinal(figures with { Final = new MeasuredShare(0.80, 29) }, Bounds));
+    }
+
+    [Fact]
+    public void DriftBudget_eachPart_isNamedWithItsNumbers()
+    {
+        var budget = new Scissorhands.Deletion.Batching.DriftBudget { MaxRuns = 3, MaxForgottenShare = 10, MaxTestDrop = 2 };
+        Assert.Null(budget.Exceeded(new Scissorhands.Deletion.Batching.LineageDrift(3, 10, 2)));
+        Assert.Null(budget.Exceeded(new Scissorhands.Deletion.Batching.LineageDrift(3, 10, null)));
+        var all = budget.Exceeded(new Scissorhands.Deletion.Batching.LineageDrift(4, 10.5, 2.5));
+        Assert.Equal("train the model anew: 4 runs (at most 3); 10.50 % of the training data forgotten (at most 10.00 %); 2.50 points of test accuracy lost (at most 2.00) since it was registered", all);
+    }
+
     /// <summary>Both ways: remembering asks for a stronger preset, over-unlearning and damage for a milder one.</summary>
     [Theory]
     [InlineData(0.99, 0.4, 0.98, 0.90, 0.9, GateDecision.Stronger)]

@@ -14,7 +14,8 @@ public sealed record SetEvaluation(int Count, double Accuracy, double Loss, IRea
 /// <param name="Earlier">On the ids of earlier runs; null where there are none.</param>
 /// <param name="Mia">Share of D_f the membership attack calls non-member, in [0,1]; null where it did not run.</param>
 /// <param name="MiaPoints">Points the attack was trained on.</param>
-public sealed record EvaluationResult(SetEvaluation Forget, SetEvaluation Retain, SetEvaluation? Test, SetEvaluation? Earlier, double? Mia, int MiaPoints);
+/// <param name="TestFinal">On the half of the test data that no choice looks at; null where it is empty.</param>
+public sealed record EvaluationResult(SetEvaluation Forget, SetEvaluation Retain, SetEvaluation? Test, SetEvaluation? Earlier, double? Mia, int MiaPoints, SetEvaluation? TestFinal = null);
 
 /// <summary>What the selection found.</summary>
 /// <param name="Threshold">The smallest selected saliency.</param>

@@ -114,6 +114,13 @@ public sealed record RequestView
     public required int Samples { get; init; }
 }
 
+/// <summary>A certificate that no longer holds: a version before its own is in use again, which still knows what it speaks of.</summary>
+/// <param name="Version">The version that was taken back.</param>
+/// <param name="Batch">Its batch.</param>
+/// <param name="Certificate">SHA-256 (lower-case hex) of the certificate's file; null where it had none yet.</param>
+/// <param name="RevokedAt">When (UTC).</param>
+public sealed record Revocation(int Version, int Batch, string? Certificate, DateTimeOffset RevokedAt);
+
 /// <summary>A model with its versions.</summary>
 /// <param name="Model">The model.</param>
 /// <param name="Versions">Its versions, by number.</param>

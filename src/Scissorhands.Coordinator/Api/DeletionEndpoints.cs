@@ -113,6 +113,9 @@ public static class DeletionEndpoints
         api.MapPost("/models/{name}/rollback", RollBackAsync).RequireAuthorization(AccessScopes.Operate)
             .Accepts<RollBack>(Json).Produces<ModelDetails>()
             .Described("rollBackModel", "Puts a former version of a model into use again.", [.. BadBody, StatusCodes.Status404NotFound, StatusCodes.Status409Conflict]);
+        api.MapGet("/models/{name}/revocations", RevocationsAsync).RequireAuthorization(AccessScopes.Submit)
+            .Produces<IReadOnlyList<Revocation>>()
+            .Described("listRevocations", "Lists certificates that no longer hold, because their version was taken back.", StatusCodes.Status404NotFound);
         api.MapGet("/models/{name}/batches/{number:int}", BatchAsync).RequireAuthorization(AccessScopes.Operate)
             .Produces<DeletionBatch>()
             .Described("getBatch", "Shows a batch: its requests, attempts and verdicts.", StatusCodes.Status404NotFound);
@@ -369,6 +372,11 @@ public static class DeletionEndpoints
     private static async Task<IResult> ModelAsync(string name, HttpContext http, IDeletionStore store, CancellationToken ct) =>
         await FindModelAsync(name, http, store, ct) is { } model
             ? Results.Json(new ModelDetails(model, await store.VersionsAsync(name, ct)), DeletionJson.Options)
+            : Unknown($"model {name}");
+
+    private static async Task<IResult> RevocationsAsync(string name, HttpContext http, IDeletionStore store, CancellationToken ct) =>
+        await FindModelAsync(name, http, store, ct) is not null
+            ? Results.Json((await store.VersionsAsync(name, ct)).Where(static v => v is { RevokedAt: not null, Batch: not null }).Select(static v => new Revocation(v.Number, v.Batch!.Value, v.Certificate, v.RevokedAt!.Value)), DeletionJson.Options)
             : Unknown($"model {name}");
 
     private static async Task<IResult> BatchAsync(string name, int number, HttpContext http, IDeletionStore store, CancellationToken ct) =>

@@ -37,8 +37,12 @@ internal sealed class Certifier(SigningKey key, TimeProvider time) : ICertifier
         var now = time.GetUtcNow();
         var report = ReportJson.Read(Path.Combine(folder, "report.json"));
         var draft = CertificateDraft.From(report, forgotten, now);
-        var verdict = batch.Attempts[^1].Verdict!;
-        var bounds = verdict.Checks.Select(Bound).ToArray();
+        var chosen = batch.Attempts[^1];
+        BoundRecord[] bounds =
+        [
+            .. chosen.Verdict!.Checks.Select(Bound),
+            .. chosen.Final?.Checks.Select(static check => Bound(check) with { Metric = $"{check.Name}, against test data that no choice looked at" }) ?? [],
+        ];
         return draft with
         {
             Evaluation = draft.Evaluation with { Bounds = bounds, Verdict = EvaluationRecord.Of(bounds) },

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Scissorhands.Data.Quarantine;
 using Scissorhands.Data.Storage;
 using Scissorhands.Deletion.Models;
+using Scissorhands.Deletion.Requests;
 using Scissorhands.Grains.Deletion;
 using Scissorhands.Planning;
 using Scissorhands.Planning.Configuration;

@@ -73,6 +73,9 @@ public sealed record DeletionPolicy
     /// <summary>What a result must show.</summary>
     public GateBounds Gate { get; init; } = new();
 
+    /// <summary>How far successive runs may take the model from what was registered before training anew is recommended.</summary>
+    public DriftBudget Retrain { get; init; } = new();
+
     /// <summary>Checks the values.</summary>
     /// <exception cref="InputException">Names the key.</exception>
     public void Validate()
@@ -89,6 +92,7 @@ public sealed record DeletionPolicy
         Require(MaxAttempts is >= 1 and <= 20, "maxAttempts: must be between 1 and 20");
         Require(KeepVersions is >= 0 and <= 100, "keepVersions: must be between 0 and 100");
         Gate.Validate();
+        Retrain.Validate();
     }
 
     private static void Require(bool condition, string message)

@@ -1,3 +1,4 @@
+using Scissorhands.Deletion.Batching;
 using Scissorhands.Deletion.Gate;
 
 namespace Scissorhands.Deletion.Models;
@@ -33,7 +34,13 @@ public enum BatchPhase
 /// <param name="RunId">The run; null before it is submitted.</param>
 /// <param name="Verdict">What the gate said; null before.</param>
 /// <param name="Failure">Why the run failed; null where it did not.</param>
-public sealed record BatchAttempt(int Number, string Preset, string? RunId, GateVerdict? Verdict, string? Failure);
+/// <param name="Final">The last word of the gate, by test data that no choice has looked at; null where the attempt was not chosen, or these are too few.</param>
+public sealed record BatchAttempt(int Number, string Preset, string? RunId, GateVerdict? Verdict, string? Failure, GateVerdict? Final = null);
+
+/// <summary>What a batch was formed with, and goes by to its end: what is changed meanwhile is for the next one.</summary>
+/// <param name="Policy">The policy.</param>
+/// <param name="Configuration">The model's configuration.</param>
+public sealed record BatchTerms(DeletionPolicy Policy, string Configuration);
 
 /// <summary>Requests of one model that are carried out together, by one run that is tried with one preset after another.</summary>
 public sealed record DeletionBatch
@@ -64,6 +71,18 @@ public sealed record DeletionBatch
 
     /// <summary>The attempts, the last one under way or decided.</summary>
     public required IReadOnlyList<BatchAttempt> Attempts { get; init; }
+
+    /// <summary>What it was formed with; null for one of an earlier version of this program, which goes by what is set now.</summary>
+    public BatchTerms? Terms { get; init; }
+
+    /// <summary>Why the step after publication that is at work has not succeeded yet; null where nothing is in the way.</summary>
+    public string? Hindrance { get; init; }
+
+    /// <summary>When that step is tried again (UTC).</summary>
+    public DateTimeOffset? TryAt { get; init; }
+
+    /// <summary>How often it has failed.</summary>
+    public int Failures { get; init; }
 
     /// <summary>Where its trace goes on, that of its oldest request (W3C trace context); null where none was traced.</summary>
     public string? Trace { get; init; }

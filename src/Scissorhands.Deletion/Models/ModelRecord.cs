@@ -90,4 +90,16 @@ public sealed record ModelVersion
 
     /// <summary>What is left of it.</summary>
     public required VersionState State { get; init; }
+
+    /// <summary>When it was taken back (UTC), and its certificate with it; null where it was not.</summary>
+    public DateTimeOffset? RevokedAt { get; init; }
+
+    /// <summary>SHA-256 (lower-case hex) of its certificate's file; null where it has none or it was written by an earlier version of this program.</summary>
+    public string? Certificate { get; init; }
+
+    /// <summary>How far it is from version 0; null where that is not known.</summary>
+    public LineageDrift? Drift { get; init; }
+
+    /// <summary>Why training anew is recommended; null where it is not.</summary>
+    public string? Retrain { get; init; }
 }

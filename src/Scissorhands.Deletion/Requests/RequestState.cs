@@ -78,7 +78,7 @@ public static class RequestTransitions
         (RequestState.Failed, RequestState.Failed or RequestState.Accepted or RequestState.OnHold or RequestState.Cancelled or RequestState.Scheduled or RequestState.Rejected) => true,
 
         // A version that still knows its samples is the current one again.
-        (RequestState.Completed, RequestState.Received) => true,
+        (RequestState.Completed or RequestState.Rejected, RequestState.Received) => true,
         _ => false,
     };
 

@@ -19,6 +19,8 @@ namespace Scissorhands.Grains.Deletion;
 internal sealed class BatchDriver
 {
     private const int MaxLinks = 128;
+    private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LongestRetry = TimeSpan.FromMinutes(10);
     private readonly IDeletionStore _store;
     private readonly IVersionFolders _folders;
     private readonly ICertifier _certifier;
@@ -69,12 +71,48 @@ internal sealed class BatchDriver
         {
             BatchPhase.Preparing => await SubmitAsync(model, batch, ct),
             BatchPhase.Running => await FollowAsync(model, batch, ct),
-            BatchPhase.Publishing => (await PublishAsync(model, batch, ct), true),
-            BatchPhase.Destroying => (await DestroyAsync(model, batch, ct), true),
-            BatchPhase.Certifying => (await CertifyAsync(model, batch, ct), true),
+            BatchPhase.Publishing or BatchPhase.Destroying or BatchPhase.Certifying => await ConcludeAsync(model, batch, ct),
             _ => (await _store.CommitAsync(model with { OpenBatch = null }, new ModelChange(), ct), true),
         };
     }
+
+    /// <summary>
+    /// Does the next step of a batch whose result is to be in use. What cannot be done now, as a folder cannot be written, is
+    /// tried again after ever longer waits, and the batch and its requests say what is in the way.
+    /// </summary>
+    private async Task<(StoredModel Model, bool More)> ConcludeAsync(StoredModel model, DeletionBatch batch, CancellationToken ct)
+    {
+        var now = _time.GetUtcNow();
+        if (batch.TryAt > now)
+        {
+            return (model, false);
+        }
+
+        try
+        {
+            var free = batch with { Hindrance = null, TryAt = null, Failures = 0 };
+            return (await (batch.Phase switch
+            {
+                BatchPhase.Publishing => PublishAsync(model, free, ct),
+                BatchPhase.Destroying => DestroyAsync(model, free, ct),
+                _ => CertifyAsync(model, free, ct),
+            }), true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InputException or RunFailedException)
+        {
+            var failures = Math.Min(batch.Failures + 1, 30);
+            var wait = FirstRetry * Math.Pow(2, failures - 1);
+            var next = batch with { Failures = failures, Hindrance = $"{batch.Phase.ToString().ToLowerInvariant()}: {e.Message}", TryAt = now + (wait < LongestRetry ? wait : LongestRetry) };
+            var told = (await RequestsAsync(batch, ct)).Select(r => r with { Reason = next.Hindrance, RetryAt = next.TryAt }).ToArray();
+            return (await _store.CommitAsync(
+                model,
+                new ModelChange { Batch = next, Requests = told, Audit = batch.Hindrance == next.Hindrance ? [] : Audit(told, next, "hindered", new { reason = next.Hindrance }, now) },
+                ct), false);
+        }
+    }
+
+    /// <summary>The model with what the batch was formed with, for all that the batch does; never to be stored.</summary>
+    private static StoredModel Bound(StoredModel model, DeletionBatch batch) => batch.Terms is not { } terms ? model : model with { Record = model.Record with { Policy = terms.Policy, Configuration = terms.Configuration } };
 
     /// <summary>A request whose samples were all forgotten while it waited.</summary>
     internal static DeletionRequest Needless(DeletionRequest request, DateTimeOffset now) => Move(request, RequestState.Rejected, now) with
@@ -100,9 +138,10 @@ internal sealed class BatchDriver
         var chosen = await _store.RequestsAsync(model.Record.Name, [.. decision.Requests.Select(static r => r.Id)], ct);
 
         // Accepted while a batch with the same samples was published: there is nothing left to forget.
-        if (chosen.Where(r => r.Samples!.All(known.Contains)).Select(r => Needless(r, now)).ToArray() is { Length: > 0 } ended)
+        if (chosen.Where(r => r.Samples!.All(known.Contains)).ToArray() is { Length: > 0 } needless)
         {
-            return (await _store.CommitAsync(model, new ModelChange { Requests = ended, Audit = Audit(ended, now) }, ct), true);
+            DeletionRequest[] ended = [.. needless.Select(r => Needless(r, now))];
+            return (await _store.CommitAsync(model, new ModelChange { Requests = ended, Done = Done(needless), Audit = Audit(ended, now) }, ct), true);
         }
 
         var policy = model.Record.Policy;
@@ -118,6 +157,7 @@ internal sealed class BatchDriver
             Deadline = chosen.Min(static r => r.Deadline),
             CreatedAt = now,
             Attempts = [new BatchAttempt(0, policy.FirstPreset ?? policy.Presets[0].Name, null, null, null)],
+            Terms = new BatchTerms(policy, model.Record.Configuration),
             Trace = chosen.Where(static r => r.Trace is not null).MinBy(static r => r.AcceptedAt)?.Trace,
         };
         using var span = Begin("form", batch, [.. chosen.Select(static r => r.Trace).OfType<string>().Distinct(StringComparer.Ordinal)]);
@@ -162,7 +202,7 @@ internal sealed class BatchDriver
         var withheld = Samples(others, known).Where(id => !ours.Contains(id)).ToArray();
         var from = (await _store.VersionsAsync(model.Record.Name, ct)).Single(v => v.Number == batch.From);
         var attempt = batch.Attempts[^1];
-        var order = await _folders.PrepareAsync(model, batch, attempt, from, new RunSamples(Samples(requests, known), tombstones, withheld, copied.Length > 0), ct);
+        var order = await _folders.PrepareAsync(Bound(model, batch), batch, attempt, from, new RunSamples(Samples(requests, known), tombstones, withheld, copied.Length > 0), ct);
         var outcome = await _runs(order.Id()).SubmitAsync(order);
         if (!outcome.Accepted)
         {
@@ -221,14 +261,34 @@ internal sealed class BatchDriver
     {
         using var span = Begin("judge", batch);
         var now = _time.GetUtcNow();
-        var policy = model.Record.Policy;
+        var policy = Bound(model, batch).Record.Policy;
         var requests = await RequestsAsync(batch, ct);
         var attempt = batch.Attempts[^1];
-        var verdict = GateJudge.Judge(await _folders.FiguresAsync(model, batch, attempt, ct), policy.Gate);
-        var judged = batch with { Attempts = [.. batch.Attempts.SkipLast(1), attempt with { Verdict = verdict }] };
+        var figures = await _folders.FiguresAsync(model, batch, attempt, ct);
+        var verdict = GateJudge.Judge(figures, policy.Gate);
+        var final = verdict.Decision == GateDecision.Publish ? GateJudge.JudgeFinal(figures, policy.Gate) : null;
+        if (verdict.Decision == GateDecision.Publish && final is null)
+        {
+            verdict = verdict with { Notes = [.. verdict.Notes, $"no last word by test data that the choice had not seen: there are fewer than {policy.Gate.MinForgetSamples} of them"] };
+        }
+
+        var judged = batch with { Attempts = [.. batch.Attempts.SkipLast(1), attempt with { Verdict = verdict, Final = final }] };
         var verifying = requests.Where(static r => r.State == RequestState.Running).Select(r => Move(r, RequestState.Verifying, now)).ToArray();
+        var audit = Audit(requests, judged, "judged", new { attempt = attempt.Number, attempt.Preset, verdict, final }, now);
+        if (final is { Decision: not GateDecision.Publish })
+        {
+            // No other attempt: it would be chosen by what is to have the last word.
+            ServiceMeters.Judged(final.Decision, last: true);
+            return await FailAsync(
+                model,
+                judged,
+                $"no version was published: attempt {attempt.Number + 1} was chosen, but did not hold on test data that the choice had not seen: {final.Describe()}; change the policy and try the requests again",
+                mayPass: false,
+                ct,
+                [.. Audit(verifying, now), .. audit]);
+        }
+
         ServiceMeters.Judged(verdict.Decision, last: Next(policy, judged, verdict.Decision) is null);
-        var audit = Audit(requests, judged, "judged", new { attempt = attempt.Number, attempt.Preset, verdict }, now);
         if (verdict.Decision == GateDecision.Publish)
         {
             return await _store.CommitAsync(model, new ModelChange { Batch = judged with { Phase = BatchPhase.Publishing }, Requests = verifying, Audit = [.. Audit(verifying, now), .. audit] }, ct);
@@ -275,6 +335,9 @@ internal sealed class BatchDriver
         };
         var known = (await _store.TombstonesAsync(name, ct)).ToHashSet(StringComparer.Ordinal);
         var files = batch with { Files = published.Files };
+        version = version with { Drift = await _folders.DriftAsync(model.Record, versions, number, model.Forgotten + Samples(requests, known).Count, ct) };
+        version = version with { Retrain = version.Drift is { } drift ? Bound(model, batch).Record.Policy.Retrain.Exceeded(drift) : null };
+        var recommended = version.Retrain is not null && former.Retrain is null;
 
         // The store is the truth; the pointer follows, here or in the next step.
         return await _store.CommitAsync(
@@ -284,7 +347,13 @@ internal sealed class BatchDriver
                 Batch = files,
                 Versions = [former with { State = VersionState.Superseded }, version],
                 Tombstones = Samples(requests, known),
-                Audit = Audit(requests, files, "published", new { version = number, version.Sha256, files.Files }, now),
+                Done = Done(requests),
+                Audit =
+                [
+                    .. Audit(requests, files, "published", new { version = number, version.Sha256, files.Files, version.Drift, version.Retrain }, now),
+                    .. recommended ? [DeletionAudit.RetrainRecommended(model.Record.Tenant, version, now)] : (AuditDraft[])[],
+                ],
+                Messages = recommended ? _events.RetrainRecommended(batch, version, now) : [],
             },
             ct);
     }
@@ -294,17 +363,19 @@ internal sealed class BatchDriver
         using var span = Begin("destroy", batch);
         var now = _time.GetUtcNow();
         var requests = await RequestsAsync(batch, ct);
-        var superseded = (await _store.VersionsAsync(model.Record.Name, ct)).Where(static v => v.State is VersionState.Superseded or VersionState.RolledBack).SkipLast(model.Record.Policy.KeepVersions).ToArray();
+        var superseded = (await _store.VersionsAsync(model.Record.Name, ct)).Where(static v => v.State is VersionState.Superseded or VersionState.RolledBack).SkipLast(Bound(model, batch).Record.Policy.KeepVersions).ToArray();
         var copies = await DestroyCopiesAsync(model, batch, requests, ct);
         var destroyed = await _folders.DestroyAsync(model, batch, superseded, ct);
         var next = batch with { Phase = BatchPhase.Certifying, Destroyed = [.. destroyed, .. copies.Destroyed], Kept = copies.Kept };
         var needless = copies.Needless.Select(r => Needless(r, now)).ToArray();
+        var done = Done(copies.Needless);
         return await _store.CommitAsync(
             model,
             new ModelChange
             {
                 Batch = next,
-                Requests = [.. requests.Select(static r => r with { QuarantinedAt = null }), .. needless],
+                Requests = [.. requests.Select(static r => r with { QuarantinedAt = null, Reason = null, RetryAt = null }), .. needless],
+                Done = done,
                 Versions = [.. superseded.Select(static v => v with { State = VersionState.Destroyed })],
                 Audit = [.. Audit(requests, next, "destroyed", new { destroyed = next.Destroyed, kept = next.Kept }, now), .. Audit(needless, now)],
             },
@@ -355,9 +426,9 @@ internal sealed class BatchDriver
         var versions = await _store.VersionsAsync(model.Record.Name, ct);
         var version = versions.Single(v => v.Batch == batch.Number);
         var forgotten = await _store.TombstonesAsync(model.Record.Name, batch.Number, ct);
-        var certificate = await CountedAsync(() => _certifier.CertifyAsync(model, batch, version, versions.Single(v => v.Number == batch.From), requests, forgotten, ct));
+        var certificate = await CountedAsync(() => _certifier.CertifyAsync(Bound(model, batch), batch, version, versions.Single(v => v.Number == batch.From), requests, forgotten, ct));
         var now = _time.GetUtcNow();
-        var completed = requests.Select(r => Move(r, RequestState.Completed, now) with { Samples = null, EndedAt = now, Resolution = new Resolution { Samples = r.Resolution.Samples } }).ToArray();
+        var completed = requests.Select(r => Move(r, RequestState.Completed, now) with { Samples = null, EndedAt = now, Reason = null, RetryAt = null, Resolution = new Resolution { Samples = r.Resolution.Samples } }).ToArray();
         var next = batch with { Phase = BatchPhase.Completed, EndedAt = now };
         model = await _store.CommitAsync(
             model with { OpenBatch = null },
@@ -365,6 +436,7 @@ internal sealed class BatchDriver
             {
                 Batch = next,
                 Requests = completed,
+                Versions = [version with { Certificate = certificate }],
                 Audit = [.. Audit(requests, next, "certified", new { certificate, version = version.Number }, now), .. Audit(completed, now)],
                 Messages = _events.Published(next, version, certificate, now),
             },
@@ -443,6 +515,8 @@ internal sealed class BatchDriver
         var at = names.IndexOf(batch.Attempts[^1].Preset) + (decision == GateDecision.Stronger ? 1 : -1);
         return at >= 0 && at < names.Count && batch.Attempts.All(a => a.Preset != names[at]) ? names[at] : null;
     }
+
+    private static IReadOnlyList<RequestSamples> Done(IEnumerable<DeletionRequest> requests) => [.. requests.Where(static r => r.Samples is not null).Select(static r => new RequestSamples(r.Id, r.Samples!))];
 
     private static DeletionRequest Move(DeletionRequest request, RequestState state, DateTimeOffset now) => RequestTransitions.Allows(request.State, state)
         ? request with { State = state }

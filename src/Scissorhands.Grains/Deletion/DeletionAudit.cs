@@ -36,9 +36,13 @@ public static class DeletionAudit
     public static AuditDraft Batch(string tenant, DeletionBatch batch, string what, object details, DateTimeOffset now) =>
         Draft(tenant, now, $"batch.{what}", new { model = batch.Model, batch = batch.Number, details });
 
-    /// <summary>A version was taken back.</summary>
-    public static AuditDraft RolledBack(string tenant, string model, int from, int to, IReadOnlyList<string> reopened, string principal, DateTimeOffset now) =>
-        Draft(tenant, now, "model.rolled-back", new { model, from, to, reopened, principal });
+    /// <summary>A version was taken back, and certificates with it.</summary>
+    public static AuditDraft RolledBack(string tenant, string model, int from, int to, IReadOnlyList<string> reopened, IReadOnlyList<string> revoked, string principal, DateTimeOffset now) =>
+        Draft(tenant, now, "model.rolled-back", new { model, from, to, reopened, revoked, principal });
+
+    /// <summary>The drift budget of a lineage is used up.</summary>
+    public static AuditDraft RetrainRecommended(string tenant, ModelVersion version, DateTimeOffset now) =>
+        Draft(tenant, now, "model.retrain-recommended", new { model = version.Model, version = version.Number, drift = version.Drift, reason = version.Retrain });
 
     private static string Name(RequestState state) => JsonNamingPolicy.KebabCaseLower.ConvertName(state.ToString());
 

@@ -1,11 +1,7 @@
 using Scissorhands.Deletion.Models;
+using Scissorhands.Deletion.Requests;
 
 namespace Scissorhands.Grains.Deletion;
-
-/// <summary>Samples of a request.</summary>
-/// <param name="Id">The request.</param>
-/// <param name="Samples">Ids, each once.</param>
-public sealed record RequestSamples(string Id, IReadOnlyList<string> Samples);
 
 /// <summary>What became of the copying of a request's samples.</summary>
 /// <param name="Id">The request.</param>

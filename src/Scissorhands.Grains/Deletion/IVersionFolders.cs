@@ -1,4 +1,5 @@
 using Scissorhands.Abstractions.Cluster;
+using Scissorhands.Deletion.Batching;
 using Scissorhands.Deletion.Gate;
 using Scissorhands.Deletion.Models;
 using Scissorhands.Grains.Store;
@@ -30,6 +31,21 @@ public interface IVersionFolders
     /// <returns>The version.</returns>
     /// <exception cref="Planning.InputException">The file is missing, or another one than was registered.</exception>
     Task<ModelVersion> AdoptAsync(ModelRecord model, CancellationToken ct);
+
+    /// <summary>How far a version that was just published is from the one that was registered.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="versions">The versions before it.</param>
+    /// <param name="version">Its number.</param>
+    /// <param name="forgotten">Samples forgotten since registration, its own among them.</param>
+    /// <param name="ct">Ends the reading.</param>
+    /// <returns>How far; null where the reports of its lineage cannot be read.</returns>
+    Task<LineageDrift?> DriftAsync(ModelRecord model, IReadOnlyList<ModelVersion> versions, int version, long forgotten, CancellationToken ct);
+
+    /// <summary>SHA-256 (lower-case hex) of a version's certificate; null where it has none.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="version">The version's number.</param>
+    /// <param name="ct">Ends the reading.</param>
+    Task<string?> CertificateAsync(ModelRecord model, int version, CancellationToken ct);
 
     /// <summary>
     /// Writes the lists of an attempt's samples and makes the order of its run. What is withheld is decided once a batch: workers

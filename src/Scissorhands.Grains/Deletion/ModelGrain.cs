@@ -18,6 +18,7 @@ public sealed partial class ModelGrain : Grain, IModelGrain
     private readonly ILogger<ModelGrain> _logger;
     private readonly RequestCustody _custody;
     private readonly BatchDriver _driver;
+    private readonly PublicationEvents _events;
     private bool _tidied;
 
     /// <summary>Creates the grain.</summary>
@@ -36,6 +37,7 @@ public sealed partial class ModelGrain : Grain, IModelGrain
         _time = time;
         _options = options;
         _logger = logger;
+        _events = events;
         _custody = new RequestCustody(store, quarantine, time);
         _driver = new BatchDriver(store, folders, certifier, events, quarantine, run => GrainFactory.GetGrain<IRunGrain>(run), time);
     }
@@ -141,26 +143,36 @@ public sealed partial class ModelGrain : Grain, IModelGrain
 
         var back = versions.Where(v => v.Number > version && v.State is VersionState.Current or VersionState.Superseded).ToArray();
         var batches = back.Select(static v => v.Batch!.Value).ToArray();
-        var known = (await _store.RequestsAsync(Name, [RequestState.Completed], CancellationToken.None)).Where(r => r.Batch is { } batch && batches.Contains(batch)).ToArray();
+        var named = (await _store.DoneByAsync(Name, batches, CancellationToken.None)).ToDictionary(static d => d.Id, static d => d.Samples, StringComparer.Ordinal);
+
+        // Rejected ones are among those that were written down as done where another's batch has forgotten all of their samples.
+        var known = (await _store.RequestsAsync(Name, [RequestState.Completed, RequestState.Rejected], CancellationToken.None))
+            .Where(r => named.ContainsKey(r.Id) || (r is { State: RequestState.Completed, Batch: { } batch } && batches.Contains(batch))).ToArray();
         if (known.Length > 0 && !reopen)
         {
-            return $"model {Name}: version {version} still knows the samples of {known.Length} completed requests; roll back with reopen, which opens them again with their deadlines and revokes their certificates";
+            return $"model {Name}: version {version} still knows the samples of {known.Length} requests that are done; roll back with reopen, which opens them again with their deadlines and revokes their certificates";
         }
 
-        // What each named is gone with its completion; what their batch has forgotten is not, and comes to the same together.
         var now = _time.GetUtcNow();
         var reopened = new List<DeletionRequest>();
         foreach (var request in known)
         {
-            var samples = await _store.TombstonesAsync(Name, request.Batch!.Value, CancellationToken.None);
+            // One from before that was written down is opened again with all that its batch has forgotten.
+            var samples = named.TryGetValue(request.Id, out var own) ? own : await _store.TombstonesAsync(Name, request.Batch!.Value, CancellationToken.None);
             reopened.Add(request with
             {
                 State = RequestState.Received,
-                Reason = $"version {version}, which still knows its samples, is in use again; the certificate of batch {request.Batch} is revoked",
+                Reason = $"version {version}, which still knows its samples, is in use again{(request.State == RequestState.Completed ? $"; the certificate of batch {request.Batch} is revoked" : "")}",
                 Batch = null,
                 EndedAt = null,
                 Samples = samples,
             });
+        }
+
+        var revoked = new List<ModelVersion>();
+        foreach (var taken in back)
+        {
+            revoked.Add(taken with { State = VersionState.RolledBack, RevokedAt = now, Certificate = taken.Certificate ?? await _folders.CertificateAsync(model.Record, taken.Number, CancellationToken.None) });
         }
 
         // Those that wait had these samples taken out of their copies, and are to have them again.
@@ -177,9 +189,11 @@ public sealed partial class ModelGrain : Grain, IModelGrain
             new ModelChange
             {
                 Requests = [.. reopened, .. waiting],
-                Versions = [.. back.Select(static v => v with { State = VersionState.RolledBack }), target with { State = VersionState.Current }],
+                Versions = [.. revoked, target with { State = VersionState.Current }],
                 ReopenedBatches = batches,
-                Audit = [DeletionAudit.RolledBack(model.Record.Tenant, Name, model.CurrentVersion, version, [.. reopened.Select(static r => r.Id)], principal, now)],
+                Reopened = [.. reopened.Select(static r => r.Id)],
+                Audit = [DeletionAudit.RolledBack(model.Record.Tenant, Name, model.CurrentVersion, version, [.. reopened.Select(static r => r.Id)], [.. revoked.Select(static v => v.Certificate).OfType<string>()], principal, now)],
+                Messages = _events.RolledBack(model, target, revoked, [.. reopened.Select(static r => r.Id)], now),
             },
             CancellationToken.None);
         await _folders.PointAsync(model.Record, version, CancellationToken.None);

@@ -25,8 +25,14 @@ public sealed class PublicationEvents
     /// <summary>A batch came to nothing; the former version stays in use.</summary>
     public const string BatchFailed = "dev.scissorhands.batch.failed";
 
+    /// <summary>A former version is in use again; certificates of those after it are revoked.</summary>
+    public const string ModelRolledBack = "dev.scissorhands.model.rolled-back";
+
+    /// <summary>The drift budget is used up: training anew is recommended.</summary>
+    public const string ModelRetrain = "dev.scissorhands.model.retrain-recommended";
+
     /// <summary>All types.</summary>
-    public static IReadOnlyList<string> Types { get; } = [ModelPublished, BatchFailed];
+    public static IReadOnlyList<string> Types { get; } = [ModelPublished, BatchFailed, ModelRolledBack, ModelRetrain];
 
     private readonly IReadOnlyList<PublicationTarget> _targets;
 
@@ -54,7 +60,8 @@ public sealed class PublicationEvents
         ArgumentNullException.ThrowIfNull(version);
         return Tell(
             ModelPublished,
-            batch,
+            batch.Model,
+            IdOf(ModelPublished, batch),
             new { model = batch.Model, version = version.Number, sha256 = version.Sha256, run = version.RunId, batch = batch.Number, requests = batch.Requests, certificateSha256 = certificate },
             now);
     }
@@ -67,10 +74,42 @@ public sealed class PublicationEvents
     public IReadOnlyList<OutgoingMessage> Failed(DeletionBatch batch, DateTimeOffset? retryAt, DateTimeOffset now)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        return Tell(BatchFailed, batch, new { model = batch.Model, batch = batch.Number, run = batch.Attempts[^1].RunId, requests = batch.Requests, reason = batch.Reason, attempts = batch.Attempts.Count, retryAt }, now);
+        return Tell(BatchFailed, batch.Model, IdOf(BatchFailed, batch), new { model = batch.Model, batch = batch.Number, run = batch.Attempts[^1].RunId, requests = batch.Requests, reason = batch.Reason, attempts = batch.Attempts.Count, retryAt }, now);
     }
 
-    private IReadOnlyList<OutgoingMessage> Tell(string type, DeletionBatch batch, object data, DateTimeOffset now)
+    /// <summary>The drift budget was used up by a version.</summary>
+    /// <param name="batch">Its batch.</param>
+    /// <param name="version">The version.</param>
+    /// <param name="now">Now.</param>
+    /// <returns>A message for each target that wants it.</returns>
+    public IReadOnlyList<OutgoingMessage> RetrainRecommended(DeletionBatch batch, ModelVersion version, DateTimeOffset now)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        ArgumentNullException.ThrowIfNull(version);
+        return Tell(ModelRetrain, batch.Model, IdOf(ModelRetrain, batch), new { model = batch.Model, version = version.Number, drift = version.Drift, reason = version.Retrain }, now);
+    }
+
+    /// <summary>A former version is in use again.</summary>
+    /// <param name="model">The model, as it was before.</param>
+    /// <param name="to">The version.</param>
+    /// <param name="revoked">Versions that were taken back.</param>
+    /// <param name="reopened">Requests that are open again.</param>
+    /// <param name="now">Now.</param>
+    /// <returns>A message for each target that wants it.</returns>
+    public IReadOnlyList<OutgoingMessage> RolledBack(StoredModel model, ModelVersion to, IReadOnlyList<ModelVersion> revoked, IReadOnlyList<string> reopened, DateTimeOffset now)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(to);
+        ArgumentNullException.ThrowIfNull(revoked);
+        return Tell(
+            ModelRolledBack,
+            to.Model,
+            IdOf(string.Create(CultureInfo.InvariantCulture, $"{ModelRolledBack}\n{to.Model}\n{model.Version}\n{now.UtcTicks}")),
+            new { model = to.Model, version = to.Number, sha256 = to.Sha256, from = model.CurrentVersion, revokedCertificates = revoked.Select(static v => v.Certificate).OfType<string>(), reopened },
+            now);
+    }
+
+    private IReadOnlyList<OutgoingMessage> Tell(string type, string model, string id, object data, DateTimeOffset now)
     {
         var targets = _targets.Where(t => t.Types.Contains(type, StringComparer.Ordinal)).ToArray();
         if (targets.Length == 0)
@@ -79,12 +118,13 @@ public sealed class PublicationEvents
         }
 
         var body = JsonSerializer.Serialize(
-            new { specversion = "1.0", id = IdOf(type, batch), source = $"/v1/models/{batch.Model}", type, subject = batch.Model, time = now, datacontenttype = "application/json", data },
+            new { specversion = "1.0", id, source = $"/v1/models/{model}", type, subject = model, time = now, datacontenttype = "application/json", data },
             DeletionJson.Options);
         return [.. targets.Select(t => new OutgoingMessage(DestinationOf(t.Name), type, body))];
     }
 
     // The batch's time parts services that have models of one name. No full stop in it: webhooks sign it with one behind it.
-    private static string IdOf(string type, DeletionBatch batch) =>
-        "msg_" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{type}\n{batch.Model}\n{batch.Number}\n{batch.CreatedAt.UtcTicks}"))))[..32];
+    private static string IdOf(string type, DeletionBatch batch) => IdOf(string.Create(CultureInfo.InvariantCulture, $"{type}\n{batch.Model}\n{batch.Number}\n{batch.CreatedAt.UtcTicks}"));
+
+    private static string IdOf(string what) => "msg_" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(what)))[..32];
 }

@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Scissorhands.Abstractions.Cluster;
+using Scissorhands.Deletion.Batching;
 using Scissorhands.Deletion.Gate;
 using Scissorhands.Deletion.Models;
 using Scissorhands.Grains.Store;
@@ -24,6 +25,7 @@ public sealed partial class VersionFolders : IVersionFolders
     private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute;
     private const string OwnerFile = ".model";
     private const string RunFile = ".run";
+    private const string CertificateFile = "certificate.dsse.json";
     private const string WithheldFile = "withheld.jsonl";
     private const string SaliencyFile = "saliency.safetensors";
 
@@ -161,14 +163,31 @@ public sealed partial class VersionFolders : IVersionFolders
         ArgumentNullException.ThrowIfNull(attempt);
         var report = ReportJson.Read(Path.Combine(AttemptPath(model.Record, batch, attempt), "report.json"));
         var (before, after) = (report.Before, report.AfterRepair);
+
+        // Too few to be parted are looked at whole.
+        var parted = Choice(before) is not null && Choice(after) is not null;
         return Task.FromResult(new GateFigures(
             Share(after.Forget)!,
             after.NonMemberShare is { } share ? new MeasuredShare(share, after.Forget.Count) : null,
             Share(before.Retain)!,
             Share(after.Retain)!,
-            Share(before.Test),
-            Share(after.Test),
-            Share(after.Earlier)));
+            parted ? Choice(before) : Share(before.Test),
+            parted ? Choice(after) : Share(after.Test),
+            Share(after.Earlier),
+            parted ? Share(before.TestFinal) : null,
+            parted ? Share(after.TestFinal) : null));
+    }
+
+    /// <summary>Accuracy on the half of the test data that attempts are chosen with: what is left of all of it without the other half.</summary>
+    private static MeasuredShare? Choice(ModelMeasurement model)
+    {
+        if (model is not { Test: { } all, TestFinal: { } final } || all.Count <= final.Count)
+        {
+            return null;
+        }
+
+        var count = all.Count - final.Count;
+        return new MeasuredShare((Math.Round(all.Accuracy * all.Count) - Math.Round(final.Accuracy * final.Count)) / count, count);
     }
 
     /// <inheritdoc/>
@@ -218,6 +237,36 @@ public sealed partial class VersionFolders : IVersionFolders
         files["report.json"] = await HashAsync(Path.Combine(target, "report.json"), ct);
         var loaded = files.ContainsKey("model.pt") ? "model.pt" : "model.safetensors";
         return new PublishedVersion(Path.Combine(target, loaded), files[loaded], files);
+    }
+
+    /// <inheritdoc/>
+    public Task<LineageDrift?> DriftAsync(ModelRecord model, IReadOnlyList<ModelVersion> versions, int version, long forgotten, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(versions);
+        var line = versions.Where(static v => v is { Batch: not null, RevokedAt: null }).Select(static v => v.Number).Append(version).Order().ToArray();
+        try
+        {
+            var first = ReportJson.Read(Path.Combine(VersionPath(model, line[0]), "report.json"));
+            var last = ReportJson.Read(Path.Combine(VersionPath(model, version), "report.json"));
+            var trained = first.Identity.RetainCount + first.Identity.ForgetCount;
+            return Task.FromResult<LineageDrift?>(new LineageDrift(
+                line.Length,
+                trained == 0 ? 0 : 100.0 * forgotten / trained,
+                first.Before.Test is { } before && last.AfterRepair.Test is { } after ? 100 * (before.Accuracy - after.Accuracy) : null));
+        }
+        catch (Exception e) when (e is InputException or IOException or UnauthorizedAccessException)
+        {
+            return Task.FromResult<LineageDrift?>(null);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<string?> CertificateAsync(ModelRecord model, int version, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        var path = Path.Combine(VersionPath(model, version), CertificateFile);
+        return File.Exists(path) ? await HashAsync(path, ct) : null;
     }
 
     /// <inheritdoc/>

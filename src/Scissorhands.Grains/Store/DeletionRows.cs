@@ -109,6 +109,15 @@ internal sealed class TombstoneRow
     public int Batch { get; set; }
 }
 
+internal sealed class DoneSampleRow
+{
+    public required string Model { get; set; }
+
+    public required string RequestId { get; set; }
+
+    public required string SampleId { get; set; }
+}
+
 internal sealed class AuditInboxRow
 {
     public long Id { get; set; }

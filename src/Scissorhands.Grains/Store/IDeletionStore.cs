@@ -45,6 +45,12 @@ public sealed record ModelChange
     /// <summary>Batches whose samples are known again, as their version was taken back.</summary>
     public IReadOnlyList<int> ReopenedBatches { get; init; } = [];
 
+    /// <summary>Requests that are done, with the samples that each named: what it is opened again with, should they be known again.</summary>
+    public IReadOnlyList<RequestSamples> Done { get; init; } = [];
+
+    /// <summary>Requests that are opened again: what they named stands with them, and is kept nowhere else.</summary>
+    public IReadOnlyList<string> Reopened { get; init; } = [];
+
     /// <summary>Rows for the audit.</summary>
     public IReadOnlyList<AuditDraft> Audit { get; init; } = [];
 
@@ -145,6 +151,12 @@ public interface IDeletionStore
 
     /// <summary>Samples that published versions of a model have forgotten, sorted by their bytes.</summary>
     Task<IReadOnlyList<string>> TombstonesAsync(string model, CancellationToken ct);
+
+    /// <summary>Requests that are done because some batches forgot samples of theirs, with all that each named.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="batches">The batches.</param>
+    /// <param name="ct">Ends the wait.</param>
+    Task<IReadOnlyList<RequestSamples>> DoneByAsync(string model, IReadOnlyList<int> batches, CancellationToken ct);
 
     /// <summary>Those that one batch was the first to forget, sorted by their bytes.</summary>
     Task<IReadOnlyList<string>> TombstonesAsync(string model, int batch, CancellationToken ct);

@@ -158,6 +158,16 @@ internal sealed class SqlDeletionStore(StoreDatabase database) : IDeletionStore
 
     public Task<IReadOnlyList<string>> TombstonesAsync(string model, int batch, CancellationToken ct) => TombstonesOfAsync(model, batch, ct);
 
+    public Task<IReadOnlyList<RequestSamples>> DoneByAsync(string model, IReadOnlyList<int> batches, CancellationToken ct) => database.ReadAsync<IReadOnlyList<RequestSamples>>(
+        async context =>
+        {
+            var numbers = batches.ToArray();
+            var requests = context.DoneSamples.Where(d => d.Model == model && context.Tombstones.Any(t => t.Model == model && t.SampleId == d.SampleId && numbers.Contains(t.Batch))).Select(static d => d.RequestId);
+            var rows = await context.DoneSamples.AsNoTracking().Where(d => d.Model == model && requests.Contains(d.RequestId)).ToListAsync(ct);
+            return [.. rows.GroupBy(static d => d.RequestId, StringComparer.Ordinal).OrderBy(static g => g.Key, StringComparer.Ordinal).Select(static g => new RequestSamples(g.Key, [.. g.Select(static d => d.SampleId).Order(StringComparer.Ordinal)]))];
+        },
+        ct);
+
     private static string[] Names(IReadOnlyList<RequestState> states) => [.. states.Select(static s => s.ToString())];
 
     private static VersionRow ToRow(ModelVersion version) => new()
@@ -259,6 +269,18 @@ internal sealed class SqlDeletionStore(StoreDatabase database) : IDeletionStore
         {
             var there = (await context.Tombstones.Where(t => t.Model == name).Select(t => t.SampleId).ToListAsync(ct)).ToHashSet(StringComparer.Ordinal);
             context.Tombstones.AddRange(change.Tombstones.Where(there.Add).Select(id => new TombstoneRow { Model = name, SampleId = id, Batch = change.Batch!.Number }));
+        }
+
+        if (change.Reopened.Count > 0)
+        {
+            var reopened = change.Reopened.ToArray();
+            await context.DoneSamples.Where(d => d.Model == name && reopened.Contains(d.RequestId)).ExecuteDeleteAsync(ct);
+        }
+
+        foreach (var done in change.Done)
+        {
+            await context.DoneSamples.Where(d => d.Model == name && d.RequestId == done.Id).ExecuteDeleteAsync(ct);
+            context.DoneSamples.AddRange(done.Samples.Distinct(StringComparer.Ordinal).Select(id => new DoneSampleRow { Model = name, RequestId = done.Id, SampleId = id }));
         }
 
         context.AuditInbox.AddRange(change.Audit.Select(AuditInboxRow.Of));

@@ -23,6 +23,8 @@ internal sealed class StoreContext(DbContextOptions<StoreContext> options) : DbC
 
     public DbSet<TombstoneRow> Tombstones => Set<TombstoneRow>();
 
+    public DbSet<DoneSampleRow> DoneSamples => Set<DoneSampleRow>();
+
     public DbSet<AuditInboxRow> AuditInbox => Set<AuditInboxRow>();
 
     public DbSet<AuditEntryRow> AuditEntries => Set<AuditEntryRow>();
@@ -131,6 +133,13 @@ internal sealed class StoreContext(DbContextOptions<StoreContext> options) : DbC
             row.Property(t => t.Model).HasColumnName("model");
             row.Property(t => t.SampleId).HasColumnName("sample_id");
             row.Property(t => t.Batch).HasColumnName("batch");
+        });
+        modelBuilder.Entity<DoneSampleRow>(row =>
+        {
+            row.ToTable("done_sample").HasKey(d => new { d.Model, d.RequestId, d.SampleId });
+            row.Property(d => d.Model).HasColumnName("model");
+            row.Property(d => d.RequestId).HasColumnName("request_id");
+            row.Property(d => d.SampleId).HasColumnName("sample_id");
         });
         modelBuilder.Entity<AuditInboxRow>(row =>
         {

@@ -19,6 +19,7 @@ internal static class StoreSchema
         (
             Quarantine("json_extract(body, '$.resolution.samples')", "json_extract(body, '$.retryAt') IS NOT NULL", static (state, held) => $"json_set(body, '$.state', '{state}', '$.legalHold', json('{held}'))"),
             Quarantine("CAST(CAST(body AS json) -> 'resolution' ->> 'samples' AS integer)", "CAST(body AS json) ->> 'retryAt' IS NOT NULL", static (state, held) => $"CAST(CAST(body AS jsonb) || jsonb_build_object('state', '{state}', 'legalHold', {held}) AS text)")),
+        (DoneSamples("TEXT"), DoneSamples("text COLLATE \"C\"")),
     ];
 
     /// <summary>Brings the schema to the newest version, while other processes may be doing the same.</summary>
@@ -157,6 +158,15 @@ internal static class StoreSchema
         UPDATE deletion_request SET body = {body("received", "true")} WHERE state = 'OnHold';
         UPDATE deletion_request SET state = 'Received' WHERE state IN ('Accepted', 'OnHold');
         CREATE INDEX deletion_request_in_quarantine ON deletion_request (model, state) WHERE quarantined_at IS NOT NULL;
+        """;
+
+    private static string DoneSamples(string id) => $"""
+        CREATE TABLE done_sample (
+          model {id} NOT NULL,
+          request_id {id} NOT NULL,
+          sample_id {id} NOT NULL,
+          PRIMARY KEY (model, request_id, sample_id));
+        CREATE INDEX done_sample_by_sample ON done_sample (model, sample_id);
         """;
 
     private static string First(string id, string number) => $"""

@@ -12,6 +12,9 @@ public sealed record ModelMeasurement
     /// <summary>On the test data; null where none was given.</summary>
     public SetMeasurement? Test { get; init; }
 
+    /// <summary>On the half of the test data, by id, that no choice between attempts looks at; null where it is empty. Part of <see cref="Test"/>.</summary>
+    public SetMeasurement? TestFinal { get; init; }
+
     /// <summary>On the samples that earlier runs forgot; null where there are none or they are no longer held.</summary>
     public SetMeasurement? Earlier { get; init; }
 

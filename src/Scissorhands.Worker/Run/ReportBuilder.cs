@@ -93,6 +93,7 @@ public static class ReportBuilder
             Forget = Measure(result.Forget),
             Retain = Measure(result.Retain),
             Test = result.Test is null ? null : Measure(result.Test),
+            TestFinal = result.TestFinal is null ? null : Measure(result.TestFinal),
             Earlier = result.Earlier is null ? null : Measure(result.Earlier),
             NonMemberShare = result.Mia,
             AttackPoints = result.MiaPoints,

@@ -43,7 +43,7 @@ public sealed class EvaluationStage : IStageExecutor
         var retain = Score("retain", inputs.Plain, inputs.Retain);
         var earlier = inputs.Forgotten.Count > 0 ? Score("earlier", inputs.Plain, inputs.Forgotten) : null;
         var test = inputs.PlainTest is { } source ? Score("test", source, [.. Enumerable.Range(0, inputs.Test!.Count)]) : null;
-        return context.IsFirst ? StageJson.Write(EvaluationSummary.Of(inputs.Configuration, forget, retain, test, earlier)) : null;
+        return context.IsFirst ? StageJson.Write(EvaluationSummary.Of(inputs.Configuration, forget, retain, test, earlier, place => HeldOutSplit.IsFinal(inputs.Test!.Id(place)))) : null;
     }
 
     private static float[] ScoreSet(StageContext context, string set, IBatchSource source, IReadOnlyList<int> ordinals, int done, int total)

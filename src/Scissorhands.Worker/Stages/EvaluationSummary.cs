@@ -18,10 +18,12 @@ public static class EvaluationSummary
     /// <param name="retain">Scores of D_r.</param>
     /// <param name="test">Scores of the test data, or null.</param>
     /// <param name="earlier">Scores of ids forgotten by earlier runs, or null.</param>
+    /// <param name="isFinal">Whether a test sample, by its place among the scores, is of the half that no choice looks at.</param>
     /// <returns>The evaluation.</returns>
-    public static EvaluationResult Of(RunConfiguration configuration, float[] forget, float[] retain, float[]? test, float[]? earlier)
+    public static EvaluationResult Of(RunConfiguration configuration, float[] forget, float[] retain, float[]? test, float[]? earlier, Func<int, bool> isFinal)
     {
         ArgumentNullException.ThrowIfNull(configuration);
+        ArgumentNullException.ThrowIfNull(isFinal);
         double? mia = null;
         var points = 0;
         if (configuration.Evaluation.Mia && test is { Length: > 0 } && retain.Length > 0 && forget.Length > 0)
@@ -34,7 +36,7 @@ public static class EvaluationSummary
             points = 2 * each;
         }
 
-        return new EvaluationResult(Describe(forget), Describe(retain), test is null ? null : Describe(test), earlier is null ? null : Describe(earlier), mia, points);
+        return new EvaluationResult(Describe(forget), Describe(retain), test is null ? null : Describe(test), earlier is null ? null : Describe(earlier), mia, points, test?.Where((_, place) => isFinal(place)).ToArray() is { Length: > 0 } final ? Describe(final) : null);
     }
 
     private static SetEvaluation Describe(float[] scores)

@@ -621,6 +621,16 @@ namespace Scissorhands.Cli.Tests.Cluster.Generated
                             throw new ApiException<ErrorAnswer>("Unsupported Media Type", status_, objectResponse_.Text, headers_, objectResponse_.Object, null);
                         }
                         else
+                        if (status_ == 429)
+                        {
+                            var objectResponse_ = await ReadObjectResponseAsync<ErrorAnswer>(response_, headers_, cancellationToken).ConfigureAwait(false);
+                            if (objectResponse_.Object == null)
+                            {
+                                throw new ApiException("Response was null which was not expected.", status_, objectResponse_.Text, headers_, null);
+                            }
+                            throw new ApiException<ErrorAnswer>("Too Many Requests", status_, objectResponse_.Text, headers_, objectResponse_.Object, null);
+                        }
+                        else
                         if (status_ == 503)
                         {
                             var objectResponse_ = await ReadObjectResponseAsync<ErrorAnswer>(response_, headers_, cancellationToken).ConfigureAwait(false);
@@ -2502,6 +2512,16 @@ namespace Scissorhands.Cli.Tests.Cluster.Generated
                             throw new ApiException<ErrorAnswer>("Unsupported Media Type", status_, objectResponse_.Text, headers_, objectResponse_.Object, null);
                         }
                         else
+                        if (status_ == 429)
+                        {
+                            var objectResponse_ = await ReadObjectResponseAsync<ErrorAnswer>(response_, headers_, cancellationToken).ConfigureAwait(false);
+                            if (objectResponse_.Object == null)
+                            {
+                                throw new ApiException("Response was null which was not expected.", status_, objectResponse_.Text, headers_, null);
+                            }
+                            throw new ApiException<ErrorAnswer>("Too Many Requests", status_, objectResponse_.Text, headers_, objectResponse_.Object, null);
+                        }
+                        else
                         if (status_ == 503)
                         {
                             var objectResponse_ = await ReadObjectResponseAsync<ErrorAnswer>(response_, headers_, cancellationToken).ConfigureAwait(false);
@@ -3289,6 +3309,12 @@ namespace Scissorhands.Cli.Tests.Cluster.Generated
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("samples")]
         public int Samples { get; set; } = default!;
+
+        /// <summary>
+        /// Where its trace goes on, that of its oldest request (W3C trace context); null where none was traced.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("trace")]
+        public string? Trace { get; set; } = default!;
 
         private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
 
@@ -4746,6 +4772,12 @@ namespace Scissorhands.Cli.Tests.Cluster.Generated
     [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
     public partial class WorkerProgress
     {
+
+        /// <summary>
+        /// What the rank computed in the last repair step; null in other stages.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("computeSeconds")]
+        public double? ComputeSeconds { get; set; } = default!;
 
         /// <summary>
         /// Units done.

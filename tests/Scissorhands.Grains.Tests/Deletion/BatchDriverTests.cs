@@ -98,6 +98,106 @@ public sealed class BatchDriverTests : IDisposable
         Assert.Equal(["3"], await world.Store.TombstonesAsync("m", 2, Ct));
     }
 
+    /// <summary>What was chosen has to hold on test data that the choice had not seen; no other attempt is chosen by these.</summary>
+    [Fact]
+    public async Task Batch_chosenAttemptDoesNotHoldOnUnseenData_failsWithBothVerdictsAndWithoutAnotherAttempt()
+    {
+        await using var world = await WorldAsync();
+        world.Folders.Unseen = 0.7;
+        await AcceptAsync(world.Store, ("a", ["1"]));
+
+        await RunAsync(world);
+
+        var batch = (await world.Store.BatchAsync("m", 1, Ct))!;
+        var attempt = Assert.Single(batch.Attempts);
+        Assert.Equal((BatchPhase.Failed, GateDecision.Publish, GateDecision.Milder), (batch.Phase, attempt.Verdict!.Decision, attempt.Final!.Decision));
+        Assert.Contains("testAccuracy 70.00 %", batch.Reason, StringComparison.Ordinal);
+        Assert.Equal((RequestState.Failed, null), ((await world.Store.RequestAsync("a", Ct))!.State, (await world.Store.RequestAsync("a", Ct))!.RetryAt));
+        Assert.Equal(0, (await world.Store.ModelAsync("m", Ct))!.CurrentVersion);
+    }
+
+    /// <summary>A policy that is changed while a batch is at work is for the next one.</summary>
+    [Fact]
+    public async Task Batch_policyChangedMeanwhile_isJudgedByTheOneItWasFormedWith()
+    {
+        await using var world = await WorldAsync();
+        world.Folders.Remembers = ["mild"];
+        await AcceptAsync(world.Store, ("a", ["1"]));
+        var model = (await world.StepAsync((await world.Store.ModelAsync("m", Ct))!, Ct)).Model;
+        await world.Store.CommitAsync(model with { Record = model.Record with { Policy = model.Record.Policy with { Gate = new GateBounds { SmallSets = SmallSetRule.Accept, ForgetAbove = 100 } } } }, new ModelChange(), Ct);
+
+        await RunAsync(world);
+
+        var batch = (await world.Store.BatchAsync("m", 1, Ct))!;
+        Assert.Equal(["mild", "strong"], batch.Attempts.Select(static a => a.Preset));
+        Assert.Equal(100, (await world.Store.ModelAsync("m", Ct))!.Record.Policy.Gate.ForgetAbove);
+    }
+
+    /// <summary>What cannot be done after publication is shown, tried after ever longer waits, and forgotten once it is done.</summary>
+    [Fact]
+    public async Task Batch_certificateCannotBeWritten_saysWhyAndWhenItIsTriedAgain()
+    {
+        await using var world = await WorldAsync();
+        world.Folders.Unwritable = "the disk is full";
+        await AcceptAsync(world.Store, ("a", ["1"]));
+
+        await AsFarAsItGoesAsync(world);
+
+        var request = (await world.Store.RequestAsync("a", Ct))!;
+        Assert.Equal((RequestState.Verifying, "certifying: the disk is full", Start + TimeSpan.FromSeconds(5)), (request.State, request.Reason, request.RetryAt));
+        var batch = (await world.Store.BatchAsync("m", 1, Ct))!;
+        Assert.Equal((BatchPhase.Certifying, request.RetryAt), (batch.Phase, batch.TryAt));
+
+        _time.Advance(TimeSpan.FromSeconds(5));
+        await AsFarAsItGoesAsync(world);
+        Assert.Equal(_time.GetUtcNow() + TimeSpan.FromSeconds(10), (await world.Store.BatchAsync("m", 1, Ct))!.TryAt);
+        Assert.Single(await RowsAsync(world), static r => r.Kind == "batch.hindered");
+
+        world.Folders.Unwritable = null;
+        _time.Advance(TimeSpan.FromSeconds(10));
+        await AsFarAsItGoesAsync(world);
+        request = (await world.Store.RequestAsync("a", Ct))!;
+        Assert.Equal((RequestState.Completed, null, null), (request.State, request.Reason, request.RetryAt));
+        Assert.Null((await world.Store.BatchAsync("m", 1, Ct))!.Hindrance);
+    }
+
+    [Fact]
+    public async Task Lineage_budgetUsedUp_recommendsTrainingAnewOnce()
+    {
+        await using var world = await WorldAsync(static policy => policy with { Retrain = new DriftBudget { MaxForgottenShare = 1.5 } });
+        await AcceptAsync(world.Store, ("a", ["1"]));
+        await RunAsync(world);
+        await AcceptAsync(world.Store, ("b", ["2"]));
+        await RunAsync(world);
+        await AcceptAsync(world.Store, ("c", ["3"]));
+        await RunAsync(world);
+
+        var versions = await world.Store.VersionsAsync("m", Ct);
+        Assert.Equal([false, false, true, true], versions.Select(static v => v.Retrain is not null));
+        Assert.Contains("2.00 % of the training data forgotten (at most 1.50 %)", versions[2].Retrain, StringComparison.Ordinal);
+        Assert.Single(await RowsAsync(world), static r => r.Kind == "model.retrain-recommended");
+        Assert.Equal("certificate", versions[1].Certificate);
+    }
+
+    /// <summary>What each of a batch's requests named is known as long as somebody may need to open it again.</summary>
+    [Fact]
+    public async Task Requests_done_areKnownWithWhatEachNamed()
+    {
+        await using var world = await WorldAsync();
+        await AcceptAsync(world.Store, ("a", ["1", "2"]), ("b", ["2", "3"]));
+        await RunAsync(world);
+        await AcceptAsync(world.Store, ("c", ["4"]));
+        var model = (await world.StepAsync((await world.Store.ModelAsync("m", Ct))!, Ct)).Model;
+        await AcceptAsync(world.Store, ("d", ["4", "1"]));
+        await RunAsync(world);
+
+        static string Text(IReadOnlyList<RequestSamples> done) => string.Join(' ', done.Select(static d => $"{d.Id}:{string.Join(',', d.Samples)}"));
+        Assert.Equal("a:1,2 b:2,3 d:1,4", Text(await world.Store.DoneByAsync("m", [1], Ct)));
+        Assert.Equal("c:4 d:1,4", Text(await world.Store.DoneByAsync("m", [2], Ct)));
+        Assert.Equal(1, model.CurrentVersion);
+        Assert.Equal(RequestState.Rejected, (await world.Store.RequestAsync("d", Ct))!.State);
+    }
+
     /// <summary>A row that was erased before its request's run costs that request time, not those it would have been forgotten with.</summary>
     [Fact]
     public async Task Requests_whoseSamplesAreGone_waitAndTheOthersGoOn()
@@ -387,6 +487,16 @@ public sealed class BatchDriverTests : IDisposable
         Assert.Equal(expected, await OutcomeAsync(world));
     }
 
+    /// <summary>Steps until none may follow at once.</summary>
+    private static async Task AsFarAsItGoesAsync(World world)
+    {
+        var model = (await world.Store.ModelAsync("m", Ct))!;
+        for (var more = true; more;)
+        {
+            (model, more) = await world.StepAsync(model, Ct);
+        }
+    }
+
     private static async Task<StoredModel> TryAsync(World world, StoredModel model)
     {
         try
@@ -496,6 +606,7 @@ public sealed class BatchDriverTests : IDisposable
         var record = new ModelRecord
         {
             Name = "m",
+            Tenant = "t",
             File = "/m",
             Sha256 = "0",
             DataSet = "d",

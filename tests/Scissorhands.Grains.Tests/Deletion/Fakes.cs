@@ -72,6 +72,8 @@ internal sealed class FailingStore(IDeletionStore store, Faults faults) : IDelet
 
     public Task<IReadOnlyList<string>> TombstonesAsync(string model, CancellationToken ct) => store.TombstonesAsync(model, ct);
 
+    public Task<IReadOnlyList<RequestSamples>> DoneByAsync(string model, IReadOnlyList<int> batches, CancellationToken ct) => store.DoneByAsync(model, batches, ct);
+
     public Task<IReadOnlyList<string>> TombstonesAsync(string model, int batch, CancellationToken ct) => store.TombstonesAsync(model, batch, ct);
 }
 
@@ -94,6 +96,12 @@ internal sealed class FakeFolders(Faults faults) : IVersionFolders, ICertifier, 
 
     /// <summary>Requests whose copies are found to be damaged.</summary>
     public HashSet<string> Damaged { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Accuracy on the test data that no choice looks at, in [0,1].</summary>
+    public double Unseen { get; set; } = 0.8;
+
+    /// <summary>Why no certificate can be written; null where it can.</summary>
+    public string? Unwritable { get; set; }
 
     /// <summary>Why nothing can be copied; null where it can.</summary>
     public string? Full { get; set; }
@@ -159,7 +167,14 @@ internal sealed class FakeFolders(Faults faults) : IVersionFolders, ICertifier, 
         new MeasuredShare(0.9, 1000),
         new MeasuredShare(0.8, 1000),
         new MeasuredShare(0.8, 1000),
-        null)));
+        null,
+        new MeasuredShare(0.8, 1000),
+        new MeasuredShare(Unseen, 1000))));
+
+    public Task<LineageDrift?> DriftAsync(ModelRecord model, IReadOnlyList<ModelVersion> versions, int version, long forgotten, CancellationToken ct) =>
+        Task.FromResult<LineageDrift?>(new LineageDrift(versions.Count, forgotten, 0));
+
+    public Task<string?> CertificateAsync(ModelRecord model, int version, CancellationToken ct) => Task.FromResult<string?>("certificate");
 
     public Task<PublishedVersion> PublishAsync(StoredModel model, DeletionBatch batch, BatchAttempt attempt, int number, CancellationToken ct) =>
         faults.CallAsync(() => Task.FromResult(new PublishedVersion($"/v/{number}", $"hash of {attempt.Preset}", new Dictionary<string, string> { ["model"] = attempt.Preset })));
@@ -178,6 +193,11 @@ internal sealed class FakeFolders(Faults faults) : IVersionFolders, ICertifier, 
 
     public Task<string> CertifyAsync(StoredModel model, DeletionBatch batch, ModelVersion version, ModelVersion from, IReadOnlyList<DeletionRequest> requests, IReadOnlyList<string> forgotten, CancellationToken ct) => faults.CallAsync(() =>
     {
+        if (Unwritable is { } reason)
+        {
+            throw new IOException(reason);
+        }
+
         _log.Add($"certify {string.Join(',', forgotten)}");
         return Task.FromResult("certificate");
     });

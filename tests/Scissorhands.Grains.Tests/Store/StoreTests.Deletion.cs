@@ -135,6 +135,7 @@ public abstract partial class StoreTests
             await ExecuteAsync($"ALTER TABLE deletion_request DROP COLUMN {column}");
         }
 
+        await ExecuteAsync("DROP TABLE done_sample");
         await ExecuteAsync("DELETE FROM schema_version WHERE version > 4");
         var store = Deletions();
         var requests = (await store.RequestsAsync("m", Enum.GetValues<RequestState>(), Ct)).ToDictionary(static r => r.Id, StringComparer.Ordinal);
