@@ -1,10 +1,15 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using Scissorhands.Cli.Commands;
 using Scissorhands.Planning;
 
 var time = TimeProvider.System;
-var root = new RootCommand("Removes the influence of deleted training samples from a trained model.")
+
+// Not a RootCommand, whose name in usages is the file's.
+var root = new Command("scissorhands", "Removes the influence of deleted training samples from a trained model.")
 {
+    new HelpOption(),
+    new VersionOption(),
     RunCommand.Create(time),
     EvaluateCommand.Create(time),
     DataCommand.Create(time),

@@ -4,7 +4,8 @@ namespace Scissorhands.Testing;
 
 /// <summary>A PostgreSQL of the tests' own, with its own folder and port.</summary>
 /// <param name="flushes">Whether it waits for the disk. Tests need not: it is killed, the machine is not.</param>
-public sealed class Postgres(bool flushes = false) : IAsyncDisposable
+/// <param name="certificates">Where given, it takes encrypted connections, too.</param>
+public sealed class Postgres(bool flushes = false, TestCertificates? certificates = null) : IAsyncDisposable
 {
     private const string Password = "hush-7c1e";
     private static readonly TimeSpan StartDeadline = TimeSpan.FromSeconds(60);
@@ -40,6 +41,15 @@ public sealed class Postgres(bool flushes = false) : IAsyncDisposable
         _programs = programs;
         var secret = Path.Combine(_folder, "secret");
         await File.WriteAllTextAsync(secret, Password);
+        if (certificates is not null)
+        {
+            // Its own copy: it refuses a key that others may read.
+            var (certificate, key) = certificates.Issue("postgres");
+            File.Copy(certificate, Certificate);
+            File.Copy(key, Certificate + ".key");
+            await FinishAsync("/bin/chmod", ["600", Certificate + ".key"]);
+        }
+
         if (System.Environment.IsPrivilegedProcess)
         {
             await FinishAsync("/bin/chown", ["-R", "postgres:postgres", _folder]);
@@ -87,6 +97,10 @@ public sealed class Postgres(bool flushes = false) : IAsyncDisposable
 
     private string Data => Path.Combine(_folder, "data");
 
+    private string Certificate => Path.Combine(_folder, "server.pem");
+
+    private string[] EncryptionArguments => certificates is null ? [] : ["-c", "ssl=on", "-c", $"ssl_cert_file={Certificate}", "-c", $"ssl_key_file={Certificate}.key"];
+
     private string Port => _port.ToString(CultureInfo.InvariantCulture);
 
     private static async Task FinishAsync(string file, IEnumerable<string> arguments)
@@ -102,7 +116,7 @@ public sealed class Postgres(bool flushes = false) : IAsyncDisposable
     private async Task StartServerAsync()
     {
         var (file, arguments) = AsServer(
-            "postgres", ["-D", Data, "-p", Port, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", flushes ? "fsync=on" : "fsync=off", "-c", "max_connections=60"]);
+            "postgres", ["-D", Data, "-p", Port, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", flushes ? "fsync=on" : "fsync=off", "-c", "max_connections=60", .. EncryptionArguments]);
         for (var attempt = 1; ; attempt++)
         {
             _server = new ChildProcess(file, arguments, Environment, ready: "ready to accept connections");

@@ -5,10 +5,13 @@ using System.Text;
 namespace Scissorhands.Testing;
 
 /// <summary>A Redis of the tests' own, with its own folder and port, that keeps nothing beyond its process.</summary>
-public sealed class Redis : IAsyncDisposable
+/// <param name="certificates">Where given, it takes encrypted connections beside the plain ones.</param>
+public sealed class Redis(TestCertificates? certificates = null) : IAsyncDisposable
 {
     private static readonly TimeSpan StartDeadline = TimeSpan.FromSeconds(30);
     private readonly string _folder = Directory.CreateTempSubdirectory("scissorhands-redis-").FullName;
+    private readonly int _encryptedPort = Ports.Free(1)[0];
+    private string[] _encryption = [];
     private string _program = "";
     private ChildProcess? _server;
 
@@ -21,6 +24,9 @@ public sealed class Redis : IAsyncDisposable
     /// <summary>Host and port.</summary>
     public string Address => $"127.0.0.1:{Port.ToString(CultureInfo.InvariantCulture)}";
 
+    /// <summary>Host and port of encrypted connections, as an address of the client library.</summary>
+    public string EncryptedAddress => $"127.0.0.1:{_encryptedPort.ToString(CultureInfo.InvariantCulture)},ssl=true";
+
     /// <summary>Starts the server; where it is not installed, <see cref="Missing"/> says so.</summary>
     public async ValueTask StartAsync()
     {
@@ -32,6 +38,12 @@ public sealed class Redis : IAsyncDisposable
         }
 
         _program = program;
+        if (certificates is not null)
+        {
+            var (certificate, key) = certificates.Issue("redis");
+            _encryption = ["--tls-port", _encryptedPort.ToString(CultureInfo.InvariantCulture), "--tls-cert-file", certificate, "--tls-key-file", key, "--tls-ca-cert-file", certificates.Authority, "--tls-auth-clients", "no"];
+        }
+
         await StartServerAsync();
     }
 
@@ -75,7 +87,7 @@ public sealed class Redis : IAsyncDisposable
     {
         _server = new ChildProcess(
             _program,
-            ["--port", Port.ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1", "--dir", _folder, "--save", "", "--appendonly", "no"],
+            ["--port", Port.ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1", "--dir", _folder, "--save", "", "--appendonly", "no", .. _encryption],
             new Dictionary<string, string>(),
             ready: "eady to accept connections");
         await _server.Ready.WaitAsync(StartDeadline);

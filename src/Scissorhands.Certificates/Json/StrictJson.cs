@@ -62,7 +62,13 @@ internal static class StrictJson
             RequireCanonical(bytes.Span, Write(value), source);
             return value;
         }
-        catch (Exception failure) when (failure is JsonException or FormatException or InvalidOperationException or ArgumentException or NotSupportedException)
+        catch (JsonException failure)
+        {
+            // Its own message is written for programmers.
+            var place = string.IsNullOrEmpty(failure.Path) ? "" : $", at {failure.Path}";
+            throw new InputException($"{source}: not the JSON that is expected, line {failure.LineNumber + 1}, byte {failure.BytePositionInLine + 1}{place}; was the file cut short or changed?", failure);
+        }
+        catch (Exception failure) when (failure is FormatException or InvalidOperationException or ArgumentException or NotSupportedException)
         {
             throw new InputException($"{source}: {failure.Message.ReplaceLineEndings(" ")}", failure);
         }

@@ -29,6 +29,9 @@ internal static class CoordinatorCommand
         var address = new Option<string>("--address") { Description = "Address that other coordinators reach this one at", HelpName = "IP", DefaultValueFactory = static _ => "127.0.0.1" };
         var silo = new Option<int>("--silo-port") { Description = "Port of traffic between coordinators", HelpName = "PORT", DefaultValueFactory = static _ => 11111 };
         var gateway = new Option<int>("--gateway-port") { Description = "Port of clients of the cluster", HelpName = "PORT", DefaultValueFactory = static _ => 30000 };
+        var siloAuthority = new Option<string?>(SiloCertificate.AuthoritySetting) { Description = "Authority (PEM) of the coordinators' certificates, which must give none to others: with it their traffic is encrypted, and each must show a certificate", HelpName = "FILE" };
+        var siloCertificate = new Option<string?>(SiloCertificate.CertificateSetting) { Description = "Certificate (PEM) that this coordinator shows the others", HelpName = "FILE" };
+        var siloKey = new Option<string?>(SiloCertificate.KeySetting) { Description = "Its private key (PEM); default: in the same file", HelpName = "FILE" };
         var cluster = new Option<string>("--cluster") { Description = "Name of the cluster", HelpName = "NAME", DefaultValueFactory = static _ => "scissorhands" };
         var roots = new Option<string[]>("--root") { Description = "Folder on shared storage that models and deletion requests may name paths in; may be given more than once. None: no deletion requests are served", HelpName = "DIR" };
         var keys = new Option<string?>("--keys") { Description = "File of the callers' keys, as `scissorhands key` makes them; these or --oidc-authority are needed where other machines can reach --http", HelpName = "FILE" };
@@ -48,7 +51,7 @@ internal static class CoordinatorCommand
             "coordinator",
             $"Decide what the workers of a cluster do. Broker, store and Redis are named in {ControlBus.BrokerVariable}, {StoreVariable} (sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE; default sqlite:scissorhands.db) and {RedisVariable} (only where several coordinators share the load); {ControlBus.IntakeVariable} names the virtual host that deletion requests arrive in over the broker (none by default)")
         {
-            http, certificate, key, address, silo, gateway, cluster, roots, keys, authority, audience, tenantClaim, sign, head, hooks, submissions, names, refusals, beat, metrics,
+            http, certificate, key, address, silo, gateway, siloAuthority, siloCertificate, siloKey, cluster, roots, keys, authority, audience, tenantClaim, sign, head, hooks, submissions, names, refusals, beat, metrics,
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -73,6 +76,7 @@ internal static class CoordinatorCommand
                 Http = url,
                 HttpsCertificate = parsed.GetValue(certificate) is { } pem ? new HttpsCertificate(pem, parsed.GetValue(key)) : null,
                 Address = ip,
+                SiloCertificate = SiloCertificate.Read(parsed.GetValue(siloAuthority), parsed.GetValue(siloCertificate), parsed.GetValue(siloKey)),
                 SiloPort = parsed.GetValue(silo),
                 GatewayPort = parsed.GetValue(gateway),
                 ClusterId = parsed.GetRequiredValue(cluster),

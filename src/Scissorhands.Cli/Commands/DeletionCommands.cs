@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Scissorhands.Cli.Cluster;
 using Scissorhands.Cli.Configuration;
+using Scissorhands.Deletion.Batching;
 using Scissorhands.Grains.Store;
 using Scissorhands.Planning;
 using Scissorhands.Planning.Configuration;
@@ -96,7 +97,9 @@ internal static class DeletionCommands
             };
             if (parsed.GetValue(policy) is { } policyFile)
             {
-                body["policy"] = File.Exists(policyFile) ? YamlLayers.ReadFile(policyFile).Tree.DeepClone() : throw new InputException($"--policy {policyFile}: no such file");
+                var tree = File.Exists(policyFile) ? YamlLayers.ReadFile(policyFile).Tree : throw new InputException($"--policy {policyFile}: no such file");
+                PolicyReader.Read(tree, $"--policy {policyFile}");
+                body["policy"] = tree.DeepClone();
             }
 
             using var client = new CoordinatorClient(CoordinatorClient.Address(parsed.GetValue(coordinator)), time);
@@ -167,7 +170,7 @@ internal static class DeletionCommands
             "missed" => ", missed",
             _ => "",
         };
-        return $"{request.GetProperty("id").GetString()}  {request.GetProperty("state").GetString(),-9}  {request.GetProperty("model").GetString()}  {request.GetProperty("samples")} samples  due {Utc(request.GetProperty("deadline"))}{late}{(reason is null ? "" : $"  ({reason})")}";
+        return $"{request.GetProperty("id").GetString()}  {request.GetProperty("state").GetString(),-9}  {request.GetProperty("model").GetString()}  {request.GetProperty("samples")} samples  due {Utc(request.GetProperty("deadline"))}{late}{(request.GetProperty("run").GetString() is { } run ? $"  run {run}" : "")}{(reason is null ? "" : $"  ({reason})")}";
     }
 
     private static Command Submit(TimeProvider time)

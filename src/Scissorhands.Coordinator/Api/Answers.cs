@@ -107,6 +107,9 @@ public sealed record RequestView
     /// <summary>The batch that carries it; null before.</summary>
     public required int? Batch { get; init; }
 
+    /// <summary>The run that is under way for it; null where there is none.</summary>
+    public required string? Run { get; init; }
+
     /// <summary>How many samples it comes to.</summary>
     public required int Samples { get; init; }
 }

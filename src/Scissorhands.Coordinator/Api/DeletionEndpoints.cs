@@ -5,6 +5,7 @@ using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Scissorhands.Abstractions.Cluster;
 using Scissorhands.Abstractions.Deletion;
 using Scissorhands.Coordinator.Access;
 using Scissorhands.Coordinator.Intake;
@@ -187,7 +188,7 @@ public static class DeletionEndpoints
         return Results.Accepted(submission.Model is null ? null : IntakeJson.StatusUrl(answers[0].Request), IntakeJson.Answer(submission, answers));
     }
 
-    private static async Task<IResult> ListAsync(string? model, int? limit, HttpContext http, IDeletionStore store, TimeProvider time, CancellationToken ct)
+    private static async Task<IResult> ListAsync(string? model, int? limit, HttpContext http, IDeletionStore store, IGrainFactory grains, TimeProvider time, CancellationToken ct)
     {
         if (model is not null && await FindModelAsync(model, http, store, ct) is null)
         {
@@ -196,19 +197,20 @@ public static class DeletionEndpoints
 
         var requests = await store.ListAsync(CallerOf(http).Tenant, model, Math.Clamp(limit ?? 100, 1, MostListed), ct);
         var slack = (await store.ModelsAsync(null, ct)).ToDictionary(static m => m.Record.Name, static m => m.Record.Policy.Slack, StringComparer.Ordinal);
-        return Results.Json(requests.Select(request => View(request, slack.GetValueOrDefault(request.Model), time.GetUtcNow())), DeletionJson.Options);
+        var runs = await RunsAsync(requests, store, grains, ct);
+        return Results.Json(requests.Select(request => View(request, runs.GetValueOrDefault(BatchOf(request)), slack.GetValueOrDefault(request.Model), time.GetUtcNow())), DeletionJson.Options);
     }
 
-    private static async Task<IResult> ViewAsync(string id, HttpContext http, IDeletionStore store, TimeProvider time, CancellationToken ct) =>
+    private static async Task<IResult> ViewAsync(string id, HttpContext http, IDeletionStore store, IGrainFactory grains, TimeProvider time, CancellationToken ct) =>
         await FindAsync(id, http, store, ct) is { } request && await store.ModelAsync(request.Model, ct) is { } model
-            ? Results.Json(View(request, model.Record.Policy.Slack, time.GetUtcNow()), DeletionJson.Options)
-            : Unknown("the request");
+            ? Results.Json(View(request, (await RunsAsync([request], store, grains, ct)).GetValueOrDefault(BatchOf(request)), model.Record.Policy.Slack, time.GetUtcNow()), DeletionJson.Options)
+            : Unknown($"request {id}");
 
     private static async Task<IResult> CertificateAsync(string id, HttpContext http, IDeletionStore store, CancellationToken ct)
     {
         if (await FindAsync(id, http, store, ct) is not { } request || await store.ModelAsync(request.Model, ct) is not { } model)
         {
-            return Unknown("the request");
+            return Unknown($"request {id}");
         }
 
         if (request.State != RequestState.Completed || (await store.VersionsAsync(request.Model, ct)).FirstOrDefault(v => v.Batch == request.Batch) is not { } version)
@@ -220,13 +222,30 @@ public static class DeletionEndpoints
         return File.Exists(path) ? Results.File(path, "application/json", Certificate.FileName) : Error(StatusCodes.Status404NotFound, "the certificate is no longer in the version's folder");
     }
 
-    private static RequestView View(DeletionRequest request, TimeSpan slack, DateTimeOffset now) => new()
+    private static (string Model, int? Batch) BatchOf(DeletionRequest request) => (request.Model, request.Batch);
+
+    /// <summary>The runs under way for some requests, with what each waits for: of a model there is one at most.</summary>
+    private static async Task<Dictionary<(string Model, int? Batch), (string? Run, string? Waits)>> RunsAsync(IEnumerable<DeletionRequest> requests, IDeletionStore store, IGrainFactory grains, CancellationToken ct)
+    {
+        var runs = new Dictionary<(string Model, int? Batch), (string? Run, string? Waits)>();
+        foreach (var (model, number) in requests.Where(static r => r.State is RequestState.Scheduled or RequestState.Running or RequestState.Verifying).Select(BatchOf).Distinct())
+        {
+            if (number is { } known && await store.BatchAsync(model, known, ct) is { IsOpen: true, Attempts: [.., { RunId: { } run }] })
+            {
+                runs[(model, number)] = (run, (await grains.GetGrain<IRunGrain>(run).ViewAsync())?.Waits);
+            }
+        }
+
+        return runs;
+    }
+
+    private static RequestView View(DeletionRequest request, (string? Run, string? Waits) run, TimeSpan slack, DateTimeOffset now) => new()
     {
         Id = request.Id,
         RequestId = request.CallerId,
         Model = request.Model,
         State = request.State,
-        Reason = request.Reason,
+        Reason = request.Reason ?? run.Waits,
         DeadlineStatus = RequestTransitions.Status(request.State, request.Deadline, request.EndedAt, now, slack),
         ReceivedAt = request.ReceivedAt,
         AcceptedAt = request.AcceptedAt,
@@ -234,6 +253,7 @@ public static class DeletionEndpoints
         RetryAt = request.RetryAt,
         EndedAt = request.EndedAt,
         Batch = request.Batch,
+        Run = run.Run,
         Samples = request.Resolution.Samples,
     };
 
@@ -245,12 +265,12 @@ public static class DeletionEndpoints
     {
         if (await FindAsync(id, http, store, ct) is not { } request)
         {
-            return Unknown("the request");
+            return Unknown($"request {id}");
         }
 
         return await grains.GetGrain<IModelGrain>(request.Model).ActAsync(id, action, CallerOf(http).Name) is { } error
             ? Error(StatusCodes.Status409Conflict, error)
-            : await ViewAsync(id, http, store, time, ct);
+            : await ViewAsync(id, http, store, grains, time, ct);
     }
 
     private static async Task<IResult> RegisterAsync(string name, HttpContext http, IDeletionStore store, IVersionFolders folders, StorageRoots roots, TimeProvider time, CancellationToken ct)

@@ -55,6 +55,9 @@ public sealed record ClusterCoordinatorOptions
     /// <summary>The authorities (PEM) that the certificate of an encrypted Redis must come from; null for those that the machine trusts.</summary>
     public string? RedisAuthorities { get; init; }
 
+    /// <summary>What coordinators know each other by; null where they talk in the clear. Default: null.</summary>
+    public SiloCertificate? SiloCertificate { get; init; }
+
     /// <summary>Address that other coordinators reach this one at. Default: 127.0.0.1.</summary>
     public IPAddress Address { get; init; } = IPAddress.Loopback;
 
@@ -299,6 +302,8 @@ public static partial class ClusterCoordinator
         {
             silo.UseLocalhostClustering(options.SiloPort, options.GatewayPort, null, ServiceId, options.ClusterId);
         }
+
+        options.SiloCertificate?.ApplyTo(silo);
     });
 
     private static void AddBus(IServiceCollection services, Uri broker)

@@ -1,3 +1,4 @@
+using System.Security.Authentication;
 using Microsoft.EntityFrameworkCore;
 using Scissorhands.Planning;
 
@@ -23,7 +24,9 @@ public sealed class StoreProbe
         }
         catch (Exception e) when (e is not InputException && !cancellationToken.IsCancellationRequested)
         {
-            return $"{_database.Name}: {e.GetBaseException().Message.ReplaceLineEndings(" ")}";
+            var cause = e.GetBaseException();
+            var remedy = cause is AuthenticationException ? "; the address names its authority's certificate as RootCertificate" : "";
+            return $"{_database.Name}: {cause.Message.ReplaceLineEndings(" ")}{remedy}";
         }
     }
 }

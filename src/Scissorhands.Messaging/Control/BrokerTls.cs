@@ -1,6 +1,5 @@
 using System.Net.Security;
 using System.Security.Authentication;
-using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using MassTransit;
 using RabbitMQ.Client;
@@ -118,16 +117,6 @@ internal sealed class BrokerTls
             return errors == SslPolicyErrors.None ? true : throw new AuthenticationException($"this machine trusts none of the authorities of its certificate; {Authorities} in the broker's address names the file of those to trust");
         }
 
-        using var own = new X509Chain();
-        own.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-        own.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
-        own.ChainPolicy.CustomTrustStore.AddRange(_authorities);
-        own.ChainPolicy.ApplicationPolicy.Add(new Oid("1.3.6.1.5.5.7.3.1"));
-        foreach (var element in chain?.ChainElements ?? Enumerable.Empty<X509ChainElement>())
-        {
-            own.ChainPolicy.ExtraStore.Add(element.Certificate);
-        }
-
-        return own.Build(shown) ? true : throw new AuthenticationException($"its certificate does not hold against {Authorities} {_authoritiesFile} ({string.Join(", ", own.ChainStatus.Select(static status => status.Status).Distinct())})");
+        return CertificateTrust.Fault(shown, chain, _authorities, CertificateTrust.ServerUse) is not { } fault ? true : throw new AuthenticationException($"its certificate does not hold against {Authorities} {_authoritiesFile} ({fault})");
     }
 }

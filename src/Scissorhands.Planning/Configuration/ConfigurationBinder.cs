@@ -130,7 +130,7 @@ public static class ConfigurationBinder
         }
 
         var section = key.Split('.')[0];
-        if (ConfigurationKey.Sections.Keys.FirstOrDefault(known => known != section && Distance(section.ToLowerInvariant(), known) <= SlipsIn(section)) is { } meant)
+        if (ConfigurationKey.Sections.Keys.FirstOrDefault(known => known != section && NearestName.Distance(section.ToLowerInvariant(), known) <= NearestName.SlipsIn(section)) is { } meant)
         {
             return $"{start}did you mean '{meant}.*'? It has {Names(meant)}";
         }
@@ -150,34 +150,11 @@ public static class ConfigurationBinder
         var (key, cost, distance) = ConfigurationKey.Leaves.Values
             .Select(key =>
             {
-                var (whole, last) = (Distance(lower, key.Name.ToLowerInvariant()), Distance(shortName, key.ShortName.ToLowerInvariant()));
+                var (whole, last) = (NearestName.Distance(lower, key.Name.ToLowerInvariant()), NearestName.Distance(shortName, key.ShortName.ToLowerInvariant()));
                 return (key.Name, Cost: Math.Min(2 * whole, 1 + (2 * last)), Distance: Math.Min(whole, last));
             })
             .MinBy(static candidate => candidate.Cost);
-        return distance <= SlipsIn(shortName) ? key : null;
-    }
-
-    // One for each three letters: 'foo' is like no key, though each of them differs from it by a few letters only.
-    private static int SlipsIn(string name) => Math.Min(3, name.Length / 3);
-
-    private static int Distance(string a, string b)
-    {
-        // A key of any length comes from a file: the cost is bounded by looking at its front only.
-        a = a.Length > 100 ? a[..100] : a;
-        var row = Enumerable.Range(0, b.Length + 1).ToArray();
-        for (var i = 1; i <= a.Length; i++)
-        {
-            var diagonal = row[0];
-            row[0] = i;
-            for (var j = 1; j <= b.Length; j++)
-            {
-                var substitute = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-                diagonal = row[j];
-                row[j] = Math.Min(substitute, Math.Min(row[j], row[j - 1]) + 1);
-            }
-        }
-
-        return row[b.Length];
+        return distance <= NearestName.SlipsIn(shortName) ? key : null;
     }
 
     /// <summary>A node as one short line for messages.</summary>

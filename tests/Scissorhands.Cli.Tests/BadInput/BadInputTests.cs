@@ -22,6 +22,43 @@ public sealed class BadInputTests(TinyWorld world)
         Assert.StartsWith($"{option} {path}: ", await ExpectAsync([option, path]), StringComparison.Ordinal);
 
     [Fact]
+    public async Task Verify_certificateCutShort_saidWithThePlace()
+    {
+        var path = world.NewPath("cut.dsse.json");
+        await File.WriteAllTextAsync(path, """{"payload":"eyJ""", TestContext.Current.CancellationToken);
+        var result = await CliProcess.RunAsync(["verify", path]);
+
+        Assert.Equal(BadInput, result.ExitCode);
+        Assert.Equal($"{path}: not the JSON that is expected, line 1, byte 16; was the file cut short or changed?", Assert.Single(result.Errors));
+    }
+
+    [Theory]
+    [InlineData("missing.yaml", "--policy missing.yaml: no such file")]
+    [InlineData("policy.yaml", "--policy policy.yaml: unknown key 'policy.maxWiat'; did you mean 'maxWait'?")]
+    public async Task ModelsAdd_policyThatIsNotInOrder_namedWithItsOption(string file, string expected)
+    {
+        var folder = world.NewPath("policy");
+        Directory.CreateDirectory(folder);
+        await File.WriteAllTextAsync(Path.Combine(folder, "policy.yaml"), "maxWiat: 01:00:00\n", TestContext.Current.CancellationToken);
+        var result = await CliProcess.RunAsync(["models", "add", "m", "--model", "m.pt", "--data-set", "d", "--data", "d", "--versions", "v", "--policy", file], folder);
+
+        Assert.Equal(BadInput, result.ExitCode);
+        Assert.Equal(expected, Assert.Single(result.Errors));
+    }
+
+    [Theory]
+    [InlineData("scissorhands [command]", "--help")]
+    [InlineData("scissorhands models [<NAME>] add <NAME>", "models", "add", "--help")]
+    public async Task Help_usage_namesTheProgram(string expected, params string[] arguments)
+    {
+        var result = await CliProcess.RunAsync(arguments);
+
+        Assert.Equal(0, result.ExitCode);
+        Assert.True(result.Output.Any(line => line.Contains(expected, StringComparison.Ordinal)), string.Join('\n', result.Output));
+        Assert.Single((await CliProcess.RunAsync(["--version"])).Output);
+    }
+
+    [Fact]
     public async Task Run_modelIsText_named()
     {
         var model = world.NewPath("text.pt");

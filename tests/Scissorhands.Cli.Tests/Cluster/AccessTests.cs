@@ -321,6 +321,35 @@ public sealed class AccessTests(GuardedCluster service) : IClassFixture<GuardedC
         Assert.Contains($"has not the scope audit, which is needed (sent: what SCISSORHANDS_KEY_FILE {Path.Combine(service.Folder, "key-of-pipeline")} holds)", Assert.Single(forbidden.Errors), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Request_whoseRunHasNoWorkers_tellsTheRunAndWhatItWaitsFor()
+    {
+        Skip();
+        using var operating = service.As("operator");
+        var body = Registration("waiting");
+        body["policy"] = new JsonObject { ["minRequests"] = 1, ["maxWait"] = "00:00:00", ["gate"] = new JsonObject { ["smallSets"] = "accept" } };
+        var added = await operating.PutAsJsonAsync("v1/models/waiting", body, Ct);
+        Assert.True(added.IsSuccessStatusCode, await added.Content.ReadAsStringAsync(Ct));
+        var answer = await (await operating.PostAsJsonAsync("v1/deletion-requests", new { requestId = "w", model = "waiting", ids = new[] { Id(1) } }, Ct)).Content.ReadFromJsonAsync<JsonObject>(Ct);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Ct);
+        limit.CancelAfter(TimeSpan.FromMinutes(2));
+        JsonObject shown;
+        do
+        {
+            shown = (await operating.GetFromJsonAsync<JsonObject>(answer!["status"]!.GetValue<string>(), limit.Token))!;
+        }
+        while (shown["run"] is null || shown["reason"] is null);
+
+        Assert.Contains("worker", shown["reason"]!.GetValue<string>(), StringComparison.Ordinal);
+        var listed = await service.CommandAsync("pipeline", "requests", "--model", "waiting");
+        Assert.Contains($"  run {shown["run"]}  ({shown["reason"]})", Assert.Single(listed.Output), StringComparison.Ordinal);
+        Assert.True((await service.CommandAsync("operator", "status", shown["run"]!.GetValue<string>())).ExitCode == 0);
+
+        var unknown = await service.CommandAsync("pipeline", "requests", "nonsense");
+        Assert.Equal(2, unknown.ExitCode);
+        Assert.Equal("request nonsense: not known here", Assert.Single(unknown.Errors));
+    }
+
     /// <summary>Rows that follow each other, but are others than were there, or fewer; with the heads taken away too, what was kept finds it.</summary>
     [Fact]
     public async Task Audit_chainRewrittenOrCutInTheStore_isFoundBySignedHeads()

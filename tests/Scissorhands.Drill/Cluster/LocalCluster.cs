@@ -64,6 +64,9 @@ public sealed class LocalCluster : IAsyncDisposable
     /// <summary>Where a coordinator serves HTTP.</summary>
     public string AddressOf(int index) => string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{_ports[PortsOfCoordinator * index]}");
 
+    /// <summary>The port at which other coordinators reach a coordinator.</summary>
+    public int SiloPortOf(int index) => _ports[(PortsOfCoordinator * index) + 1];
+
     /// <summary>A coordinator.</summary>
     public ChildProcess CoordinatorAt(int index) => _coordinators[index] ?? throw new InvalidOperationException($"Coordinator {index} was not started");
 

@@ -1,0 +1,36 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+
+namespace Scissorhands.Messaging.Control;
+
+/// <summary>Whether a certificate comes from authorities that were named.</summary>
+public static class CertificateTrust
+{
+    /// <summary>What certificates of servers are for.</summary>
+    internal const string ServerUse = "1.3.6.1.5.5.7.3.1";
+
+    /// <summary>Judges a certificate. Revocation is not looked at.</summary>
+    /// <param name="shown">The certificate.</param>
+    /// <param name="sent">What the other side has sent with it; null for nothing.</param>
+    /// <param name="authorities">The only authorities that are believed.</param>
+    /// <param name="use">What the certificate has to be for, as an object identifier; null for anything.</param>
+    /// <returns>Why it does not hold; null where it does.</returns>
+    public static string? Fault(X509Certificate2 shown, X509Chain? sent, X509Certificate2Collection authorities, string? use)
+    {
+        using var own = new X509Chain();
+        own.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+        own.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
+        own.ChainPolicy.CustomTrustStore.AddRange(authorities);
+        if (use is not null)
+        {
+            own.ChainPolicy.ApplicationPolicy.Add(new Oid(use));
+        }
+
+        foreach (var element in sent?.ChainElements ?? Enumerable.Empty<X509ChainElement>())
+        {
+            own.ChainPolicy.ExtraStore.Add(element.Certificate);
+        }
+
+        return own.Build(shown) ? null : string.Join(", ", own.ChainStatus.Select(static status => status.Status).Distinct());
+    }
+}
