@@ -47,6 +47,7 @@ internal sealed partial class ServiceWatch(IServiceCensusStore census, IDeletion
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        ServiceMeters.Begin();
         ServiceMeters.WatchBroker(() => bus.CheckHealth().Status == BusHealthStatus.Healthy);
         using var timer = new PeriodicTimer(Interval, time);
         do

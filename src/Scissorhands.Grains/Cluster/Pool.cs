@@ -116,6 +116,9 @@ internal sealed class Pool
     /// <summary>Runs that the last deal gave nothing to and that have waited for a while, with what each waits for.</summary>
     public IReadOnlyDictionary<string, string> Waits => _waits;
 
+    /// <summary>How many of <see cref="Waits"/> more workers would help.</summary>
+    public int Lacks { get; private set; }
+
     /// <summary>Deals free workers to runs.</summary>
     /// <returns>Runs and all their workers, former ones first.</returns>
     public IReadOnlyList<(string RunId, IReadOnlyList<GangMember> Members)> Deal()
@@ -134,6 +137,7 @@ internal sealed class Pool
         }
 
         _waits.Clear();
+        Lacks = 0;
         var dealt = new List<(string, IReadOnlyList<GangMember>)>();
         var waits = false;
         foreach (var (need, since) in _needs.Values
@@ -171,6 +175,7 @@ internal sealed class Pool
                 // Those that others hold are waited for; what no workers here can do keeps nobody from anything.
                 waits |= Together([.. _workers.Values.Where(seen => IsFit(seen, need))], 0, need).Length > 0;
                 Wait(need, since, Lacking(need));
+                Lacks += _waits.ContainsKey(need.RunId) ? 1 : 0;
                 continue;
             }
 

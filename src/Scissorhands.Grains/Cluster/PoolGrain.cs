@@ -113,7 +113,7 @@ public sealed partial class PoolGrain : Grain, IPoolGrain
             LogFormed(dealt.RunId, dealt.Members.Count);
             return TellAsync(dealt.RunId, run => run.FormAsync(dealt.Members));
         }));
-        RunMeters.Note(this.GetPrimaryKeyString(), _pool.Views, _pool.Waits.Count);
+        RunMeters.Note(this.GetPrimaryKeyString(), _pool.Views, _pool.Lacks);
         foreach (var run in _told.Keys.Where(run => !_pool.Waits.ContainsKey(run)).ToArray())
         {
             _told.Remove(run);

@@ -6,6 +6,7 @@ namespace Scissorhands.Grains.Store;
 /// <summary>The counts by queries that read indexes or few rows: they are repeated for as long as the coordinator lives.</summary>
 internal sealed class SqlServiceCensus(StoreDatabase database, TimeProvider time) : IServiceCensusStore
 {
+    private static readonly string OnHold = RequestState.OnHold.ToString();
     private static readonly string[] Closed = [.. Enum.GetValues<RequestState>().Where(RequestTransitions.IsFinal).Select(static s => s.ToString())];
 
     public Task<ServiceCensus> CountAsync(string? signingKeyId, CancellationToken ct) => database.OnceAsync(context => CountAsync(context, signingKeyId, ct), ct);
@@ -14,7 +15,8 @@ internal sealed class SqlServiceCensus(StoreDatabase database, TimeProvider time
     {
         var now = time.GetUtcNow();
         var states = await context.Requests.GroupBy(r => r.State).Select(static g => new { g.Key, Count = g.Count() }).ToDictionaryAsync(static g => g.Key, static g => g.Count, ct);
-        var open = context.Requests.Where(r => !Closed.Contains(r.State));
+        // What is held is not late: it must not be done.
+        var open = context.Requests.Where(r => !Closed.Contains(r.State) && r.State != OnHold);
         var oldest = await open.MinAsync(r => (long?)r.AcceptedAt, ct);
         var nearest = await open.MinAsync(r => (long?)r.Deadline, ct);
         var (onTime, atRisk, missed) = (0, 0, 0);

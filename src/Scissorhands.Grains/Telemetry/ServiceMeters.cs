@@ -28,9 +28,9 @@ public static class ServiceMeters
     static ServiceMeters()
     {
         Meter.CreateObservableGauge("scissorhands.deletion.requests", static () => Of(static c => c.Requests.Select(static r => new Measurement<long>(r.Value, Tag("state", r.Key)))), "{request}", "Deletion requests by state.");
-        Meter.CreateObservableGauge("scissorhands.deletion.deadlines", static () => Of(static c => c.Deadlines.Select(static d => new Measurement<long>(d.Value, Tag("status", d.Key)))), "{request}", "Open requests by how they stand to their deadline: onTime, atRisk, missed.");
-        Meter.CreateObservableGauge("scissorhands.deletion.oldest", static () => Of<double>(static c => [new Measurement<double>(c.OldestSeconds is { } oldest ? oldest + Age() : 0)]), "s", "Age of the oldest open request, from when it was accepted. 0 where none is open.");
-        Meter.CreateObservableGauge("scissorhands.deletion.slack", static () => Of(static c => c.SlackSeconds is { } slack ? (IEnumerable<Measurement<double>>)[new Measurement<double>(slack - Age())] : []), "s", "Least time that is left until an open request's deadline; negative once it is missed. Absent where none is open.");
+        Meter.CreateObservableGauge("scissorhands.deletion.deadlines", static () => Of(static c => c.Deadlines.Select(static d => new Measurement<long>(d.Value, Tag("status", d.Key)))), "{request}", "Open requests by how they stand to their deadline: onTime, atRisk, missed. Those on hold are left out.");
+        Meter.CreateObservableGauge("scissorhands.deletion.oldest", static () => Of<double>(static c => [new Measurement<double>(c.OldestSeconds is { } oldest ? oldest + Age() : 0)]), "s", "Age of the oldest open request that is not on hold, from when it was stored. 0 where none is open.");
+        Meter.CreateObservableGauge("scissorhands.deletion.slack", static () => Of(static c => c.SlackSeconds is { } slack ? (IEnumerable<Measurement<double>>)[new Measurement<double>(slack - Age())] : []), "s", "Least time that is left until the deadline of an open request that is not on hold; negative once it is missed. Absent where none is open.");
         Meter.CreateObservableGauge("scissorhands.outbox.pending", static () => Of<long>(static c => [new Measurement<long>(c.OutboxPending)]), "{message}", "Messages in the outbox that are not delivered yet.");
         Meter.CreateObservableGauge("scissorhands.audit.unsigned", static () => Of<double>(static c => [new Measurement<double>(c.UnsignedSeconds is { } unsigned ? unsigned + Age() : 0)]), "s", "Age of the oldest row of the audit that no signed head covers. 0 where there is none, or no key to sign with.");
         Meter.CreateObservableGauge("scissorhands.runs", static () => Of(static c => c.Runs.Select(static r => new Measurement<long>(r.Count, Tag("status", r.Status), Tag("pool", r.Pool)))), "{run}", "Open runs: queued or running.");
@@ -42,6 +42,26 @@ public static class ServiceMeters
 
     /// <summary>Spans of what happens to requests.</summary>
     public static ActivitySource Spans { get; } = new(Name);
+
+    /// <summary>Lets counters that somebody is called for exist from the start: what is born with its first event has no increase.</summary>
+    public static void Begin()
+    {
+        DeadMessages.Add(0);
+        foreach (var outcome in (string[])["completed", "failed"])
+        {
+            Batches.Add(0, Tag("outcome", outcome));
+        }
+
+        foreach (var outcome in (string[])["signed", "failed"])
+        {
+            Certificates.Add(0, Tag("outcome", outcome));
+        }
+
+        foreach (var decision in (string[])["publish", "stronger", "milder", "fail"])
+        {
+            Verdicts.Add(0, Tag("decision", decision));
+        }
+    }
 
     /// <summary>A submission was answered.</summary>
     /// <param name="door">http or queue.</param>

@@ -27,7 +27,12 @@ public static class WorkerMeters
     private static readonly KeyValuePair<string, object?>[] StageTags = [.. Enum.GetValues<RunStage>().Select(static stage => new KeyValuePair<string, object?>("stage", StageNames.Of(stage)))];
     private static long _durableSince;
 
-    static WorkerMeters() => Meter.CreateObservableGauge("scissorhands.checkpoint.age", CheckpointAge, "s", "Time since the last checkpoint of the stage at work, or since it began. Absent where no stage that writes some is at work.");
+    // Counters that somebody is called for exist from the start: what is born with its first event has no increase.
+    static WorkerMeters()
+    {
+        Drifts.Add(0);
+        Meter.CreateObservableGauge("scissorhands.checkpoint.age", CheckpointAge, "s", "Time since the last checkpoint of the stage at work, or since it began. Absent where no stage that writes some is at work.");
+    }
 
     /// <summary>Spans of stages.</summary>
     internal static ActivitySource Spans { get; } = new(Name);

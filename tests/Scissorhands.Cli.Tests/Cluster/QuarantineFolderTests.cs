@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Scissorhands.Coordinator.Deletion;
 using Scissorhands.Data.Quarantine;
 using Scissorhands.Deletion.Models;
+using Scissorhands.Deletion.Requests;
 using Scissorhands.Drill.World;
 using Scissorhands.Grains.Deletion;
 

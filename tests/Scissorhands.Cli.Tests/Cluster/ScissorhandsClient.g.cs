@@ -2009,6 +2009,129 @@ namespace Scissorhands.Cli.Tests.Cluster.Generated
 
         /// <param name="cancellationToken">A cancellation token that can be used by other objects or threads to receive notice of cancellation.</param>
         /// <summary>
+        /// Lists certificates that no longer hold, because their version was taken back.
+        /// </summary>
+        /// <remarks>
+        /// Needs the scope submit.
+        /// </remarks>
+        /// <param name="name">The model's name: letters, digits, '-', '_', '.'.</param>
+        /// <returns>OK</returns>
+        /// <exception cref="ApiException">A server side error occurred.</exception>
+        public virtual async System.Threading.Tasks.Task<System.Collections.Generic.ICollection<Revocation>> ListRevocationsAsync(string name, System.Threading.CancellationToken cancellationToken = default(System.Threading.CancellationToken))
+        {
+            if (name == null)
+                throw new System.ArgumentNullException("name");
+
+            var client_ = _httpClient;
+            var disposeClient_ = false;
+            try
+            {
+                using (var request_ = new System.Net.Http.HttpRequestMessage())
+                {
+                    request_.Method = new System.Net.Http.HttpMethod("GET");
+                    request_.Headers.Accept.Add(System.Net.Http.Headers.MediaTypeWithQualityHeaderValue.Parse("application/json"));
+
+                    var urlBuilder_ = new System.Text.StringBuilder();
+
+                    // Operation Path: "v1/models/{name}/revocations"
+                    urlBuilder_.Append("v1/models/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(name, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/revocations");
+
+                    PrepareRequest(client_, request_, urlBuilder_);
+
+                    var url_ = urlBuilder_.ToString();
+                    request_.RequestUri = new System.Uri(url_, System.UriKind.RelativeOrAbsolute);
+
+                    PrepareRequest(client_, request_, url_);
+
+                    var response_ = await client_.SendAsync(request_, System.Net.Http.HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
+                    var disposeResponse_ = true;
+                    try
+                    {
+                        var headers_ = new System.Collections.Generic.Dictionary<string, System.Collections.Generic.IEnumerable<string>>();
+                        foreach (var item_ in response_.Headers)
+                            headers_[item_.Key] = item_.Value;
+                        if (response_.Content != null && response_.Content.Headers != null)
+                        {
+                            foreach (var item_ in response_.Content.Headers)
+                                headers_[item_.Key] = item_.Value;
+                        }
+
+                        ProcessResponse(client_, response_);
+
+                        var status_ = (int)response_.StatusCode;
+                        if (status_ == 200)
+                        {
+                            var objectResponse_ = await ReadObjectResponseAsync<System.Collections.Generic.ICollection<Revocation>>(response_, headers_, cancellationToken).ConfigureAwait(false);
+                            if (objectResponse_.Object == null)
+                            {
+                                throw new ApiException("Response was null which was not expected.", status_, objectResponse_.Text, headers_, null);
+                            }
+                            return objectResponse_.Object;
+                        }
+                        else
+                        if (status_ == 401)
+                        {
+                            var objectResponse_ = await ReadObjectResponseAsync<ErrorAnswer>(response_, headers_, cancellationToken).ConfigureAwait(false);
+                            if (objectResponse_.Object == null)
+                            {
+                                throw new ApiException("Response was null which was not expected.", status_, objectResponse_.Text, headers_, null);
+                            }
+                            throw new ApiException<ErrorAnswer>("Unauthorized", status_, objectResponse_.Text, headers_, objectResponse_.Object, null);
+                        }
+                        else
+                        if (status_ == 403)
+                        {
+                            var objectResponse_ = await ReadObjectResponseAsync<ErrorAnswer>(response_, headers_, cancellationToken).ConfigureAwait(false);
+                            if (objectResponse_.Object == null)
+                            {
+                                throw new ApiException("Response was null which was not expected.", status_, objectResponse_.Text, headers_, null);
+                            }
+                            throw new ApiException<ErrorAnswer>("Forbidden", status_, objectResponse_.Text, headers_, objectResponse_.Object, null);
+                        }
+                        else
+                        if (status_ == 404)
+                        {
+                            var objectResponse_ = await ReadObjectResponseAsync<ErrorAnswer>(response_, headers_, cancellationToken).ConfigureAwait(false);
+                            if (objectResponse_.Object == null)
+                            {
+                                throw new ApiException("Response was null which was not expected.", status_, objectResponse_.Text, headers_, null);
+                            }
+                            throw new ApiException<ErrorAnswer>("Not Found", status_, objectResponse_.Text, headers_, objectResponse_.Object, null);
+                        }
+                        else
+                        if (status_ == 503)
+                        {
+                            var objectResponse_ = await ReadObjectResponseAsync<ErrorAnswer>(response_, headers_, cancellationToken).ConfigureAwait(false);
+                            if (objectResponse_.Object == null)
+                            {
+                                throw new ApiException("Response was null which was not expected.", status_, objectResponse_.Text, headers_, null);
+                            }
+                            throw new ApiException<ErrorAnswer>("Service Unavailable", status_, objectResponse_.Text, headers_, objectResponse_.Object, null);
+                        }
+                        else
+                        {
+                            var responseData_ = response_.Content == null ? null : await ReadAsStringAsync(response_.Content, cancellationToken).ConfigureAwait(false);
+                            throw new ApiException("The HTTP status code of the response was not expected (" + status_ + ").", status_, responseData_, headers_, null);
+                        }
+                    }
+                    finally
+                    {
+                        if (disposeResponse_)
+                            response_.Dispose();
+                    }
+                }
+            }
+            finally
+            {
+                if (disposeClient_)
+                    client_.Dispose();
+            }
+        }
+
+        /// <param name="cancellationToken">A cancellation token that can be used by other objects or threads to receive notice of cancellation.</param>
+        /// <summary>
         /// Puts a former version of a model into use again.
         /// </summary>
         /// <remarks>
@@ -3128,6 +3251,9 @@ namespace Scissorhands.Cli.Tests.Cluster.Generated
         [System.Text.Json.Serialization.JsonPropertyName("failure")]
         public string? Failure { get; set; } = default!;
 
+        [System.Text.Json.Serialization.JsonPropertyName("final")]
+        public GateVerdict? Final { get; set; } = default!;
+
         /// <summary>
         /// From 0.
         /// </summary>
@@ -3192,6 +3318,35 @@ namespace Scissorhands.Cli.Tests.Cluster.Generated
     }
 
     /// <summary>
+    /// What a batch was formed with, and goes by to its end: what is changed meanwhile is for the next one.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class BatchTerms
+    {
+
+        /// <summary>
+        /// The model's configuration.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("configuration")]
+        [System.ComponentModel.DataAnnotations.Required(AllowEmptyStrings = true)]
+        public string Configuration { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("policy")]
+        [System.ComponentModel.DataAnnotations.Required]
+        public DeletionPolicy Policy { get; set; } = new DeletionPolicy();
+
+        private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
+
+        [System.Text.Json.Serialization.JsonExtensionData]
+        public System.Collections.Generic.IDictionary<string, object> AdditionalProperties
+        {
+            get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
+            set { _additionalProperties = value; }
+        }
+
+    }
+
+    /// <summary>
     /// How a request stands to its deadline.
     /// </summary>
     [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
@@ -3250,6 +3405,12 @@ namespace Scissorhands.Cli.Tests.Cluster.Generated
         public System.DateTimeOffset? EndedAt { get; set; } = default!;
 
         /// <summary>
+        /// How often it has failed.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("failures")]
+        public int? Failures { get; set; } = default!;
+
+        /// <summary>
         /// Files of the published attempt with their SHA-256; empty before.
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("files")]
@@ -3260,6 +3421,12 @@ namespace Scissorhands.Cli.Tests.Cluster.Generated
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("from")]
         public int From { get; set; } = default!;
+
+        /// <summary>
+        /// Why the step after publication that is at work has not succeeded yet; null where nothing is in the way.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("hindrance")]
+        public string? Hindrance { get; set; } = default!;
 
         /// <summary>
         /// Whether anything is left to do.
@@ -3310,11 +3477,20 @@ namespace Scissorhands.Cli.Tests.Cluster.Generated
         [System.Text.Json.Serialization.JsonPropertyName("samples")]
         public int Samples { get; set; } = default!;
 
+        [System.Text.Json.Serialization.JsonPropertyName("terms")]
+        public BatchTerms? Terms { get; set; } = default!;
+
         /// <summary>
         /// Where its trace goes on, that of its oldest request (W3C trace context); null where none was traced.
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("trace")]
         public string? Trace { get; set; } = default!;
+
+        /// <summary>
+        /// When that step is tried again (UTC).
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("tryAt")]
+        public System.DateTimeOffset? TryAt { get; set; } = default!;
 
         private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
 
@@ -3393,6 +3569,9 @@ namespace Scissorhands.Cli.Tests.Cluster.Generated
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("quietHours")]
         public System.Collections.Generic.ICollection<QuietHours>? QuietHours { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("retrain")]
+        public DriftBudget? Retrain { get; set; } = default!;
 
         /// <summary>
         /// After a batch whose run failed, or that no attempt got through the gate, its requests wait so long before they are tried again. Default: 1 day.
@@ -3480,6 +3659,43 @@ namespace Scissorhands.Cli.Tests.Cluster.Generated
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("subjects")]
         public System.Collections.Generic.ICollection<string>? Subjects { get; set; } = default!;
+
+    }
+
+    /// <summary>
+    /// How far successive runs may take a model from what was trained: each is judged against the version before, so that small
+    /// <br/>losses add up unseen. Beyond it the service recommends to train anew; requests are carried out all the same.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class DriftBudget
+    {
+
+        /// <summary>
+        /// Most of the training data, in percent, that is forgotten. Default: 10.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("maxForgottenShare")]
+        public double? MaxForgottenShare { get; set; } = default!;
+
+        /// <summary>
+        /// Most runs; null for any number. Default: none.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("maxRuns")]
+        public int? MaxRuns { get; set; } = default!;
+
+        /// <summary>
+        /// Most points of test accuracy that are lost. Default: 5.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("maxTestDrop")]
+        public double? MaxTestDrop { get; set; } = default!;
+
+        private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
+
+        [System.Text.Json.Serialization.JsonExtensionData]
+        public System.Collections.Generic.IDictionary<string, object> AdditionalProperties
+        {
+            get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
+            set { _additionalProperties = value; }
+        }
 
     }
 
@@ -3734,6 +3950,42 @@ namespace Scissorhands.Cli.Tests.Cluster.Generated
     }
 
     /// <summary>
+    /// How far a lineage is from the model that was registered.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class LineageDrift
+    {
+
+        /// <summary>
+        /// Samples forgotten since, in percent of the training data as it was.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("forgottenShare")]
+        public double ForgottenShare { get; set; } = default!;
+
+        /// <summary>
+        /// Versions published since, those that were taken back not counted.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("runs")]
+        public int Runs { get; set; } = default!;
+
+        /// <summary>
+        /// Points of test accuracy lost since; null where there is no test data.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("testDrop")]
+        public double? TestDrop { get; set; } = default!;
+
+        private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
+
+        [System.Text.Json.Serialization.JsonExtensionData]
+        public System.Collections.Generic.IDictionary<string, object> AdditionalProperties
+        {
+            get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
+            set { _additionalProperties = value; }
+        }
+
+    }
+
+    /// <summary>
     /// A model with its versions.
     /// </summary>
     [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
@@ -3947,6 +4199,15 @@ namespace Scissorhands.Cli.Tests.Cluster.Generated
         public int? Batch { get; set; } = default!;
 
         /// <summary>
+        /// SHA-256 (lower-case hex) of its certificate's file; null where it has none or it was written by an earlier version of this program.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("certificate")]
+        public string? Certificate { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("drift")]
+        public LineageDrift? Drift { get; set; } = default!;
+
+        /// <summary>
         /// The file that is loaded.
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("file")]
@@ -3978,6 +4239,18 @@ namespace Scissorhands.Cli.Tests.Cluster.Generated
         [System.Text.Json.Serialization.JsonPropertyName("publishedAt")]
         [System.ComponentModel.DataAnnotations.Required(AllowEmptyStrings = true)]
         public System.DateTimeOffset PublishedAt { get; set; } = default!;
+
+        /// <summary>
+        /// Why training anew is recommended; null where it is not.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("retrain")]
+        public string? Retrain { get; set; } = default!;
+
+        /// <summary>
+        /// When it was taken back (UTC), and its certificate with it; null where it was not.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("revokedAt")]
+        public System.DateTimeOffset? RevokedAt { get; set; } = default!;
 
         /// <summary>
         /// The run that made it; null for version 0.
@@ -4195,6 +4468,49 @@ namespace Scissorhands.Cli.Tests.Cluster.Generated
         [System.ComponentModel.DataAnnotations.Required(AllowEmptyStrings = true)]
         [System.Text.Json.Serialization.JsonConverter(typeof(System.Text.Json.Serialization.JsonStringEnumConverter<RequestState>))]
         public RequestState State { get; set; } = default!;
+
+        private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
+
+        [System.Text.Json.Serialization.JsonExtensionData]
+        public System.Collections.Generic.IDictionary<string, object> AdditionalProperties
+        {
+            get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
+            set { _additionalProperties = value; }
+        }
+
+    }
+
+    /// <summary>
+    /// A certificate that no longer holds: a version before its own is in use again, which still knows what it speaks of.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class Revocation
+    {
+
+        /// <summary>
+        /// Its batch.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("batch")]
+        public int Batch { get; set; } = default!;
+
+        /// <summary>
+        /// SHA-256 (lower-case hex) of the certificate's file; null where it had none yet.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("certificate")]
+        public string? Certificate { get; set; } = default!;
+
+        /// <summary>
+        /// When (UTC).
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("revokedAt")]
+        [System.ComponentModel.DataAnnotations.Required(AllowEmptyStrings = true)]
+        public System.DateTimeOffset RevokedAt { get; set; } = default!;
+
+        /// <summary>
+        /// The version that was taken back.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("version")]
+        public int Version { get; set; } = default!;
 
         private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
 
