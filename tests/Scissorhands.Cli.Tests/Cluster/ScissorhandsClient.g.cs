@@ -4459,6 +4459,12 @@ namespace Scissorhands.Cli.Tests.Cluster.Generated
         public System.DateTimeOffset? RetryAt { get; set; } = default!;
 
         /// <summary>
+        /// The run that is under way for it; null where there is none.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("run")]
+        public string? Run { get; set; } = default!;
+
+        /// <summary>
         /// How many samples it comes to.
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("samples")]
