@@ -40,6 +40,7 @@ public sealed class PolicyReaderTests
     [InlineData("""{"presets": {"name": "one"}}""", "policy.presets: must be a list")]
     [InlineData("""{"presets": ["one"]}""", "policy.presets[0]: must be a section with the keys name, configuration, not \"one\"")]
     [InlineData("""{"presets": [{}]}""", "p.yaml: policy.presets[0]: ")]
+    [InlineData("""{"retrain": {"x": 1}}""", "unknown key 'policy.retrain.x'; policy.retrain has ")]
     [InlineData("""{"gate": null}""", "policy.gate: must be a section")]
     [InlineData("""[]""", "p.yaml: policy: must be a section")]
     [InlineData("""{"maxRequests": 1}""", "p.yaml: policy.maxRequests: must be at least minRequests")]

@@ -3,7 +3,6 @@ using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
-using Scissorhands.Deletion.Gate;
 using Scissorhands.Planning;
 using Scissorhands.Planning.Configuration;
 
@@ -75,7 +74,7 @@ public static class PolicyReader
                 CheckValue(items[i], plain.GenericTypeArguments[0], source, $"{key}[{i}]");
             }
         }
-        else if (plain == typeof(GateBounds) || plain == typeof(PolicyPreset) || plain == typeof(QuietHours))
+        else if (plain.IsClass && plain.Assembly == typeof(DeletionPolicy).Assembly)
         {
             CheckSection(value, plain, source, key);
         }
