@@ -18,16 +18,18 @@ public static class RunMeters
     private static readonly Histogram<double> StageTime = Meter.CreateHistogram("scissorhands.stage.duration", "s", "From a stage's beginning to its end, all generations together.", advice: StageAdvice);
     private static readonly Counter<long> Generations = Meter.CreateCounter<long>("scissorhands.generations", "{generation}", "Generations formed: first, or because workers were lost, left, joined, or broke off, or because the coordinator had to begin anew (restarted).");
     private static readonly Counter<long> LostWorkers = Meter.CreateCounter<long>("scissorhands.workers.lost", "{worker}", "Workers that fell silent.");
+    private static readonly string[] Stages = ["planning", .. Enum.GetValues<RunStage>().Where(static stage => stage != RunStage.Completed).Select(StageNames.Of)];
+    private static readonly string[] WorkerStates = ["free", "busy", "leaving"];
     private static readonly ConcurrentDictionary<string, ActiveRun> Runs = new(StringComparer.Ordinal);
     private static readonly ConcurrentDictionary<string, PoolState> Pools = new(StringComparer.Ordinal);
 
     static RunMeters()
     {
-        Meter.CreateObservableGauge("scissorhands.runs.active", static () => Runs.Values.Where(static run => run.AtWork).GroupBy(static run => run.Stage, StringComparer.Ordinal).Select(static g => new Measurement<long>(g.Count(), Tag("stage", g.Key))), "{run}", "Runs at work by stage, of those that this replica hosts.");
+        Meter.CreateObservableGauge("scissorhands.runs.active", static () => Stages.Select(static stage => new Measurement<long>(Runs.Values.Count(run => run.AtWork && run.Stage == stage), Tag("stage", stage))), "{run}", "Runs at work by stage, of those that this replica hosts.");
         Meter.CreateObservableGauge("scissorhands.run.silence", static () => Runs.Values.Where(static run => run.AtWork).Select(static run => Stopwatch.GetElapsedTime(run.HeardAt).TotalSeconds).DefaultIfEmpty(0).Max(), "s", "Longest time that a run at work, hosted by this replica, has told of no progress. 0 where none is at work.");
         Meter.CreateObservableGauge("scissorhands.rank.skew", static () => Runs.Values.Select(static run => run.Skew).OfType<double>().DefaultIfEmpty(1).Max(), "1", "Slowest rank's computing time of a step over the median of its gang; the worst of the runs that this replica hosts.");
         Meter.CreateObservableGauge("scissorhands.leases", Leases, "{lease}", "Sensitivity leases of runs that this replica hosts: open (not handed out), out, done.");
-        Meter.CreateObservableGauge("scissorhands.workers", static () => Pools.SelectMany(static pool => pool.Value.Workers.Select(w => new Measurement<long>(w.Count, Tag("pool", pool.Key), Tag("device", w.Device), Tag("state", w.State)))), "{worker}", "Workers whose signs of life arrive: free, busy, leaving.");
+        Meter.CreateObservableGauge("scissorhands.workers", Workers, "{worker}", "Workers whose signs of life arrive: free, busy, leaving.");
         Meter.CreateObservableGauge("scissorhands.pool.waiting", static () => Pools.Select(static pool => new Measurement<long>(pool.Value.Waiting, Tag("pool", pool.Key))), "{run}", "Runs that wait for workers.");
     }
 
@@ -98,13 +100,29 @@ public static class RunMeters
     /// <param name="count">How many.</param>
     internal static void Lost(string pool, int count) => LostWorkers.Add(count, Tag("pool", pool));
 
+    // Nothing is told as 0, for what is absent cannot be told from what is not watched.
+    private static IEnumerable<Measurement<long>> Workers()
+    {
+        foreach (var (name, pool) in Pools)
+        {
+            foreach (var device in pool.Workers.Select(static w => w.Device).Distinct(StringComparer.Ordinal))
+            {
+                foreach (var state in WorkerStates)
+                {
+                    yield return new Measurement<long>(pool.Workers.Where(w => w.Device == device && w.State == state).Sum(static w => w.Count), Tag("pool", name), Tag("device", device), Tag("state", state));
+                }
+            }
+        }
+    }
+
     private static IEnumerable<Measurement<long>> Leases()
     {
-        foreach (var pool in Runs.Values.GroupBy(static run => run.Pool, StringComparer.Ordinal))
+        foreach (var pool in Pools.Keys.Union(Runs.Values.Select(static run => run.Pool), StringComparer.Ordinal))
         {
-            yield return new Measurement<long>(pool.Sum(static run => run.LeasesOpen), Tag("pool", pool.Key), Tag("state", "open"));
-            yield return new Measurement<long>(pool.Sum(static run => run.LeasesOut), Tag("pool", pool.Key), Tag("state", "out"));
-            yield return new Measurement<long>(pool.Sum(static run => run.LeasesDone), Tag("pool", pool.Key), Tag("state", "done"));
+            var runs = Runs.Values.Where(run => run.Pool == pool).ToArray();
+            yield return new Measurement<long>(runs.Sum(static run => run.LeasesOpen), Tag("pool", pool), Tag("state", "open"));
+            yield return new Measurement<long>(runs.Sum(static run => run.LeasesOut), Tag("pool", pool), Tag("state", "out"));
+            yield return new Measurement<long>(runs.Sum(static run => run.LeasesDone), Tag("pool", pool), Tag("state", "done"));
         }
     }
 

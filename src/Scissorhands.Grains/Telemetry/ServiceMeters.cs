@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Scissorhands.Deletion.Gate;
@@ -20,6 +21,7 @@ public static class ServiceMeters
     private static readonly Counter<long> Certificates = Meter.CreateCounter<long>("scissorhands.certificates", "{certificate}", "Certificates signed, and attempts to sign or write one that failed.");
     private static readonly Counter<long> Deliveries = Meter.CreateCounter<long>("scissorhands.hook.deliveries", "{delivery}", "Deliveries to hooks by kind (webhook, rabbitmq, mlflow) and outcome (delivered, retried).");
     private static readonly Counter<long> DeadMessages = Meter.CreateCounter<long>("scissorhands.intake.dead", "{message}", "Messages of the queue door that are no requests and were set aside.");
+    private static readonly ConcurrentDictionary<string, byte> Pools = new(StringComparer.Ordinal) { ["default"] = 0 };
     private static ServiceCensus? _census;
     private static long _takenAt;
     private static bool? _storeUp;
@@ -33,7 +35,7 @@ public static class ServiceMeters
         Meter.CreateObservableGauge("scissorhands.deletion.slack", static () => Of(static c => c.SlackSeconds is { } slack ? (IEnumerable<Measurement<double>>)[new Measurement<double>(slack - Age())] : []), "s", "Least time that is left until the deadline of an open request that is not on hold; negative once it is missed. Absent where none is open.");
         Meter.CreateObservableGauge("scissorhands.outbox.pending", static () => Of<long>(static c => [new Measurement<long>(c.OutboxPending)]), "{message}", "Messages in the outbox that are not delivered yet.");
         Meter.CreateObservableGauge("scissorhands.audit.unsigned", static () => Of<double>(static c => [new Measurement<double>(c.UnsignedSeconds is { } unsigned ? unsigned + Age() : 0)]), "s", "Age of the oldest row of the audit that no signed head covers. 0 where there is none, or no key to sign with.");
-        Meter.CreateObservableGauge("scissorhands.runs", static () => Of(static c => c.Runs.Select(static r => new Measurement<long>(r.Count, Tag("status", r.Status), Tag("pool", r.Pool)))), "{run}", "Open runs: queued or running.");
+        Meter.CreateObservableGauge("scissorhands.runs", static () => Of(OpenRuns), "{run}", "Open runs: queued or running.");
         Meter.CreateObservableGauge("scissorhands.model.accuracy", static () => Of(static c => c.Models.SelectMany(static m => m.Accuracy.Select(a => new Measurement<double>(a.Value, Tag("model", m.Model), Tag("set", a.Key))))), "%", "Accuracy of the version in use, as its run measured it, on the sets forget, retain, test and earlier. Unlearning accuracy (UA) is 100 less that on forget.");
         Meter.CreateObservableGauge("scissorhands.model.mia", static () => Of(static c => c.Models.Where(static m => m.Mia is not null).Select(static m => new Measurement<double>(m.Mia!.Value, Tag("model", m.Model)))), "%", "Share of forgotten samples that the membership attack takes for non-members.");
         Meter.CreateObservableGauge("scissorhands.model.gap", static () => Of(static c => c.Models.Where(static m => m.Gap is not null).Select(static m => new Measurement<double>(m.Gap!.Value, Tag("model", m.Model)))), "%", "How far accuracy on the forgotten samples is from the gate's reference, in points.");
@@ -109,6 +111,23 @@ public static class ServiceMeters
     /// <summary>A certificate was signed and written, or could not be.</summary>
     /// <param name="signed">Whether it was.</param>
     internal static void Certified(bool signed) => Certificates.Add(1, Tag("outcome", signed ? "signed" : "failed"));
+
+    // A pool that has had a run is told of for as long as the process lives, also where none is open: with 0.
+    private static IEnumerable<Measurement<long>> OpenRuns(ServiceCensus census)
+    {
+        foreach (var run in census.Runs)
+        {
+            Pools.TryAdd(run.Pool, 0);
+        }
+
+        foreach (var pool in Pools.Keys)
+        {
+            foreach (var status in (string[])["queued", "running"])
+            {
+                yield return new Measurement<long>(census.Runs.Where(r => r.Pool == pool && r.Status == status).Sum(static r => r.Count), Tag("status", status), Tag("pool", pool));
+            }
+        }
+    }
 
     private static double Age() => Stopwatch.GetElapsedTime(_takenAt).TotalSeconds;
 

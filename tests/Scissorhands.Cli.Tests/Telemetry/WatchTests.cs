@@ -19,7 +19,7 @@ public sealed partial class WatchTests(TinyWorld world, BrokerFixture fixture) :
     [
         "hw_gpu_memory_usage_bytes", "hw_gpu_memory_limit_bytes", "hw_gpu_utilization", "scissorhands_hook_deliveries_total", "scissorhands_intake_dead_total",
         "scissorhands_rank_drift_total", "scissorhands_retries_total", "scissorhands_collective_frames_dropped_total", "scissorhands_checkpoint_age_seconds", "scissorhands_deletion_slack_seconds",
-        "scissorhands_runs_active", "scissorhands_runs", "scissorhands_leases", "scissorhands_workers_lost_total",
+        "scissorhands_workers_lost_total",
     ];
 
     [Fact]
