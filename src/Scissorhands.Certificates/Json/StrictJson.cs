@@ -64,9 +64,10 @@ internal static class StrictJson
         }
         catch (JsonException failure)
         {
-            // Its own message is written for programmers.
+            // Its own message is written for programmers, and says the place once more.
             var place = string.IsNullOrEmpty(failure.Path) ? "" : $", at {failure.Path}";
-            throw new InputException($"{source}: not the JSON that is expected, line {failure.LineNumber + 1}, byte {failure.BytePositionInLine + 1}{place}; was the file cut short or changed?", failure);
+            var reason = failure.Message.Split([" Path: ", " LineNumber: "], StringSplitOptions.None)[0].ReplaceLineEndings(" ");
+            throw new InputException($"{source}: not the JSON that is expected, line {failure.LineNumber + 1}, byte {failure.BytePositionInLine + 1}{place}; was the file cut short or changed? ({reason})", failure);
         }
         catch (Exception failure) when (failure is FormatException or InvalidOperationException or ArgumentException or NotSupportedException)
         {
