@@ -4,14 +4,20 @@ using System.Net.Http.Json;
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Scissorhands.Certificates.Statements;
 using Scissorhands.Cli.Tests.Hooks;
 using Scissorhands.Cli.Tests.Runs;
 using Scissorhands.Data.Quarantine;
+using Scissorhands.Data.Samples;
 using Scissorhands.Deletion.Audit;
+using Scissorhands.Deletion.Gate;
+using Scissorhands.Deletion.Models;
 using Scissorhands.Drill.Cluster;
 using Scissorhands.Drill.World;
 using Scissorhands.Grains.Store;
+using Scissorhands.Planning.Configuration;
 using Scissorhands.Testing;
+using Scissorhands.Worker.Run;
 
 namespace Scissorhands.Cli.Tests.Cluster;
 
@@ -132,6 +138,57 @@ public sealed class DeletionServiceTests(TinyWorld world, DeletionCluster servic
         Assert.Null(AuditChain.Fault(rows!));
         Assert.Contains(rows!, static row => row.Kind == "batch.destroyed");
         Assert.DoesNotContain(rows!, row => row.Body.Contains(Id(3), StringComparison.Ordinal));
+    }
+
+    /// <summary>
+    /// Batches of a run are its inputs' alone, and the certificate holds a digest of these: so the batches cut here again are the
+    /// ones it took. Data that never held the first request's rows give the same bytes.
+    /// </summary>
+    [Fact]
+    public async Task Request_secondOnAModel_noBatchHoldsWhatTheFirstForgotAndTheVerdictSaysHowWellItIsKnown()
+    {
+        var name = Skippable("successive");
+        await RegisterAsync(name, keepVersions: 1);
+        int[] firstSamples = [40, 41, 42, 43, 44, 45, 46];
+        string[] first = Sorted([.. firstSamples.Select(Id)]);
+        string[] second = Sorted([Id(50), Id(51), Id(52)]);
+        Assert.Equal("completed", await EndAsync((await SubmitAsync(name, "first", first))["status"]!.GetValue<string>()));
+        Assert.Equal("completed", await EndAsync((await SubmitAsync(name, "second", second))["status"]!.GetValue<string>()));
+        var versions = Path.Combine(service.Folder, name);
+        var before = Path.Combine(versions, "v0001", "model.safetensors");
+        var published = Path.Combine(versions, "v0002", "model.safetensors");
+        var predicate = Certificate.Read(Path.Combine(versions, "v0002", "certificate.dsse.json")).Statement.Predicate;
+
+        var (list, earlier) = (world.NewPath("second.txt"), world.NewPath("first.txt"));
+        await File.WriteAllLinesAsync(list, second, Ct);
+        await File.WriteAllLinesAsync(earlier, first, Ct);
+        var configuration = ConfigurationJson.Parse(predicate.Configuration.Json, "the certificate");
+        configuration = configuration with { Data = configuration.Data with { Cache = "none" } };
+        using (var inputs = InputLoader.Load(new InputNames(before, null, world.TrainPath, world.TestPath, list, earlier, IgnoreUnknown: false), configuration, new SilentProgress(), Ct))
+        {
+            Assert.Equal(predicate.Data.Sha256, inputs.Train.DigestOf(inputs.Retain.Concat(inputs.Forget)));
+            var steps = Enumerable.Range(0, inputs.Schedule.Epochs).SelectMany(epoch => inputs.Schedule.Steps(epoch)).SelectMany(static step => step.Slices).ToArray();
+            string[] retain = [.. steps.SelectMany(static slice => slice.Retain.ToArray()).Select(inputs.Train.Id)];
+            Assert.Equal(configuration.Repair.Epochs * (TinyFiles.TrainSamples - first.Length - second.Length), retain.Length);
+            Assert.Empty(retain.Intersect(first.Concat(second)));
+            Assert.Equal(second, Sorted([.. steps.SelectMany(static slice => slice.Forget.ToArray()).Select(inputs.Train.Id).Distinct()]));
+        }
+
+        Assert.Equal(first.Length, predicate.Data.ForgottenEarlier);
+        var without = Path.Combine(Directory.CreateDirectory(world.NewPath("without")).FullName, "train-0.tar");
+        WriteWithout(without, firstSamples);
+        var local = world.NewPath("local");
+        var result = await CliProcess.RunAsync(["run", "--model", before, "--data", without, "--test-data", world.TestPath, "--forget", list, "--out", local, .. world.Settings()]);
+        Assert.True(result.ExitCode == 0, result.Describe());
+        Assert.Equal(Digest(Path.Combine(local, "model.safetensors")), Digest(published));
+
+        // What the first asked for is measured again, and judged by the bounds of the second's own.
+        var batch = await service.Http.GetFromJsonAsync<DeletionBatch>($"v1/models/{name}/batches/2", DeletionJson.Options, Ct);
+        var checks = Assert.Single(batch!.Attempts).Verdict!.Checks;
+        var (asked, again) = (checks.Single(static c => c.Name == "forgetAccuracy"), checks.Single(static c => c.Name == "earlierAccuracy"));
+        Assert.Equal(first.Length, again.Count);
+        Assert.Equal((asked.Min, asked.Max, GateOutcome.Pass), (again.Min, again.Max, again.Outcome));
+        Assert.Equal(predicate.Evaluation.EarlierAccuracy!.Value, again.Value, 1e-6);
     }
 
     /// <summary>
@@ -521,5 +578,16 @@ public sealed class DeletionServiceTests(TinyWorld world, DeletionCluster servic
             .. earlier is null ? (string[])[] : ["--earlier", Path.Combine(earlier, "certificate.dsse.json")], .. more,
         ]);
         Assert.True(result.ExitCode == 0, string.Join('\n', result.Output) + result.Describe());
+    }
+
+    private sealed class SilentProgress : IInputProgress
+    {
+        public void Data(string source, DataProgress progress)
+        {
+        }
+
+        public void Say(string line)
+        {
+        }
     }
 }
