@@ -174,7 +174,7 @@ public static class DeletionEndpoints
         using var body = new MemoryStream();
         await http.Request.Body.CopyToAsync(body, ct);
         var submission = DeletionSubmission.Parse(body.GetBuffer().AsSpan(0, (int)body.Length));
-        if (!limits.Admits(http, submission.Ids.Count + submission.Subjects.Count))
+        if (!limits.Admits(http, submission.File is null ? submission.Ids.Count + submission.Subjects.Count : DeletionSubmission.MostInline))
         {
             return Error(StatusCodes.Status429TooManyRequests, "too many names from this caller; the header Retry-After says when to send them again");
         }

@@ -108,9 +108,9 @@ internal sealed partial class QuarantineFolder(ILogger<QuarantineFolder> logger)
                 {
                     PublishedFile.Write(path, stream => SampleCopies.Merge(stream, [path], request.Samples, ct), FileMode);
                 }
-                catch (InputException)
+                catch (InputException e) when (e.InnerException is null)
                 {
-                    // Damaged, so that nothing of it can be used: it is made again when its request's turn comes.
+                    // Damaged and not merely unreadable at the moment, so that nothing of it can be used: it is made again when its request's turn comes.
                     Delete(model, request.Id);
                 }
             }

@@ -70,6 +70,9 @@ public sealed record DeletionRequest
     /// <summary>Ids of its samples; null once they are forgotten and only proof is needed.</summary>
     public IReadOnlyList<string>? Samples { get; init; }
 
+    /// <summary>Whether it was ever accepted: from then on its rows may be erased at any moment, whatever becomes of it.</summary>
+    public bool RowsMayGo { get; init; }
+
     /// <summary>Where its trace goes on (W3C trace context); null where it was not traced.</summary>
     public string? Trace { get; init; }
 

@@ -71,7 +71,7 @@ public static class RequestTransitions
         (RequestState.Accepted, RequestState.Scheduled or RequestState.OnHold or RequestState.Cancelled or RequestState.Rejected) => true,
         (RequestState.OnHold, RequestState.Accepted or RequestState.Cancelled) => true,
         (RequestState.Scheduled, RequestState.Running or RequestState.Failed) => true,
-        (RequestState.Running, RequestState.Verifying or RequestState.Failed) => true,
+        (RequestState.Running, RequestState.Verifying or RequestState.Failed or RequestState.Received) => true,
 
         // A failed gate tries the next preset.
         (RequestState.Verifying, RequestState.Running or RequestState.Completed or RequestState.Failed) => true,

@@ -198,7 +198,8 @@ internal sealed class BatchDriver
 
         // Rows of accepted requests may be erased at any moment, so that the run must not depend on them.
         var ours = Samples(requests, known).ToHashSet(StringComparer.Ordinal);
-        var others = (await _store.CustodyAsync(model.Record.Name, CustodyNeed.Hold, now, int.MaxValue, ct)).Where(static r => r.State != RequestState.Received);
+        var others = (await _store.RequestsAsync(model.Record.Name, [RequestState.Received, RequestState.Accepted, RequestState.OnHold, RequestState.Failed], ct))
+            .Where(static r => r.RowsMayGo || (r.QuarantinedAt is not null && r.State != RequestState.Received));
         var withheld = Samples(others, known).Where(id => !ours.Contains(id)).ToArray();
         var from = (await _store.VersionsAsync(model.Record.Name, ct)).Single(v => v.Number == batch.From);
         var attempt = batch.Attempts[^1];
@@ -363,7 +364,8 @@ internal sealed class BatchDriver
         using var span = Begin("destroy", batch);
         var now = _time.GetUtcNow();
         var requests = await RequestsAsync(batch, ct);
-        var superseded = (await _store.VersionsAsync(model.Record.Name, ct)).Where(static v => v.State is VersionState.Superseded or VersionState.RolledBack).SkipLast(Bound(model, batch).Record.Policy.KeepVersions).ToArray();
+        var superseded = (await _store.VersionsAsync(model.Record.Name, ct)).Where(static v => v.State == VersionState.Superseded).SkipLast(Bound(model, batch).Record.Policy.KeepVersions)
+            .Concat((await _store.VersionsAsync(model.Record.Name, ct)).Where(static v => v.State == VersionState.RolledBack)).ToArray();
         var copies = await DestroyCopiesAsync(model, batch, requests, ct);
         var destroyed = await _folders.DestroyAsync(model, batch, superseded, ct);
         var next = batch with { Phase = BatchPhase.Certifying, Destroyed = [.. destroyed, .. copies.Destroyed], Kept = copies.Kept };

@@ -136,6 +136,11 @@ public sealed partial class ModelGrain : Grain, IModelGrain
             return $"model {Name}: there is no version {version} before version {model.CurrentVersion}, which is in use";
         }
 
+        if (target.State == VersionState.RolledBack)
+        {
+            return $"model {Name}: version {version} was taken back before, and its certificate is revoked; choose one that was not";
+        }
+
         if (target.State == VersionState.Destroyed)
         {
             return $"model {Name}: the weights of version {version} were destroyed, as they knew what was to be forgotten";
@@ -165,6 +170,7 @@ public sealed partial class ModelGrain : Grain, IModelGrain
                 Reason = $"version {version}, which still knows its samples, is in use again{(request.State == RequestState.Completed ? $"; the certificate of batch {request.Batch} is revoked" : "")}",
                 Batch = null,
                 EndedAt = null,
+                QuarantinedAt = null,
                 Samples = samples,
             });
         }
@@ -227,7 +233,17 @@ public sealed partial class ModelGrain : Grain, IModelGrain
 
             for (var more = true; more && !cancellationToken.IsCancellationRequested;)
             {
-                (model, var kept) = await _custody.StepAsync(model, cancellationToken);
+                var kept = false;
+                try
+                {
+                    (model, kept) = await _custody.StepAsync(model, cancellationToken);
+                }
+                catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+                {
+                    // A copy that cannot be deleted now must keep no batch from going on; what was to be done is found again.
+                    LogCustody(e, Name);
+                }
+
                 (model, more) = await _driver.StepAsync(model, cancellationToken);
                 more |= kept;
             }
@@ -238,6 +254,9 @@ public sealed partial class ModelGrain : Grain, IModelGrain
             LogStep(e, Name);
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Model {Model}: copies in its quarantine could not be read or deleted, it is tried again")]
+    private partial void LogCustody(Exception exception, string model);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Model {Model}: a step of its deletion batch failed, it is tried again")]
     private partial void LogStep(Exception exception, string model);

@@ -49,7 +49,7 @@ internal sealed class RequestCustody
 
         if (await MayAcceptAsync(model, ct) && await _store.CustodyAsync(name, CustodyNeed.Accept, now, MostAtOnce, ct) is { Count: > 0 } copied)
         {
-            return (await CommitAsync(model, [.. copied.Select(Accept)], ct), true);
+            return (await CommitAsync(model, [.. copied.Select(Accept)], [], ct), true);
         }
 
         if (now >= _sweepAt)
@@ -61,7 +61,7 @@ internal sealed class RequestCustody
         return now >= _notBefore || _copying.IsBusy ? await CopyAsync(model, now, ct) : (model, false);
     }
 
-    private static DeletionRequest Accept(DeletionRequest request) => request with { State = request.LegalHold ? RequestState.OnHold : RequestState.Accepted, Reason = null, RetryAt = null };
+    private static DeletionRequest Accept(DeletionRequest request) => request with { State = request.LegalHold ? RequestState.OnHold : RequestState.Accepted, Reason = null, RetryAt = null, RowsMayGo = true };
 
     // No attempt of a batch follows once it is published: nobody reads the data then.
     private async Task<bool> MayAcceptAsync(StoredModel model, CancellationToken ct) =>
@@ -80,7 +80,7 @@ internal sealed class RequestCustody
         var outcomes = done.Outcomes.ToDictionary(static o => o.Id, StringComparer.Ordinal);
         var known = (await _store.TombstonesAsync(name, ct)).ToHashSet(StringComparer.Ordinal);
         var mayAccept = await MayAcceptAsync(model, ct);
-        var (changed, late) = (new List<DeletionRequest>(), new List<string>());
+        var (changed, late, needless) = (new List<DeletionRequest>(), new List<string>(), new List<RequestSamples>());
         foreach (var request in await _store.RequestsAsync(name, outcomes.Keys, ct))
         {
             var outcome = outcomes[request.Id];
@@ -88,8 +88,9 @@ internal sealed class RequestCustody
             {
                 late.AddRange(RequestTransitions.IsFinal(request.State) ? [request.Id] : (string[])[]);
             }
-            else if (request.Samples!.All(known.Contains))
+            else if (!request.LegalHold && request.Samples!.All(known.Contains))
             {
+                needless.Add(new RequestSamples(request.Id, request.Samples!));
                 changed.Add(BatchDriver.Needless(request, now));
             }
             else if (outcome.Failure is { } failure)
@@ -120,7 +121,7 @@ internal sealed class RequestCustody
             await _quarantine.DestroyAsync(model.Record, late, ct);
         }
 
-        return (changed.Count > 0 ? await CommitAsync(model, changed, ct) : model, !failed);
+        return (changed.Count > 0 ? await CommitAsync(model, changed, needless, ct) : model, !failed);
     }
 
     private async Task<Copied> CopyAsync(ModelRecord model, DateTimeOffset now, CancellationToken ct)
@@ -134,7 +135,8 @@ internal sealed class RequestCustody
         var known = (await _store.TombstonesAsync(model.Name, ct)).ToHashSet(StringComparer.Ordinal);
         try
         {
-            var wanted = requests.Select(r => new RequestSamples(r.Id, [.. r.Samples!.Where(id => !known.Contains(id)).Distinct(StringComparer.Ordinal)])).ToArray();
+            // What is held is evidence, also where another's run has forgotten it.
+            var wanted = requests.Select(r => new RequestSamples(r.Id, [.. r.Samples!.Where(id => r.LegalHold || !known.Contains(id)).Distinct(StringComparer.Ordinal)])).ToArray();
             return new Copied([.. await _quarantine.CopyAsync(model, [.. wanted.Where(static r => r.Samples.Count > 0)], ct), .. wanted.Where(static r => r.Samples.Count == 0).Select(static r => new CopyOutcome(r.Id, 0, null))], known.Count);
         }
         catch (InputException)
@@ -144,13 +146,13 @@ internal sealed class RequestCustody
         }
     }
 
-    private Task<StoredModel> CommitAsync(StoredModel model, IReadOnlyList<DeletionRequest> changed, CancellationToken ct)
+    private Task<StoredModel> CommitAsync(StoredModel model, IReadOnlyList<DeletionRequest> changed, IReadOnlyList<RequestSamples> needless, CancellationToken ct)
     {
         var now = _time.GetUtcNow();
 
         // That something is copied, or still is not, is no news as long as its request is not accepted.
         var audit = changed.Where(static r => r.State != RequestState.Received).Select(r => DeletionAudit.Changed(r, now)).ToArray();
-        return _store.CommitAsync(model, new ModelChange { Requests = changed, Audit = audit }, ct);
+        return _store.CommitAsync(model, new ModelChange { Requests = changed, Done = needless, Audit = audit }, ct);
     }
 
     /// <summary>Deletes what a coordinator left that was lost, or wrote although the request had ended.</summary>

@@ -77,7 +77,14 @@ internal sealed class GpuMeters : IDisposable
             if (process is not null)
             {
                 using var patience = new CancellationTokenSource(Patience);
-                gpus = Parse(await process.StandardOutput.ReadToEndAsync(patience.Token));
+                try
+                {
+                    gpus = Parse(await process.StandardOutput.ReadToEndAsync(patience.Token));
+                }
+                finally
+                {
+                    process.Kill();
+                }
             }
         }
         catch (Exception)

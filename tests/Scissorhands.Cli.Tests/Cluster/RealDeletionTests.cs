@@ -13,7 +13,7 @@ namespace Scissorhands.Cli.Tests.Cluster;
 /// All the way on real images: curl hands in requests that name photographs, a trained network forgets them in a cluster, and
 /// somebody with nothing but files checks the certificates. The photographs are ones that a retrained model has never seen, and its
 /// figures are the gate's references. Part of a shard of CIFAR-10 and two epochs of repair instead of all and ten, so the bounds are
-/// wider than the defaults: 15 points of accuracy, not 2.
+/// wider than the defaults: 10 to 15 points of accuracy, not 2.
 /// </summary>
 public sealed class RealDeletionTests(BrokerFixture fixture) : IClassFixture<BrokerFixture>, IDisposable
 {
