@@ -58,7 +58,7 @@ public sealed partial class HttpsCertificate
     private (DateTime File, DateTime Key) Written() => (Written(_file), Written(_key ?? _file));
 
     // A mounted secret is a link to a link, of which only the one in the middle is exchanged.
-    private static DateTime Written(string file) => (File.ResolveLinkTarget(file, returnFinalTarget: true) ?? new FileInfo(file)).LastWriteTimeUtc;
+    private static DateTime Written(string file) => !File.Exists(file) ? default : (File.ResolveLinkTarget(file, returnFinalTarget: true) ?? new FileInfo(file)).LastWriteTimeUtc;
 
     private SslStreamCertificateContext Read() =>
         SslStreamCertificateContext.Create(PemFiles.ReadOwn(Setting, _file, _key), PemFiles.ReadAuthorities(Setting, _file), offline: true);

@@ -29,7 +29,7 @@ public sealed class BadInputTests(TinyWorld world)
         var result = await CliProcess.RunAsync(["verify", path]);
 
         Assert.Equal(BadInput, result.ExitCode);
-        Assert.Equal($"{path}: not the JSON that is expected, line 1, byte 16; was the file cut short or changed?", Assert.Single(result.Errors));
+        Assert.StartsWith($"{path}: not the JSON that is expected, line 1, byte 16; was the file cut short or changed? (", Assert.Single(result.Errors), StringComparison.Ordinal);
     }
 
     [Theory]

@@ -54,6 +54,7 @@ public sealed class EncryptedServers : IAsyncLifetime
 }
 
 /// <summary>Coordinators whose store, Redis and traffic with each other are encrypted, with certificates made here.</summary>
+[Collection(AloneCollection.Name)]
 public sealed class EncryptedClusterTests(EncryptedServers servers) : IClassFixture<EncryptedServers>, IAsyncDisposable
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(3);

@@ -15,6 +15,7 @@ namespace Scissorhands.Cli.Tests.Cluster;
 /// figures are the gate's references. Part of a shard of CIFAR-10 and two epochs of repair instead of all and ten, so the bounds are
 /// wider than the defaults: 10 to 15 points of accuracy, not 2.
 /// </summary>
+[Collection(AloneCollection.Name)]
 public sealed class RealDeletionTests(BrokerFixture fixture) : IClassFixture<BrokerFixture>, IDisposable
 {
     private const string Name = "photographs";

@@ -114,7 +114,7 @@ public sealed partial class ReadmeTests(TinyWorld world)
             if (cluster() is { } process)
             {
                 await process.SignalAsync("INT");
-                await process.Exited.WaitAsync(TimeSpan.FromMinutes(1));
+                await process.Exited.WaitAsync(TimeSpan.FromMinutes(3));
                 await process.DisposeAsync();
             }
         }

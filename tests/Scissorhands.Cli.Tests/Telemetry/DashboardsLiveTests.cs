@@ -11,6 +11,7 @@ using Scissorhands.Testing;
 namespace Scissorhands.Cli.Tests.Telemetry;
 
 /// <summary>The dashboards over a Prometheus that watches a cluster at work, in which something breaks.</summary>
+[Collection(AloneCollection.Name)]
 public sealed partial class DashboardsLiveTests(TinyWorld world)
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(4);

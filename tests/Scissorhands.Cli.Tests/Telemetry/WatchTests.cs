@@ -10,6 +10,7 @@ using Scissorhands.Drill.World;
 namespace Scissorhands.Cli.Tests.Telemetry;
 
 /// <summary>What a cluster of processes tells of itself while it carries out a deletion request.</summary>
+[Collection(AloneCollection.Name)]
 public sealed partial class WatchTests(TinyWorld world, BrokerFixture fixture) : IClassFixture<BrokerFixture>
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
