@@ -72,7 +72,7 @@ public sealed record StepDone(
     bool Projected,
     StepTimes Times = default) : WorkerReport(RunId, Generation, Rank);
 
-/// <summary>Where a rank's time went in a repair step; every rank tells, and it carries no decision.</summary>
+/// <summary>Where a rank's time went in a repair step; told by all but the first, whose <see cref="StepDone"/> says it. Carries no decision.</summary>
 /// <param name="RunId">The run.</param>
 /// <param name="Generation">The generation.</param>
 /// <param name="Rank">The worker.</param>

@@ -3,7 +3,6 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
-using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Polly;
@@ -219,9 +218,7 @@ internal sealed class CoordinatorClient : IDisposable
         var handler = new SocketsHttpHandler();
         if (Environment.GetEnvironmentVariable(AuthoritiesVariable) is { Length: > 0 } file)
         {
-            var trust = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-            trust.CustomTrustStore.AddRange(PemFiles.ReadAuthorities(AuthoritiesVariable, file));
-            handler.SslOptions.CertificateChainPolicy = trust;
+            handler.SslOptions.CertificateChainPolicy = CertificateTrust.Policy(PemFiles.ReadAuthorities(AuthoritiesVariable, file));
         }
 
         return handler;

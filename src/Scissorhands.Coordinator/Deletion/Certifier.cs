@@ -32,6 +32,12 @@ internal sealed class Certifier(SigningKey key, TimeProvider time) : ICertifier
         return VersionFolders.HashAsync(path, ct);
     }
 
+    public async Task<string?> DigestAsync(StoredModel model, int version, CancellationToken ct)
+    {
+        var path = Path.Combine(VersionFolders.VersionPath(model.Record, version), Certificate.FileName);
+        return File.Exists(path) ? await VersionFolders.HashAsync(path, ct) : null;
+    }
+
     private CertificateDraft Draft(StoredModel model, DeletionBatch batch, string folder, ModelVersion from, IReadOnlyList<DeletionRequest> requests, IReadOnlyList<string> forgotten)
     {
         var now = time.GetUtcNow();

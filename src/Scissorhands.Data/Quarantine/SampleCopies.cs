@@ -15,18 +15,20 @@ public sealed class SampleCopies
     private readonly Dictionary<string, SampleEntry> _entries;
     private readonly QuarantineContext _context;
     private readonly IReadOnlyList<string> _files;
-    private readonly bool _isOverwritten;
     private readonly Lazy<(Dictionary<string, SampleEntry> Entries, QuarantineContext Context)> _copied;
 
-    private SampleCopies(Dictionary<string, SampleEntry> entries, QuarantineContext context, IReadOnlyList<string> files, bool isOverwritten, CancellationToken cancellationToken)
+    private SampleCopies(Dictionary<string, SampleEntry> entries, QuarantineContext context, IReadOnlyList<string> files, CancellationToken cancellationToken)
     {
         _entries = entries;
         _context = context;
+
         // The oldest first: a row may have been overwritten since.
         _files = [.. files.OrderBy(File.GetLastWriteTimeUtc).ThenBy(static file => file, StringComparer.Ordinal)];
-        _isOverwritten = isOverwritten;
         _copied = new(() => Copied(cancellationToken));
     }
+
+    /// <summary>Whether rows are erased by overwriting them: they stay under their ids, so that what was copied before is what was meant.</summary>
+    private bool IsOverwritten => _context.Encoding == ImageEncoding.Planar;
 
     /// <summary>Opens the data to copy from.</summary>
     /// <param name="pattern">Folder, file, glob or range, as for <see cref="DataSets"/>.</param>
@@ -48,7 +50,7 @@ public sealed class SampleCopies
         }
 
         return entries.Count > 0
-            ? new SampleCopies(entries, QuarantineContext.Of(groups, classes), files, groups.Any(static g => g.Encoding == ImageEncoding.Planar), cancellationToken)
+            ? new SampleCopies(entries, QuarantineContext.Of(groups, classes), files, cancellationToken)
             : throw new InputException($"{pattern}: holds no samples");
     }
 
@@ -69,22 +71,17 @@ public sealed class SampleCopies
     {
         ArgumentNullException.ThrowIfNull(target);
         ArgumentNullException.ThrowIfNull(ids);
-        var own = !_isOverwritten && ids.All(_entries.ContainsKey);
+        var own = !IsOverwritten && ids.All(_entries.ContainsKey);
         var context = own ? _context : _context.With(_copied.Value.Context, "the copies made before");
         QuarantineFile.Write(
             target,
             context,
-            [.. ids.Select(id => Find(id, own) ?? throw new InputException("a sample is no longer in the data"))]);
+            [.. ids.Select(id => Find(id) ?? throw new InputException("a sample is no longer in the data"))]);
     }
 
-    // Rows that are erased by overwriting them stay under their ids: what was copied before is what was meant.
-    private SampleEntry? Find(string id, bool own)
-    {
-        SampleEntry? entry;
-        return _isOverwritten
-            ? _copied.Value.Entries.TryGetValue(id, out entry) || _entries.TryGetValue(id, out entry) ? entry : null
-            : _entries.TryGetValue(id, out entry) || (!own && _copied.Value.Entries.TryGetValue(id, out entry)) ? entry : null;
-    }
+    private SampleEntry? Find(string id) => IsOverwritten
+        ? _copied.Value.Entries.GetValueOrDefault(id) ?? _entries.GetValueOrDefault(id)
+        : _entries.GetValueOrDefault(id) ?? _copied.Value.Entries.GetValueOrDefault(id);
 
     /// <summary>Whether a file holds whole copies of exactly these samples.</summary>
     /// <param name="path">The file; may be missing.</param>

@@ -364,8 +364,12 @@ internal sealed class BatchDriver
         using var span = Begin("destroy", batch);
         var now = _time.GetUtcNow();
         var requests = await RequestsAsync(batch, ct);
-        var superseded = (await _store.VersionsAsync(model.Record.Name, ct)).Where(static v => v.State == VersionState.Superseded).SkipLast(Bound(model, batch).Record.Policy.KeepVersions)
-            .Concat((await _store.VersionsAsync(model.Record.Name, ct)).Where(static v => v.State == VersionState.RolledBack)).ToArray();
+        var versions = await _store.VersionsAsync(model.Record.Name, ct);
+        ModelVersion[] superseded =
+        [
+            .. versions.Where(static v => v.State == VersionState.Superseded).SkipLast(Bound(model, batch).Record.Policy.KeepVersions),
+            .. versions.Where(static v => v.State == VersionState.RolledBack),
+        ];
         var copies = await DestroyCopiesAsync(model, batch, requests, ct);
         var destroyed = await _folders.DestroyAsync(model, batch, superseded, ct);
         var next = batch with { Phase = BatchPhase.Certifying, Destroyed = [.. destroyed, .. copies.Destroyed], Kept = copies.Kept };

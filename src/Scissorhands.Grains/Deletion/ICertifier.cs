@@ -17,4 +17,10 @@ public interface ICertifier
     /// <param name="ct">Ends the writing.</param>
     /// <returns>SHA-256 of the certificate's file.</returns>
     Task<string> CertifyAsync(StoredModel model, DeletionBatch batch, ModelVersion version, ModelVersion from, IReadOnlyList<DeletionRequest> requests, IReadOnlyList<string> forgotten, CancellationToken ct);
+
+    /// <summary>SHA-256 (lower-case hex) of the file of a version's certificate; null where it has none.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="version">The version's number.</param>
+    /// <param name="ct">Ends the reading.</param>
+    Task<string?> DigestAsync(StoredModel model, int version, CancellationToken ct);
 }

@@ -41,12 +41,6 @@ public interface IVersionFolders
     /// <returns>How far; null where the reports of its lineage cannot be read.</returns>
     Task<LineageDrift?> DriftAsync(ModelRecord model, IReadOnlyList<ModelVersion> versions, int version, long forgotten, CancellationToken ct);
 
-    /// <summary>SHA-256 (lower-case hex) of a version's certificate; null where it has none.</summary>
-    /// <param name="model">The model.</param>
-    /// <param name="version">The version's number.</param>
-    /// <param name="ct">Ends the reading.</param>
-    Task<string?> CertificateAsync(ModelRecord model, int version, CancellationToken ct);
-
     /// <summary>
     /// Writes the lists of an attempt's samples and makes the order of its run. What is withheld is decided once a batch: workers
     /// that join a run later read the same list.

@@ -18,6 +18,7 @@ public sealed partial class ModelGrain : Grain, IModelGrain
     private readonly ILogger<ModelGrain> _logger;
     private readonly RequestCustody _custody;
     private readonly BatchDriver _driver;
+    private readonly ICertifier _certifier;
     private readonly PublicationEvents _events;
     private bool _tidied;
 
@@ -37,6 +38,7 @@ public sealed partial class ModelGrain : Grain, IModelGrain
         _time = time;
         _options = options;
         _logger = logger;
+        _certifier = certifier;
         _events = events;
         _custody = new RequestCustody(store, quarantine, time);
         _driver = new BatchDriver(store, folders, certifier, events, quarantine, run => GrainFactory.GetGrain<IRunGrain>(run), time);
@@ -178,7 +180,7 @@ public sealed partial class ModelGrain : Grain, IModelGrain
         var revoked = new List<ModelVersion>();
         foreach (var taken in back)
         {
-            revoked.Add(taken with { State = VersionState.RolledBack, RevokedAt = now, Certificate = taken.Certificate ?? await _folders.CertificateAsync(model.Record, taken.Number, CancellationToken.None) });
+            revoked.Add(taken with { State = VersionState.RolledBack, RevokedAt = now, Certificate = taken.Certificate ?? await _certifier.DigestAsync(model, taken.Number, CancellationToken.None) });
         }
 
         // Those that wait had these samples taken out of their copies, and are to have them again.

@@ -25,7 +25,6 @@ public sealed partial class VersionFolders : IVersionFolders
     private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute;
     private const string OwnerFile = ".model";
     private const string RunFile = ".run";
-    private const string CertificateFile = "certificate.dsse.json";
     private const string WithheldFile = "withheld.jsonl";
     private const string SaliencyFile = "saliency.safetensors";
 
@@ -259,14 +258,6 @@ public sealed partial class VersionFolders : IVersionFolders
         {
             return Task.FromResult<LineageDrift?>(null);
         }
-    }
-
-    /// <inheritdoc/>
-    public async Task<string?> CertificateAsync(ModelRecord model, int version, CancellationToken ct)
-    {
-        ArgumentNullException.ThrowIfNull(model);
-        var path = Path.Combine(VersionPath(model, version), CertificateFile);
-        return File.Exists(path) ? await HashAsync(path, ct) : null;
     }
 
     /// <inheritdoc/>

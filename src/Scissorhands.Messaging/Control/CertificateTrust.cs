@@ -9,6 +9,17 @@ public static class CertificateTrust
     /// <summary>What certificates of servers are for.</summary>
     internal const string ServerUse = "1.3.6.1.5.5.7.3.1";
 
+    /// <summary>Certificates are believed that come from the authorities named, and no others. Revocation is not looked at.</summary>
+    /// <param name="authorities">The authorities.</param>
+    /// <returns>A policy of the caller's own.</returns>
+    public static X509ChainPolicy Policy(X509Certificate2Collection authorities)
+    {
+        ArgumentNullException.ThrowIfNull(authorities);
+        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+        policy.CustomTrustStore.AddRange(authorities);
+        return policy;
+    }
+
     /// <summary>Judges a certificate. Revocation is not looked at.</summary>
     /// <param name="shown">The certificate.</param>
     /// <param name="sent">What the other side has sent with it; null for nothing.</param>
@@ -17,10 +28,7 @@ public static class CertificateTrust
     /// <returns>Why it does not hold; null where it does.</returns>
     public static string? Fault(X509Certificate2 shown, X509Chain? sent, X509Certificate2Collection authorities, string? use)
     {
-        using var own = new X509Chain();
-        own.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-        own.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
-        own.ChainPolicy.CustomTrustStore.AddRange(authorities);
+        using var own = new X509Chain { ChainPolicy = Policy(authorities) };
         if (use is not null)
         {
             own.ChainPolicy.ApplicationPolicy.Add(new Oid(use));

@@ -13,7 +13,7 @@ internal sealed class BusCoordinatorLink : ICoordinatorLink
     private readonly RunEvents? _events;
     private readonly TimeProvider _time;
     private long _told;
-    private StepTimes? _step;
+    private double? _computeSeconds;
 
     /// <summary>Creates the link.</summary>
     /// <param name="line">The questions of this generation.</param>
@@ -40,21 +40,21 @@ internal sealed class BusCoordinatorLink : ICoordinatorLink
         switch (report)
         {
             case RankTimes times:
-                _step = times.Times;
-                if (times.Rank != 0 && IsTime(times.Done >= times.Total))
+                if (IsTime(times.Done >= times.Total))
                 {
-                    _line.Tell(new WorkerProgress(times.RunId, times.Generation, times.Rank, StageNames.Of(RunStage.Repair), times.Done, times.Total, "steps", null, _step.Value.Compute));
+                    _line.Tell(new WorkerProgress(times.RunId, times.Generation, times.Rank, StageNames.Of(RunStage.Repair), times.Done, times.Total, "steps", null, times.Times.Compute));
                 }
 
                 return;
             case StepDone step:
                 // Steps go on without a round trip; what they came to lies beside the checkpoints.
+                _computeSeconds = step.Times.Compute;
                 _events?.Report(step);
                 return;
             case StageProgress progress:
                 if (IsTime(progress.Done >= progress.Total))
                 {
-                    _line.Tell(new WorkerProgress(progress.RunId, progress.Generation, progress.Rank, StageNames.Of(progress.Stage), progress.Done, progress.Total, progress.Unit, progress.Loss, progress.Stage == RunStage.Repair ? _step?.Compute : null));
+                    _line.Tell(new WorkerProgress(progress.RunId, progress.Generation, progress.Rank, StageNames.Of(progress.Stage), progress.Done, progress.Total, progress.Unit, progress.Loss, progress.Stage == RunStage.Repair ? _computeSeconds : null));
                 }
 
                 return;

@@ -466,38 +466,8 @@ public sealed class DeletionServiceTests(TinyWorld world, DeletionCluster servic
         return name;
     }
 
-    private async Task RegisterAsync(string name, string maxWait = "00:00:00", JsonObject? gate = null, string? data = null, int keepVersions = 0)
-    {
-        var configuration = new JsonObject();
-        foreach (var setting in world.Settings().Where(static s => s != "--set" && !s.StartsWith("data.cache", StringComparison.Ordinal)))
-        {
-            var parts = setting.Split('=', 2);
-            configuration[parts[0]] = parts[1] is "true" or "false" ? bool.Parse(parts[1]) : JsonNode.Parse(parts[1]);
-        }
-
-        var response = await service.Http.PutAsJsonAsync(
-            $"v1/models/{name}",
-            new
-            {
-                file = world.ModelPath,
-                dataSet = "tiny",
-                data = data ?? world.TrainPath,
-                testData = world.TestPath,
-                versions = Path.Combine(service.Folder, name),
-                configuration,
-                workers = 2,
-                policy = new
-                {
-                    maxWait,
-                    keepVersions,
-                    presets = new[] { new { name = "mild", configuration = new { } }, new { name = "milder", configuration = new { } } },
-                    firstPreset = "milder",
-                    gate = gate ?? new JsonObject { ["smallSets"] = "accept", ["forgetAbove"] = 100, ["forgetBelow"] = 100, ["retainDrop"] = 100, ["testDrop"] = 100 },
-                },
-            },
-            Ct);
-        Assert.True(response.IsSuccessStatusCode, await response.Content.ReadAsStringAsync(Ct) + service.Cluster!.Describe());
-    }
+    private Task RegisterAsync(string name, string maxWait = "00:00:00", JsonObject? gate = null, string? data = null, int keepVersions = 0) =>
+        TinyRegistration.RegisterAsync(service.Http, world, name, Path.Combine(service.Folder, name), Ct, maxWait, gate, data, keepVersions);
 
     private Task<HttpResponseMessage> PostAsync(string model, string requestId, string[] ids, bool legalHold = false) =>
         service.Http.PostAsJsonAsync("v1/deletion-requests", new { requestId, model, ids, legalHold }, Ct);

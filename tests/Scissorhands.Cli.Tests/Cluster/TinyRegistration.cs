@@ -9,7 +9,7 @@ namespace Scissorhands.Cli.Tests.Cluster;
 internal static class TinyRegistration
 {
     /// <summary>Registers it with two presets and, unless told otherwise, bounds that any result keeps.</summary>
-    public static async Task RegisterAsync(HttpClient http, TinyWorld world, string name, string versions, CancellationToken ct, string maxWait = "00:00:00", JsonObject? gate = null)
+    public static async Task RegisterAsync(HttpClient http, TinyWorld world, string name, string versions, CancellationToken ct, string maxWait = "00:00:00", JsonObject? gate = null, string? data = null, int keepVersions = 0)
     {
         var configuration = new JsonObject();
         foreach (var setting in world.Settings().Where(static s => s != "--set" && !s.StartsWith("data.cache", StringComparison.Ordinal)))
@@ -24,7 +24,7 @@ internal static class TinyRegistration
             {
                 file = world.ModelPath,
                 dataSet = "tiny",
-                data = world.TrainPath,
+                data = data ?? world.TrainPath,
                 testData = world.TestPath,
                 versions,
                 configuration,
@@ -32,6 +32,7 @@ internal static class TinyRegistration
                 policy = new
                 {
                     maxWait,
+                    keepVersions,
                     presets = new[] { new { name = "mild", configuration = new { } }, new { name = "milder", configuration = new { } } },
                     firstPreset = "milder",
                     gate = gate ?? new JsonObject { ["smallSets"] = "accept", ["forgetAbove"] = 100, ["forgetBelow"] = 100, ["retainDrop"] = 100, ["testDrop"] = 100 },

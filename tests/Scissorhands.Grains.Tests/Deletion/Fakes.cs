@@ -174,7 +174,7 @@ internal sealed class FakeFolders(Faults faults) : IVersionFolders, ICertifier, 
     public Task<LineageDrift?> DriftAsync(ModelRecord model, IReadOnlyList<ModelVersion> versions, int version, long forgotten, CancellationToken ct) =>
         Task.FromResult<LineageDrift?>(new LineageDrift(versions.Count, forgotten, 0));
 
-    public Task<string?> CertificateAsync(ModelRecord model, int version, CancellationToken ct) => Task.FromResult<string?>("certificate");
+    public Task<string?> DigestAsync(StoredModel model, int version, CancellationToken ct) => Task.FromResult<string?>("certificate");
 
     public Task<PublishedVersion> PublishAsync(StoredModel model, DeletionBatch batch, BatchAttempt attempt, int number, CancellationToken ct) =>
         faults.CallAsync(() => Task.FromResult(new PublishedVersion($"/v/{number}", $"hash of {attempt.Preset}", new Dictionary<string, string> { ["model"] = attempt.Preset })));

@@ -110,7 +110,6 @@ internal sealed class RepairStep
         var assignment = _context.Assignment;
         var times = _exchange.Clock.End();
         WorkerMeters.Step(times, projected);
-        _context.Report(new RankTimes(assignment.RunId, assignment.Generation, _context.Group.Rank, index + 1, _context.Inputs.Schedule.TotalSteps, times));
         if (_context.IsFirst)
         {
             var done = new StepDone(
@@ -129,6 +128,10 @@ internal sealed class RepairStep
             WorkerMeters.Quality(done);
             _context.Report(done);
             _context.Progress(index + 1, _context.Inputs.Schedule.TotalSteps, "steps", retainLoss);
+        }
+        else
+        {
+            _context.Report(new RankTimes(assignment.RunId, assignment.Generation, _context.Group.Rank, index + 1, _context.Inputs.Schedule.TotalSteps, times));
         }
 
         return stop;
