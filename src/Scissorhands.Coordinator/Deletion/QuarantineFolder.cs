@@ -14,6 +14,7 @@ namespace Scissorhands.Coordinator.Deletion;
 internal sealed partial class QuarantineFolder(ILogger<QuarantineFolder> logger) : IQuarantine
 {
     private const string Ending = ".tar";
+    private const int TriesAgainstErasure = 3;
     private const string NotWritable = "its samples cannot be copied: see to it that there is room in the folder 'quarantine' of the model's versions and that the coordinator may write to it; tried again";
     private const UnixFileMode FolderMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private const UnixFileMode FileMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
@@ -45,13 +46,13 @@ internal sealed partial class QuarantineFolder(ILogger<QuarantineFolder> logger)
     }
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<CopyOutcome>> CopyAsync(ModelRecord model, IReadOnlyList<RequestSamples> requests, CancellationToken ct) => Task.Run<IReadOnlyList<CopyOutcome>>(
+    public Task<IReadOnlyList<CopyOutcome>> CopyAsync(ModelRecord model, IReadOnlyList<RequestSamples> requests, IReadOnlyDictionary<string, string> contents, CancellationToken ct) => Task.Run<IReadOnlyList<CopyOutcome>>(
         () =>
         {
             try
             {
                 VersionFolders.Make(Folder(model), FolderMode);
-                var source = new Lazy<SampleCopies>(() => SampleCopies.Open(model.Data, IndexOptions(model), Files(model), ct));
+                var source = new Lazy<SampleCopies>(() => SampleCopies.Open(model.Data, IndexOptions(model), Files(model), contents, ct));
                 var outcomes = new List<CopyOutcome>(requests.Count);
                 foreach (var request in requests)
                 {
@@ -73,24 +74,52 @@ internal sealed partial class QuarantineFolder(ILogger<QuarantineFolder> logger)
         ct);
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<string>> GatherAsync(ModelRecord model, DeletionBatch batch, IReadOnlyList<RequestSamples> requests, CancellationToken ct) => Task.Run<IReadOnlyList<string>>(
+    public Task<GatheredCopies> GatherAsync(ModelRecord model, DeletionBatch batch, IReadOnlyList<RequestSamples> requests, IReadOnlyDictionary<string, string> earlier, CancellationToken ct) => Task.Run(
         () =>
         {
             var target = VersionFolders.GatheredPath(model, batch);
             var samples = requests.SelectMany(static r => r.Samples).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToArray();
-            if (SampleCopies.Holds(target, samples, ct))
+            if (Gathered(target, samples, earlier, ct) is { } there)
             {
-                return [];
+                return new GatheredCopies([], there);
             }
 
             if (requests.Where(r => !IsWhole(PathOf(model, r.Id), r.Samples, ct)).Select(static r => r.Id).ToArray() is { Length: > 0 } damaged)
             {
-                return damaged;
+                return new GatheredCopies(damaged, []);
             }
 
-            PublishedFile.Write(target, stream => SampleCopies.Merge(stream, [.. requests.Select(r => PathOf(model, r.Id))], samples, ct));
-            return [];
+            string[] files = [.. requests.Select(r => PathOf(model, r.Id))];
+            for (var tries = 1; ; tries++)
+            {
+                var data = earlier.Count > 0 ? SampleCopies.Open(model.Data, IndexOptions(model), [], earlier, ct) : null;
+                var unchanged = data?.Unchanged(earlier.Keys.Order(StringComparer.Ordinal)) ?? [];
+                if (samples.Length + unchanged.Count == 0)
+                {
+                    return new GatheredCopies([], []);
+                }
+
+                try
+                {
+                    PublishedFile.Write(target, stream => SampleCopies.Merge(stream, files, samples, data, unchanged, ct));
+                    return new GatheredCopies([], unchanged);
+                }
+                catch (InputException e)
+                {
+                    // A row was erased between being found and being read. The message may quote its id, which nobody reads in the audit.
+                    if (tries == TriesAgainstErasure || unchanged.Count == 0)
+                    {
+                        LogNotGathered(e, model.Name, batch.Number);
+                        throw new InputException("the copies of its samples could not be put together: they, or the training data, were changed meanwhile or cannot be read");
+                    }
+                }
+            }
         },
+        ct);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyDictionary<string, string>> ContentsAsync(ModelRecord model, DeletionBatch batch, CancellationToken ct) => Task.Run(
+        () => VersionFolders.GatheredPath(model, batch) is var path && File.Exists(path) ? SampleCopies.Contents(path, ct) : new Dictionary<string, string>(),
         ct);
 
     /// <inheritdoc/>
@@ -138,6 +167,26 @@ internal sealed partial class QuarantineFolder(ILogger<QuarantineFolder> logger)
     private static string PathOf(ModelRecord model, string request) => Path.Combine(Folder(model), request + Ending);
 
     private static string[] Files(ModelRecord model) => Directory.Exists(Folder(model)) ? [.. Directory.GetFiles(Folder(model), "*" + Ending).Order(StringComparer.Ordinal)] : [];
+
+    /// <summary>What was forgotten before in the file of a batch, where that is whole; otherwise null.</summary>
+    private static IReadOnlyList<string>? Gathered(string path, string[] samples, IReadOnlyDictionary<string, string> earlier, CancellationToken ct)
+    {
+        try
+        {
+            if (!File.Exists(path))
+            {
+                return null;
+            }
+
+            var there = SampleCopies.Contents(path, ct).Keys;
+            var before = there.Except(samples, StringComparer.Ordinal).Order(StringComparer.Ordinal).ToArray();
+            return before.All(earlier.ContainsKey) && there.Count() == samples.Length + before.Length && SampleCopies.Holds(path, [.. there], ct) ? before : null;
+        }
+        catch (InputException e) when (e.InnerException is null)
+        {
+            return null;
+        }
+    }
 
     private static bool IsWhole(string path, IReadOnlyList<string> samples, CancellationToken ct)
     {
@@ -188,6 +237,9 @@ internal sealed partial class QuarantineFolder(ILogger<QuarantineFolder> logger)
 
     [LoggerMessage(LogLevel.Warning, "The samples of request {Request} cannot be copied into quarantine; tried again")]
     private partial void LogNotCopied(Exception exception, string request);
+
+    [LoggerMessage(LogLevel.Warning, "Model {Model}: what batch {Batch} works on cannot be put together")]
+    private partial void LogNotGathered(Exception exception, string model, int batch);
 
     [LoggerMessage(LogLevel.Warning, "Model {Model}: its quarantine cannot be written; tried again")]
     private partial void LogFolder(Exception exception, string model);

@@ -85,11 +85,11 @@ internal sealed class DeletionIntake(ModelCatalogue catalogue, RequestWriter wri
     private async Task<IntakeAnswer> TakeAsync(Caller caller, DeletionSubmission submission, string model, IReadOnlyList<string> ids, IReadOnlyList<string> subjects, DateTimeOffset now, CancellationToken ct)
     {
         var view = await catalogue.FindAsync(model, again: false, ct) is { } found && found.Model.Record.Tenant == caller.Tenant ? found : throw new InputException($"model {model}: is not registered");
-        var (samples, resolution) = RequestResolver.Resolve(ids, subjects, view);
+        var (samples, before, resolution) = RequestResolver.Resolve(ids, subjects, view);
         if (resolution.Unknown.Count > 0)
         {
             view = (await catalogue.FindAsync(model, again: true, ct))!;
-            (samples, resolution) = RequestResolver.Resolve(ids, subjects, view);
+            (samples, before, resolution) = RequestResolver.Resolve(ids, subjects, view);
         }
 
         var received = submission.ReceivedAt ?? now;
@@ -109,6 +109,7 @@ internal sealed class DeletionIntake(ModelCatalogue catalogue, RequestWriter wri
             EndedAt = samples.Count == 0 ? now : null,
             LegalHold = submission.LegalHold,
             Samples = samples.Count == 0 ? null : samples,
+            ForgottenBefore = before,
             Resolution = Tellable(submission, resolution),
             Trace = Activity.Current?.Id,
         };

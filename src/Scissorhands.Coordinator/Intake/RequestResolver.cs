@@ -9,10 +9,12 @@ internal static class RequestResolver
     /// <param name="ids">Samples by id.</param>
     /// <param name="subjects">People.</param>
     /// <param name="view">The model.</param>
-    /// <returns>Ids to forget, in the order they were named, and what became of the names.</returns>
-    public static (IReadOnlyList<string> Samples, Resolution Resolution) Resolve(IEnumerable<string> ids, IEnumerable<string> subjects, ModelView view)
+    /// <returns>Ids to forget, in the order they were named, those of them that are forgotten already, and what became of the names.</returns>
+    public static (IReadOnlyList<string> Samples, IReadOnlyList<string> Before, Resolution Resolution) Resolve(IEnumerable<string> ids, IEnumerable<string> subjects, ModelView view)
     {
         var samples = new List<string>();
+        var before = new List<string>();
+        var seen = new HashSet<string>(StringComparer.Ordinal);
         var taken = new HashSet<string>(StringComparer.Ordinal);
         var (unknown, duplicates, forgotten) = (new List<string>(), new List<string>(), new List<string>());
         foreach (var id in ids)
@@ -20,6 +22,7 @@ internal static class RequestResolver
             // Forgotten first: its row may be gone from the data by now.
             if (view.Forgotten.Contains(id))
             {
+                before.AddRange(seen.Add(id) ? [id] : (string[])[]);
                 (taken.Add(id) ? forgotten : duplicates).Add(id);
             }
             else if (!view.Names.Contains(id))
@@ -47,6 +50,7 @@ internal static class RequestResolver
 
             var all = view.Names.OfSubject(subject);
             var left = all.Where(id => !view.Forgotten.Contains(id)).ToArray();
+            before.AddRange(all.Where(id => view.Forgotten.Contains(id) && seen.Add(id)));
             if (all.Count == 0)
             {
                 unknown.Add(subject);
@@ -57,15 +61,15 @@ internal static class RequestResolver
             }
             else
             {
-                var before = samples.Count;
+                var count = samples.Count;
                 samples.AddRange(left.Where(taken.Add));
-                if (samples.Count == before)
+                if (samples.Count == count)
                 {
                     duplicates.Add(subject);
                 }
             }
         }
 
-        return (samples, new Resolution { Samples = samples.Count, Unknown = unknown, Duplicates = duplicates, AlreadyForgotten = forgotten });
+        return (samples, before, new Resolution { Samples = samples.Count, Unknown = unknown, Duplicates = duplicates, AlreadyForgotten = forgotten });
     }
 }

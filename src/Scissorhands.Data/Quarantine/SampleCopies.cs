@@ -16,10 +16,12 @@ public sealed class SampleCopies
     private readonly QuarantineContext _context;
     private readonly IReadOnlyList<string> _files;
     private readonly Lazy<(Dictionary<string, SampleEntry> Entries, QuarantineContext Context)> _copied;
+    private readonly IReadOnlyDictionary<string, string> _contents;
 
-    private SampleCopies(Dictionary<string, SampleEntry> entries, QuarantineContext context, IReadOnlyList<string> files, CancellationToken cancellationToken)
+    private SampleCopies(Dictionary<string, SampleEntry> entries, QuarantineContext context, IReadOnlyList<string> files, IReadOnlyDictionary<string, string> contents, CancellationToken cancellationToken)
     {
         _entries = entries;
+        _contents = contents;
         _context = context;
 
         // The oldest first: a row may have been overwritten since.
@@ -34,14 +36,16 @@ public sealed class SampleCopies
     /// <param name="pattern">Folder, file, glob or range, as for <see cref="DataSets"/>.</param>
     /// <param name="options">The folder of the index.</param>
     /// <param name="files">Copies made before: what is no longer in the data is taken from them. Damaged ones are passed over.</param>
+    /// <param name="contents">Digests of the bytes that are meant by some ids: what has other bytes now is not that sample.</param>
     /// <param name="cancellationToken">Ends the reading, and later reading of the copies.</param>
     /// <returns>The samples.</returns>
     /// <exception cref="InputException">Nothing found, or something damaged: names file and key.</exception>
-    public static SampleCopies Open(string pattern, DataConfiguration options, IReadOnlyList<string> files, CancellationToken cancellationToken)
+    public static SampleCopies Open(string pattern, DataConfiguration options, IReadOnlyList<string> files, IReadOnlyDictionary<string, string> contents, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(pattern);
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(files);
+        ArgumentNullException.ThrowIfNull(contents);
         var (groups, classes) = DataSets.Index(pattern, CacheFolder.Open(options), null, null, null, cancellationToken);
         var entries = new Dictionary<string, SampleEntry>(StringComparer.Ordinal);
         foreach (var entry in groups.SelectMany(static g => g.Entries))
@@ -50,7 +54,7 @@ public sealed class SampleCopies
         }
 
         return entries.Count > 0
-            ? new SampleCopies(entries, QuarantineContext.Of(groups, classes), files, cancellationToken)
+            ? new SampleCopies(entries, QuarantineContext.Of(groups, classes), files, contents, cancellationToken)
             : throw new InputException($"{pattern}: holds no samples");
     }
 
@@ -60,7 +64,16 @@ public sealed class SampleCopies
     public int Missing(IEnumerable<string> ids)
     {
         ArgumentNullException.ThrowIfNull(ids);
-        return ids.Count(id => !_entries.ContainsKey(id) && !_copied.Value.Entries.ContainsKey(id));
+        return ids.Count(id => Find(id) is null);
+    }
+
+    /// <summary>Finds those that the data still has as they were.</summary>
+    /// <param name="ids">Samples whose bytes are known.</param>
+    /// <returns>Those that are there with these bytes, in their order.</returns>
+    public IReadOnlyList<string> Unchanged(IEnumerable<string> ids)
+    {
+        ArgumentNullException.ThrowIfNull(ids);
+        return [.. ids.Where(id => InData(id) is { } entry && _contents.TryGetValue(id, out var hash) && hash == entry.Hash)];
     }
 
     /// <summary>Writes copies.</summary>
@@ -71,7 +84,7 @@ public sealed class SampleCopies
     {
         ArgumentNullException.ThrowIfNull(target);
         ArgumentNullException.ThrowIfNull(ids);
-        var own = !IsOverwritten && ids.All(_entries.ContainsKey);
+        var own = !IsOverwritten && ids.All(id => InData(id) is not null);
         var context = own ? _context : _context.With(_copied.Value.Context, "the copies made before");
         QuarantineFile.Write(
             target,
@@ -79,9 +92,13 @@ public sealed class SampleCopies
             [.. ids.Select(id => Find(id) ?? throw new InputException("a sample is no longer in the data"))]);
     }
 
-    private SampleEntry? Find(string id) => IsOverwritten
-        ? _copied.Value.Entries.GetValueOrDefault(id) ?? _entries.GetValueOrDefault(id)
-        : _entries.GetValueOrDefault(id) ?? _copied.Value.Entries.GetValueOrDefault(id);
+    private SampleEntry? Find(string id) => IsOverwritten ? InCopies(id) ?? InData(id) : InData(id) ?? InCopies(id);
+
+    private SampleEntry? InData(string id) => Meant(_entries.GetValueOrDefault(id));
+
+    private SampleEntry? InCopies(string id) => Meant(_copied.Value.Entries.GetValueOrDefault(id));
+
+    private SampleEntry? Meant(SampleEntry? entry) => entry is not null && _contents.TryGetValue(entry.Id, out var hash) && hash != entry.Hash ? null : entry;
 
     /// <summary>Whether a file holds whole copies of exactly these samples.</summary>
     /// <param name="path">The file; may be missing.</param>
@@ -117,17 +134,37 @@ public sealed class SampleCopies
     public static IReadOnlyList<(string Id, string? Subject)> Names(string path, CancellationToken cancellationToken) =>
         [.. QuarantineFile.Read(path, cancellationToken).Entries.Select(static e => (e.Id, e.Subject))];
 
+    /// <summary>Digests of the bytes in a file of copies, by id.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
+    /// <exception cref="InputException">It is damaged, or cannot be read.</exception>
+    public static IReadOnlyDictionary<string, string> Contents(string path, CancellationToken cancellationToken) =>
+        QuarantineFile.Read(path, cancellationToken).Entries.ToDictionary(static e => e.Id, static e => e.Hash, StringComparer.Ordinal);
+
     /// <summary>Takes some samples of a file into another, or several files together.</summary>
     /// <param name="target">Where to.</param>
     /// <param name="files">The files; of a sample that several hold the first copy is taken.</param>
     /// <param name="ids">Samples, each once, in the order in which they are to be written.</param>
     /// <param name="cancellationToken">Ends the writing.</param>
     /// <exception cref="InputException">A file is damaged, or none of them has one of the samples.</exception>
-    public static void Merge(Stream target, IReadOnlyList<string> files, IReadOnlyList<string> ids, CancellationToken cancellationToken)
+    public static void Merge(Stream target, IReadOnlyList<string> files, IReadOnlyList<string> ids, CancellationToken cancellationToken) =>
+        Merge(target, files, ids, null, [], cancellationToken);
+
+    /// <summary>Takes samples of files together, and others from the data.</summary>
+    /// <param name="target">Where to.</param>
+    /// <param name="files">The files; of a sample that several hold the first copy is taken.</param>
+    /// <param name="ids">Samples that are taken from them, each once, in the order in which they are to be written.</param>
+    /// <param name="data">The data; null where nothing is taken from it.</param>
+    /// <param name="unchanged">Samples that are taken from it, which <see cref="Unchanged"/> found there; they follow.</param>
+    /// <param name="cancellationToken">Ends the writing.</param>
+    /// <exception cref="InputException">A file is damaged, none of them has one of the samples, or the data was changed meanwhile.</exception>
+    public static void Merge(Stream target, IReadOnlyList<string> files, IReadOnlyList<string> ids, SampleCopies? data, IReadOnlyList<string> unchanged, CancellationToken cancellationToken)
     {
+        ArgumentNullException.ThrowIfNull(target);
+        ArgumentNullException.ThrowIfNull(unchanged);
         ArgumentNullException.ThrowIfNull(files);
         ArgumentNullException.ThrowIfNull(ids);
-        QuarantineContext? context = null;
+        var context = unchanged.Count > 0 ? data?._context : null;
         var entries = new Dictionary<string, SampleEntry>(StringComparer.Ordinal);
         foreach (var file in files)
         {
@@ -142,7 +179,10 @@ public sealed class SampleCopies
         QuarantineFile.Write(
             target,
             context ?? throw new InputException("no quarantine is named"),
-            [.. ids.Select(id => entries.TryGetValue(id, out var entry) ? entry : throw new InputException("a sample of a request is not in its quarantine"))]);
+            [
+                .. ids.Select(id => entries.TryGetValue(id, out var entry) ? entry : throw new InputException("a sample of a request is not in its quarantine")),
+                .. unchanged.Select(id => data?.InData(id) ?? throw new InputException("a sample is no longer in the data")),
+            ]);
     }
 
     private static bool IsWhole(SampleEntry entry)

@@ -70,6 +70,12 @@ public sealed record DeletionRequest
     /// <summary>Ids of its samples; null once they are forgotten and only proof is needed.</summary>
     public IReadOnlyList<string>? Samples { get; init; }
 
+    /// <summary>
+    /// Ids that it names as well and that an earlier run had forgotten: they are its samples again where that run's version is
+    /// taken back. Empty once it has ended.
+    /// </summary>
+    public IReadOnlyList<string> ForgottenBefore { get; init; } = [];
+
     /// <summary>Whether it was ever accepted: from then on its rows may be erased at any moment, whatever becomes of it.</summary>
     public bool RowsMayGo { get; init; }
 

@@ -28,7 +28,7 @@ internal sealed class BatchDriver
     private readonly IQuarantine _quarantine;
     private readonly Func<string, IRunGrain> _runs;
     private readonly TimeProvider _time;
-    private readonly OffTurn<IReadOnlyList<string>> _gathering;
+    private readonly OffTurn<GatheredCopies> _gathering;
 
     public BatchDriver(IDeletionStore store, IVersionFolders folders, ICertifier certifier, PublicationEvents events, IQuarantine quarantine, Func<string, IRunGrain> runs, TimeProvider time)
     {
@@ -39,7 +39,7 @@ internal sealed class BatchDriver
         _quarantine = quarantine;
         _runs = runs;
         _time = time;
-        _gathering = new OffTurn<IReadOnlyList<string>>(time);
+        _gathering = new OffTurn<GatheredCopies>(time);
     }
 
     /// <summary>Does the next step, if there is one.</summary>
@@ -119,6 +119,7 @@ internal sealed class BatchDriver
     {
         Reason = "all of its samples were forgotten by an earlier run meanwhile",
         Samples = null,
+        ForgottenBefore = [],
         RetryAt = null,
         EndedAt = now,
         Resolution = new Resolution { Samples = request.Resolution.Samples },
@@ -182,28 +183,29 @@ internal sealed class BatchDriver
         // The oldest copy first: a row may have been overwritten since. Requests that began before there were copies have none.
         var copied = requests.Where(static r => r.QuarantinedAt is not null).OrderBy(static r => r.QuarantinedAt).ThenBy(static r => r.Id, StringComparer.Ordinal)
             .Select(r => new RequestSamples(r.Id, Samples([r], known))).ToArray();
-        if (copied.Length > 0)
+        var contents = await _store.ContentsAsync(model.Record.Name, ct);
+        var earlier = tombstones.Where(contents.ContainsKey).ToDictionary(static id => id, id => contents[id], StringComparer.Ordinal);
+        var gathered = copied.Length + earlier.Count == 0
+            ? new GatheredCopies([], [])
+            : await _gathering.TryAsync(batch.Number.ToString(CultureInfo.InvariantCulture), token => _quarantine.GatherAsync(model.Record, batch, copied, earlier, token), ct);
+        if (gathered is null)
         {
-            var damaged = await _gathering.TryAsync(batch.Number.ToString(CultureInfo.InvariantCulture), token => _quarantine.GatherAsync(model.Record, batch, copied, token), ct);
-            if (damaged is null)
-            {
-                return (model, false);
-            }
-
-            if (damaged.Count > 0)
-            {
-                return (await CopyAgainAsync(model, batch, requests, damaged, ct), true);
-            }
+            return (model, false);
         }
 
-        // Rows of accepted requests may be erased at any moment, so that the run must not depend on them.
+        if (gathered.Damaged.Count > 0)
+        {
+            return (await CopyAgainAsync(model, batch, requests, gathered.Damaged, ct), true);
+        }
+
+        // Rows of accepted requests, and of those forgotten before, may be erased at any moment, so that the run must not depend on them.
         var ours = Samples(requests, known).ToHashSet(StringComparer.Ordinal);
         var others = (await _store.RequestsAsync(model.Record.Name, [RequestState.Received, RequestState.Accepted, RequestState.OnHold, RequestState.Failed], ct))
-            .Where(static r => r.RowsMayGo || (r.QuarantinedAt is not null && r.State != RequestState.Received));
-        var withheld = Samples(others, known).Where(id => !ours.Contains(id)).ToArray();
+            .Where(static r => r.RowsMayGo);
+        string[] withheld = [.. tombstones.Except(gathered.Earlier, StringComparer.Ordinal).Concat(Samples(others, known).Where(id => !ours.Contains(id))).Order(StringComparer.Ordinal)];
         var from = (await _store.VersionsAsync(model.Record.Name, ct)).Single(v => v.Number == batch.From);
         var attempt = batch.Attempts[^1];
-        var order = await _folders.PrepareAsync(Bound(model, batch), batch, attempt, from, new RunSamples(Samples(requests, known), tombstones, withheld, copied.Length > 0), ct);
+        var order = await _folders.PrepareAsync(Bound(model, batch), batch, attempt, from, new RunSamples(Samples(requests, known), gathered.Earlier, withheld, copied.Length > 0), ct);
         var outcome = await _runs(order.Id()).SubmitAsync(order);
         if (!outcome.Accepted)
         {
@@ -335,8 +337,10 @@ internal sealed class BatchDriver
             State = VersionState.Current,
         };
         var known = (await _store.TombstonesAsync(name, ct)).ToHashSet(StringComparer.Ordinal);
+        var forgotten = Samples(requests, known);
+        var contents = await _quarantine.ContentsAsync(model.Record, batch, ct);
         var files = batch with { Files = published.Files };
-        version = version with { Drift = await _folders.DriftAsync(model.Record, versions, number, model.Forgotten + Samples(requests, known).Count, ct) };
+        version = version with { Drift = await _folders.DriftAsync(model.Record, versions, number, model.Forgotten + forgotten.Count, ct) };
         version = version with { Retrain = version.Drift is { } drift ? Bound(model, batch).Record.Policy.Retrain.Exceeded(drift) : null };
         var recommended = version.Retrain is not null && former.Retrain is null;
 
@@ -347,7 +351,8 @@ internal sealed class BatchDriver
             {
                 Batch = files,
                 Versions = [former with { State = VersionState.Superseded }, version],
-                Tombstones = Samples(requests, known),
+                Tombstones = forgotten,
+                Contents = forgotten.Where(contents.ContainsKey).ToDictionary(static id => id, id => contents[id], StringComparer.Ordinal),
                 Done = Done(requests),
                 Audit =
                 [
@@ -434,7 +439,7 @@ internal sealed class BatchDriver
         var forgotten = await _store.TombstonesAsync(model.Record.Name, batch.Number, ct);
         var certificate = await CountedAsync(() => _certifier.CertifyAsync(Bound(model, batch), batch, version, versions.Single(v => v.Number == batch.From), requests, forgotten, ct));
         var now = _time.GetUtcNow();
-        var completed = requests.Select(r => Move(r, RequestState.Completed, now) with { Samples = null, EndedAt = now, Reason = null, RetryAt = null, Resolution = new Resolution { Samples = r.Resolution.Samples } }).ToArray();
+        var completed = requests.Select(r => Move(r, RequestState.Completed, now) with { Samples = null, ForgottenBefore = [], EndedAt = now, Reason = null, RetryAt = null, Resolution = new Resolution { Samples = r.Resolution.Samples } }).ToArray();
         var next = batch with { Phase = BatchPhase.Completed, EndedAt = now };
         model = await _store.CommitAsync(
             model with { OpenBatch = null },
@@ -522,7 +527,7 @@ internal sealed class BatchDriver
         return at >= 0 && at < names.Count && batch.Attempts.All(a => a.Preset != names[at]) ? names[at] : null;
     }
 
-    private static IReadOnlyList<RequestSamples> Done(IEnumerable<DeletionRequest> requests) => [.. requests.Where(static r => r.Samples is not null).Select(static r => new RequestSamples(r.Id, r.Samples!))];
+    private static IReadOnlyList<RequestSamples> Done(IEnumerable<DeletionRequest> requests) => [.. requests.Where(static r => r.Samples is not null).Select(static r => new RequestSamples(r.Id, [.. r.Samples!, .. r.ForgottenBefore]))];
 
     private static DeletionRequest Move(DeletionRequest request, RequestState state, DateTimeOffset now) => RequestTransitions.Allows(request.State, state)
         ? request with { State = state }

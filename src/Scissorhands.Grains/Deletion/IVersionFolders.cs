@@ -14,10 +14,10 @@ public sealed record PublishedVersion(string File, string Sha256, IReadOnlyDicti
 
 /// <summary>Which samples a run treats how.</summary>
 /// <param name="Forget">Ids to forget.</param>
-/// <param name="Tombstones">Ids forgotten before.</param>
-/// <param name="Withheld">Ids of requests that wait, whose rows may be erased at any moment: they are left out of everything.</param>
+/// <param name="Earlier">Ids forgotten before that are judged again: those that the copies gathered for the batch hold.</param>
+/// <param name="Withheld">Ids that are left out of everything, as their rows may be erased at any moment: those of requests that wait, and all others forgotten before.</param>
 /// <param name="Copied">Whether those to forget are taken from the copies that were gathered for the batch, and not from the data.</param>
-public sealed record RunSamples(IReadOnlyList<string> Forget, IReadOnlyList<string> Tombstones, IReadOnlyList<string> Withheld, bool Copied);
+public sealed record RunSamples(IReadOnlyList<string> Forget, IReadOnlyList<string> Earlier, IReadOnlyList<string> Withheld, bool Copied);
 
 /// <summary>
 /// A model's folder on shared storage: versions, the pointer to the one in use, and what batches work on. Everything may be

@@ -107,6 +107,7 @@ public sealed partial class ModelGrain : Grain, IModelGrain
             Batch = null,
             EndedAt = target == RequestState.Cancelled ? now : null,
             Samples = target == RequestState.Cancelled ? null : request.Samples,
+            ForgottenBefore = target == RequestState.Cancelled ? [] : request.ForgottenBefore,
             Resolution = target == RequestState.Cancelled ? new Resolution { Samples = request.Resolution.Samples } : request.Resolution,
         };
         await _store.CommitAsync(model, new ModelChange { Requests = [changed], Audit = [DeletionAudit.Changed(changed, now, principal)] }, CancellationToken.None);
@@ -183,15 +184,24 @@ public sealed partial class ModelGrain : Grain, IModelGrain
             revoked.Add(taken with { State = VersionState.RolledBack, RevokedAt = now, Certificate = taken.Certificate ?? await _certifier.DigestAsync(model, taken.Number, CancellationToken.None) });
         }
 
-        // Those that wait had these samples taken out of their copies, and are to have them again.
+        // Those that wait had these samples taken out of their copies, or when they were taken in, and are to have them again.
         var again = new HashSet<string>(StringComparer.Ordinal);
         foreach (var batch in batches)
         {
             again.UnionWith(await _store.TombstonesAsync(Name, batch, CancellationToken.None));
         }
 
-        var waiting = (await _store.CustodyAsync(Name, CustodyNeed.Hold, now, int.MaxValue, CancellationToken.None)).Where(r => r.Samples!.Any(again.Contains))
-            .Select(static r => r with { State = RequestState.Received, LegalHold = r.LegalHold || r.State == RequestState.OnHold, QuarantinedAt = null, RetryAt = null });
+        var waiting = (await _store.RequestsAsync(Name, [RequestState.Received, RequestState.Accepted, RequestState.OnHold, RequestState.Failed], CancellationToken.None))
+            .Where(r => r.Samples!.Concat(r.ForgottenBefore).Any(again.Contains))
+            .Select(r => r with
+            {
+                State = RequestState.Received,
+                LegalHold = r.LegalHold || r.State == RequestState.OnHold,
+                QuarantinedAt = null,
+                RetryAt = null,
+                Samples = [.. r.Samples!, .. r.ForgottenBefore.Where(again.Contains)],
+                ForgottenBefore = [.. r.ForgottenBefore.Where(id => !again.Contains(id))],
+            });
         await _store.CommitAsync(
             model with { CurrentVersion = version },
             new ModelChange

@@ -90,7 +90,7 @@ internal sealed class RequestCustody
             }
             else if (!request.LegalHold && request.Samples!.All(known.Contains))
             {
-                needless.Add(new RequestSamples(request.Id, request.Samples!));
+                needless.Add(new RequestSamples(request.Id, [.. request.Samples!, .. request.ForgottenBefore]));
                 changed.Add(BatchDriver.Needless(request, now));
             }
             else if (outcome.Failure is { } failure)
@@ -137,7 +137,8 @@ internal sealed class RequestCustody
         {
             // What is held is evidence, also where another's run has forgotten it.
             var wanted = requests.Select(r => new RequestSamples(r.Id, [.. r.Samples!.Where(id => r.LegalHold || !known.Contains(id)).Distinct(StringComparer.Ordinal)])).ToArray();
-            return new Copied([.. await _quarantine.CopyAsync(model, [.. wanted.Where(static r => r.Samples.Count > 0)], ct), .. wanted.Where(static r => r.Samples.Count == 0).Select(static r => new CopyOutcome(r.Id, 0, null))], known.Count);
+            var contents = await _store.ContentsAsync(model.Name, ct);
+            return new Copied([.. await _quarantine.CopyAsync(model, [.. wanted.Where(static r => r.Samples.Count > 0)], contents, ct), .. wanted.Where(static r => r.Samples.Count == 0).Select(static r => new CopyOutcome(r.Id, 0, null))], known.Count);
         }
         catch (InputException)
         {

@@ -104,7 +104,7 @@ public sealed partial class VersionFolders : IVersionFolders
         var forgotten = Path.Combine(work, "tombstones.jsonl");
         var withheld = Path.Combine(work, WithheldFile);
         WriteIds(forget, samples.Forget);
-        WriteIds(forgotten, samples.Tombstones);
+        WriteIds(forgotten, samples.Earlier);
         if (!File.Exists(withheld))
         {
             WriteIds(withheld, samples.Withheld);
@@ -123,8 +123,8 @@ public sealed partial class VersionFolders : IVersionFolders
             Data = record.Data,
             TestData = record.TestData,
             Forget = forget,
-            Forgotten = samples.Tombstones.Count > 0 ? forgotten : null,
-            Quarantine = samples.Copied ? GatheredPath(record, batch) : null,
+            Forgotten = samples.Earlier.Count > 0 ? forgotten : null,
+            Quarantine = samples.Copied || samples.Earlier.Count > 0 ? GatheredPath(record, batch) : null,
             Withheld = new FileInfo(withheld).Length > 0 ? withheld : null,
             Out = AttemptPath(record, batch, attempt),
             Configuration = ConfigurationJson.Canonical(configuration),

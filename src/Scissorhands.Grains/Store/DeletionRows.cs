@@ -118,6 +118,16 @@ internal sealed class DoneSampleRow
     public required string SampleId { get; set; }
 }
 
+/// <summary>Stays when a version is taken back: what was meant by the id.</summary>
+internal sealed class ForgottenContentRow
+{
+    public required string Model { get; set; }
+
+    public required string SampleId { get; set; }
+
+    public required string Hash { get; set; }
+}
+
 internal sealed class AuditInboxRow
 {
     public long Id { get; set; }

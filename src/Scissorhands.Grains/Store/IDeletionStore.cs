@@ -42,6 +42,9 @@ public sealed record ModelChange
     /// <summary>Samples that the batch's version no longer knows; known ones are left as they are.</summary>
     public IReadOnlyList<string> Tombstones { get; init; } = [];
 
+    /// <summary>Digests of the forgotten samples' bytes, by id; known ones are left as they are.</summary>
+    public IReadOnlyDictionary<string, string> Contents { get; init; } = new Dictionary<string, string>();
+
     /// <summary>Batches whose samples are known again, as their version was taken back.</summary>
     public IReadOnlyList<int> ReopenedBatches { get; init; } = [];
 
@@ -151,6 +154,12 @@ public interface IDeletionStore
 
     /// <summary>Samples that published versions of a model have forgotten, sorted by their bytes.</summary>
     Task<IReadOnlyList<string>> TombstonesAsync(string model, CancellationToken ct);
+
+    /// <summary>
+    /// Digests of the bytes that were forgotten under an id, by id, also where the version was taken back since: what the data
+    /// has under that id may be something else by now.
+    /// </summary>
+    Task<IReadOnlyDictionary<string, string>> ContentsAsync(string model, CancellationToken ct);
 
     /// <summary>Requests that are done because some batches forgot samples of theirs, with all that each named.</summary>
     /// <param name="model">The model.</param>

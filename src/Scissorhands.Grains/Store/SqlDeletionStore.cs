@@ -158,6 +158,10 @@ internal sealed class SqlDeletionStore(StoreDatabase database) : IDeletionStore
 
     public Task<IReadOnlyList<string>> TombstonesAsync(string model, int batch, CancellationToken ct) => TombstonesOfAsync(model, batch, ct);
 
+    public Task<IReadOnlyDictionary<string, string>> ContentsAsync(string model, CancellationToken ct) => database.ReadAsync<IReadOnlyDictionary<string, string>>(
+        async context => await context.ForgottenContents.AsNoTracking().Where(c => c.Model == model).ToDictionaryAsync(static c => c.SampleId, static c => c.Hash, StringComparer.Ordinal, ct),
+        ct);
+
     public Task<IReadOnlyList<RequestSamples>> DoneByAsync(string model, IReadOnlyList<int> batches, CancellationToken ct) => database.ReadAsync<IReadOnlyList<RequestSamples>>(
         async context =>
         {
@@ -191,8 +195,11 @@ internal sealed class SqlDeletionStore(StoreDatabase database) : IDeletionStore
                 continue;
             }
 
-            var row = RequestRow.Of(request);
+            // One that has nothing left to forget ends here: what it named is kept where that of all others is that are done.
+            var ended = RequestTransitions.IsFinal(request.State);
+            var row = RequestRow.Of(ended ? request with { ForgottenBefore = [] } : request);
             context.Requests.Add(row);
+            context.DoneSamples.AddRange(ended ? request.ForgottenBefore.Select(id => new DoneSampleRow { Model = request.Model, RequestId = request.Id, SampleId = id }) : []);
             context.AuditInbox.Add(AuditInboxRow.Of(audit));
             known.Add(request.Id, row);
             outcomes.Add(new AcceptOutcome(request, false));
@@ -281,6 +288,12 @@ internal sealed class SqlDeletionStore(StoreDatabase database) : IDeletionStore
         {
             await context.DoneSamples.Where(d => d.Model == name && d.RequestId == done.Id).ExecuteDeleteAsync(ct);
             context.DoneSamples.AddRange(done.Samples.Distinct(StringComparer.Ordinal).Select(id => new DoneSampleRow { Model = name, RequestId = done.Id, SampleId = id }));
+        }
+
+        if (change.Contents.Count > 0)
+        {
+            var there = (await context.ForgottenContents.Where(c => c.Model == name).Select(c => c.SampleId).ToListAsync(ct)).ToHashSet(StringComparer.Ordinal);
+            context.ForgottenContents.AddRange(change.Contents.Where(c => there.Add(c.Key)).Select(c => new ForgottenContentRow { Model = name, SampleId = c.Key, Hash = c.Value }));
         }
 
         context.AuditInbox.AddRange(change.Audit.Select(AuditInboxRow.Of));

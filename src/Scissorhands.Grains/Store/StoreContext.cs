@@ -25,6 +25,8 @@ internal sealed class StoreContext(DbContextOptions<StoreContext> options) : DbC
 
     public DbSet<DoneSampleRow> DoneSamples => Set<DoneSampleRow>();
 
+    public DbSet<ForgottenContentRow> ForgottenContents => Set<ForgottenContentRow>();
+
     public DbSet<AuditInboxRow> AuditInbox => Set<AuditInboxRow>();
 
     public DbSet<AuditEntryRow> AuditEntries => Set<AuditEntryRow>();
@@ -140,6 +142,13 @@ internal sealed class StoreContext(DbContextOptions<StoreContext> options) : DbC
             row.Property(d => d.Model).HasColumnName("model");
             row.Property(d => d.RequestId).HasColumnName("request_id");
             row.Property(d => d.SampleId).HasColumnName("sample_id");
+        });
+        modelBuilder.Entity<ForgottenContentRow>(row =>
+        {
+            row.ToTable("forgotten_content").HasKey(c => new { c.Model, c.SampleId });
+            row.Property(c => c.Model).HasColumnName("model");
+            row.Property(c => c.SampleId).HasColumnName("sample_id");
+            row.Property(c => c.Hash).HasColumnName("hash");
         });
         modelBuilder.Entity<AuditInboxRow>(row =>
         {

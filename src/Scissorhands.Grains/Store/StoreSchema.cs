@@ -20,6 +20,7 @@ internal static class StoreSchema
             Quarantine("json_extract(body, '$.resolution.samples')", "json_extract(body, '$.retryAt') IS NOT NULL", static (state, held) => $"json_set(body, '$.state', '{state}', '$.legalHold', json('{held}'))"),
             Quarantine("CAST(CAST(body AS json) -> 'resolution' ->> 'samples' AS integer)", "CAST(body AS json) ->> 'retryAt' IS NOT NULL", static (state, held) => $"CAST(CAST(body AS jsonb) || jsonb_build_object('state', '{state}', 'legalHold', {held}) AS text)")),
         (DoneSamples("TEXT"), DoneSamples("text COLLATE \"C\"")),
+        (ForgottenContents("TEXT"), ForgottenContents("text COLLATE \"C\"")),
     ];
 
     /// <summary>Brings the schema to the newest version, while other processes may be doing the same.</summary>
@@ -167,6 +168,14 @@ internal static class StoreSchema
           sample_id {id} NOT NULL,
           PRIMARY KEY (model, request_id, sample_id));
         CREATE INDEX done_sample_by_sample ON done_sample (model, sample_id);
+        """;
+
+    private static string ForgottenContents(string id) => $"""
+        CREATE TABLE forgotten_content (
+          model {id} NOT NULL,
+          sample_id {id} NOT NULL,
+          hash TEXT NOT NULL,
+          PRIMARY KEY (model, sample_id));
         """;
 
     private static string First(string id, string number) => $"""

@@ -274,6 +274,27 @@ public sealed class DeletionServiceTests(TinyWorld world, DeletionCluster servic
         AssertNoTraceOf(51, name);
     }
 
+    /// <summary>Who named what another's batch had forgotten is as much in need of it again as the other.</summary>
+    [Fact]
+    public async Task RollBack_reopened_opensThoseThatHadNothingLeftToForget()
+    {
+        var name = Skippable("needless");
+        await RegisterAsync(name, keepVersions: 2);
+        var first = (await SubmitAsync(name, "first", [Id(54)]))["status"]!.GetValue<string>();
+        Assert.Equal("completed", await EndAsync(first));
+        var partly = (await SubmitAsync(name, "partly", [Id(54), Id(55)]))["status"]!.GetValue<string>();
+        Assert.Equal("completed", await EndAsync(partly));
+        var needless = (await SubmitAsync(name, "needless", [Id(54)]))["status"]!.GetValue<string>();
+        Assert.Equal("rejected", await EndAsync(needless));
+
+        var back = await service.Http.PostAsJsonAsync($"v1/models/{name}/rollback", new { version = 0, reopen = true }, Ct);
+        Assert.True(back.IsSuccessStatusCode, await back.Content.ReadAsStringAsync(Ct));
+        foreach (var status in (string[])[first, partly, needless])
+        {
+            Assert.Equal("completed", await EndAsync(status));
+        }
+    }
+
     /// <summary>The coordinator is killed while it copies: what was received is copied and accepted when it is back, each sample whole.</summary>
     [Fact]
     public async Task Coordinator_killedWhileItCopies_losesNoRequestAndNoSample()

@@ -22,6 +22,8 @@ public sealed class QuarantineFolderTests : IDisposable
         Directory.CreateDirectory(Model.Versions);
     }
 
+    private static IReadOnlyDictionary<string, string> None { get; } = new Dictionary<string, string>();
+
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
     private ModelRecord Model => new() { Name = "m", File = "/m", Sha256 = "0", DataSet = "d", Data = Path.Combine(_folder, "train-0.tar"), Versions = Path.Combine(_folder, "versions") };
@@ -33,7 +35,7 @@ public sealed class QuarantineFolderTests : IDisposable
     [Fact]
     public async Task Copy_rowsThatAreThereAndRowsThatAreNot_copiesWholeRequestsOnly()
     {
-        var outcomes = await _quarantine.CopyAsync(Model, [Request("a", 1, 2), new RequestSamples("b", [Id(3), "nobody", "no one"])], Ct);
+        var outcomes = await _quarantine.CopyAsync(Model, [Request("a", 1, 2), new RequestSamples("b", [Id(3), "nobody", "no one"])], None, Ct);
         Assert.Equal([new CopyOutcome("a", 0, null), new CopyOutcome("b", 2, null)], outcomes);
         Assert.Equal(["a"], await _quarantine.ListAsync(Model, Ct));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, new DirectoryInfo(Path.Combine(Model.Versions, "quarantine")).UnixFileMode);
@@ -41,7 +43,7 @@ public sealed class QuarantineFolderTests : IDisposable
 
         // The first is found done without its rows; one that names the same as another has it from there.
         WriteWithout(1, 2);
-        Assert.Equal([new CopyOutcome("a", 0, null), new CopyOutcome("c", 0, null)], await _quarantine.CopyAsync(Model, [Request("a", 1, 2), Request("c", 2, 4)], Ct));
+        Assert.Equal([new CopyOutcome("a", 0, null), new CopyOutcome("c", 0, null)], await _quarantine.CopyAsync(Model, [Request("a", 1, 2), Request("c", 2, 4)], None, Ct));
         Assert.Equal([Id(2), Id(4)], QuarantineFolder.Names(Model, Ct).Skip(2).Select(static n => n.Id));
     }
 
@@ -62,7 +64,7 @@ public sealed class QuarantineFolderTests : IDisposable
     public async Task Copy_folderCannotBeMade_saysSoAndNamesNoSample()
     {
         await File.WriteAllTextAsync(Path.Combine(Model.Versions, "quarantine"), "in the way", Ct);
-        var outcome = Assert.Single(await _quarantine.CopyAsync(Model, [Request("a", 1)], Ct));
+        var outcome = Assert.Single(await _quarantine.CopyAsync(Model, [Request("a", 1)], None, Ct));
         Assert.Contains("cannot be copied", outcome.Failure, StringComparison.Ordinal);
         Assert.DoesNotContain(Id(1), outcome.Failure, StringComparison.Ordinal);
         File.Delete(Path.Combine(Model.Versions, "quarantine"));
@@ -75,19 +77,55 @@ public sealed class QuarantineFolderTests : IDisposable
         await CopyAsync(Request("a", 1, 2));
         await CopyAsync(Request("b", 2, 3));
         WriteWithout(1, 2, 3);
-        Assert.Empty(await _quarantine.GatherAsync(Model, Batch, [Request("a", 1, 2), Request("b", 2, 3)], Ct));
+        Assert.Empty((await _quarantine.GatherAsync(Model, Batch, [Request("a", 1, 2), Request("b", 2, 3)], None, Ct)).Damaged);
         Assert.Equal([Id(1), Id(2), Id(3)], SampleCopies.Names(VersionFolders.GatheredPath(Model, Batch), Ct).Select(static n => n.Id));
 
         // What was gathered is found done, also where the copies are gone.
         await _quarantine.DestroyAsync(Model, ["b"], Ct);
-        Assert.Empty(await _quarantine.GatherAsync(Model, Batch, [Request("a", 1, 2), Request("b", 2, 3)], Ct));
+        Assert.Empty((await _quarantine.GatherAsync(Model, Batch, [Request("a", 1, 2), Request("b", 2, 3)], None, Ct)).Damaged);
         var next = Batch with { Number = 2 };
-        Assert.Equal(["b"], await _quarantine.GatherAsync(Model, next, [Request("a", 1, 2), Request("b", 2, 3)], Ct));
+        Assert.Equal(["b"], (await _quarantine.GatherAsync(Model, next, [Request("a", 1, 2), Request("b", 2, 3)], None, Ct)).Damaged);
         var bytes = await File.ReadAllBytesAsync(PathOf("a"), Ct);
         bytes[bytes.AsSpan().IndexOf(Encoding.ASCII.GetBytes("IDAT")) + 9] ^= 1;
         await File.WriteAllBytesAsync(PathOf("a"), bytes, Ct);
-        Assert.Equal(["a"], await _quarantine.GatherAsync(Model, next, [Request("a", 1, 2)], Ct));
+        Assert.Equal(["a"], (await _quarantine.GatherAsync(Model, next, [Request("a", 1, 2)], None, Ct)).Damaged);
         Assert.False(File.Exists(VersionFolders.GatheredPath(Model, next)));
+    }
+
+    /// <summary>What was forgotten before is judged again where the data still has it as it was, and whatever is erased once the batch has begun.</summary>
+    [Fact]
+    public async Task Gather_whatWasForgottenBefore_isCopiedWhereTheDataHasItUnchanged()
+    {
+        await CopyAsync(Request("a", 1));
+        await CopyAsync(Request("b", 5, 6, 7));
+        Assert.Empty((await _quarantine.GatherAsync(Model, Batch, [Request("b", 5, 6, 7)], None, Ct)).Damaged);
+        var contents = await _quarantine.ContentsAsync(Model, Batch, Ct);
+        Assert.Equal([Id(5), Id(6), Id(7)], contents.Keys.Order(StringComparer.Ordinal));
+        await _quarantine.DestroyAsync(Model, ["b"], Ct);
+
+        // The row of 6 is gone, that of 7 was overwritten.
+        Write(Enumerable.Range(0, Samples).Where(static i => i != 6), static i => i == 7 ? Image(9) : Image(i));
+        var next = Batch with { Number = 2 };
+        Assert.Equal([Id(5)], (await _quarantine.GatherAsync(Model, next, [Request("a", 1)], contents, Ct)).Earlier);
+        Assert.Equal([Id(1), Id(5)], SampleCopies.Names(VersionFolders.GatheredPath(Model, next), Ct).Select(static n => n.Id));
+        WriteWithout(1, 5, 6, 7);
+        Assert.Equal([Id(5)], (await _quarantine.GatherAsync(Model, next, [Request("a", 1)], contents, Ct)).Earlier);
+        Assert.True(SampleCopies.Holds(VersionFolders.GatheredPath(Model, next), [Id(1), Id(5)], Ct));
+        Assert.Empty((await _quarantine.GatherAsync(Model, Batch with { Number = 3 }, [Request("a", 1)], contents, Ct)).Earlier);
+    }
+
+    /// <summary>As after a roll-back: a row that was overwritten since is not the sample that has to be forgotten again.</summary>
+    [Fact]
+    public async Task Copy_rowThatWasOverwrittenSinceItWasForgotten_isMissing()
+    {
+        await CopyAsync(Request("a", 1));
+        Assert.Empty((await _quarantine.GatherAsync(Model, Batch, [Request("a", 1)], None, Ct)).Damaged);
+        var contents = await _quarantine.ContentsAsync(Model, Batch, Ct);
+        await _quarantine.DestroyAsync(Model, ["a"], Ct);
+        Write(Enumerable.Range(0, Samples), static i => i == 1 ? Image(9) : Image(i));
+        Assert.Equal([new CopyOutcome("a", 1, null)], await _quarantine.CopyAsync(Model, [Request("a", 1, 2)], contents, Ct));
+        WriteWithout();
+        Assert.Equal([new CopyOutcome("a", 0, null)], await _quarantine.CopyAsync(Model, [Request("a", 1, 2)], contents, Ct));
     }
 
     [Fact]
@@ -109,8 +147,9 @@ public sealed class QuarantineFolderTests : IDisposable
 
     private string PathOf(string request) => Path.Combine(Model.Versions, "quarantine", request + ".tar");
 
-    private async Task CopyAsync(RequestSamples request) => Assert.Equal(new CopyOutcome(request.Id, 0, null), Assert.Single(await _quarantine.CopyAsync(Model, [request], Ct)));
+    private async Task CopyAsync(RequestSamples request) => Assert.Equal(new CopyOutcome(request.Id, 0, null), Assert.Single(await _quarantine.CopyAsync(Model, [request], None, Ct)));
 
-    private void WriteWithout(params int[] samples) =>
-        TinyData.WriteShard(Model.Data, Enumerable.Range(0, Samples).Except(samples).Select(static i => (Id(i), Image(i), i % 3)));
+    private void WriteWithout(params int[] samples) => Write(Enumerable.Range(0, Samples).Except(samples), Image);
+
+    private void Write(IEnumerable<int> samples, Func<int, byte[]> image) => TinyData.WriteShard(Model.Data, samples.Select(i => (Id(i), image(i), i % 3)));
 }

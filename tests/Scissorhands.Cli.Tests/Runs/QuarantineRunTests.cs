@@ -90,7 +90,7 @@ public sealed class QuarantineRunTests(TinyWorld world)
     private static void Copy(string data, string target, string[] ids)
     {
         using var stream = File.Create(target);
-        SampleCopies.Open(data, new DataConfiguration { Cache = "none" }, [], Ct).Write(stream, ids);
+        SampleCopies.Open(data, new DataConfiguration { Cache = "none" }, [], new Dictionary<string, string>(), Ct).Write(stream, ids);
     }
 
     private async Task<Answer> RunAsync(string data, string forget, params string[] more)

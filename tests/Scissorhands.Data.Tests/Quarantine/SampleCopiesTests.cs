@@ -95,7 +95,7 @@ public sealed class SampleCopiesTests : IDisposable
         WriteShard();
         Copy("a.tar", "q.tar", "s001", "s002");
         WriteShard("s001", "s002");
-        var copies = SampleCopies.Open(_folder["a.tar"], Options, [_folder["q.tar"]], Ct);
+        var copies = SampleCopies.Open(_folder["a.tar"], Options, [_folder["q.tar"]], new Dictionary<string, string>(), Ct);
         Assert.Equal(1, copies.Missing(["s001", "s003", "s099"]));
         Write("r.tar", stream => copies.Write(stream, ["s003", "s001"]));
         Assert.True(SampleCopies.Holds(_folder["r.tar"], ["s001", "s003"], Ct));
@@ -195,7 +195,7 @@ public sealed class SampleCopiesTests : IDisposable
 
     private void Copy(string data, string target, params string[] ids)
     {
-        var copies = SampleCopies.Open(_folder[data], Options, [], Ct);
+        var copies = SampleCopies.Open(_folder[data], Options, [], new Dictionary<string, string>(), Ct);
         Assert.Equal(0, copies.Missing(ids));
         Write(target, stream => copies.Write(stream, ids));
     }

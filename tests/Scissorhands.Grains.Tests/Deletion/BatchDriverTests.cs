@@ -196,6 +196,26 @@ public sealed class BatchDriverTests : IDisposable
         Assert.Equal("c:4 d:1,4", Text(await world.Store.DoneByAsync("m", [2], Ct)));
         Assert.Equal(1, model.CurrentVersion);
         Assert.Equal(RequestState.Rejected, (await world.Store.RequestAsync("d", Ct))!.State);
+
+        // Also what was forgotten before it came, whether or not there was anything left to do.
+        await AcceptAsync(world.Store, static r => r with { ForgottenBefore = ["1"] }, ("e", ["5"]));
+        await AcceptAsync(world.Store, static r => r with { State = RequestState.Rejected, Samples = null, ForgottenBefore = ["5", "1"] }, ("f", []));
+        await RunAsync(world);
+        Assert.Equal("a:1,2 b:2,3 d:1,4 e:1,5 f:1,5", Text(await world.Store.DoneByAsync("m", [1], Ct)));
+        Assert.All([await world.Store.RequestAsync("e", Ct), await world.Store.RequestAsync("f", Ct)], static r => Assert.Empty(r!.ForgottenBefore));
+    }
+
+    /// <summary>Judged again is what the data has as it was; what is gone, or another by now, is withheld as what may go at any moment.</summary>
+    [Fact]
+    public async Task Run_judgesWhatIsStillInTheDataAndWithholdsTheRest()
+    {
+        await using var world = await WorldAsync();
+        await AcceptAsync(world.Store, ("a", ["1", "2"]));
+        await RunAsync(world);
+        await AcceptAsync(world.Store, ("b", ["3"]));
+        world.Folders.Gone = ["1"];
+        await RunAsync(world);
+        Assert.Equal(["forget 1,2 after ", "forget 3 after 2 without 1"], world.Folders.Log.Where(static l => l.StartsWith("forget", StringComparison.Ordinal)));
     }
 
     /// <summary>A row that was erased before its request's run costs that request time, not those it would have been forgotten with.</summary>

@@ -72,6 +72,8 @@ internal sealed class FailingStore(IDeletionStore store, Faults faults) : IDelet
 
     public Task<IReadOnlyList<string>> TombstonesAsync(string model, CancellationToken ct) => store.TombstonesAsync(model, ct);
 
+    public Task<IReadOnlyDictionary<string, string>> ContentsAsync(string model, CancellationToken ct) => store.ContentsAsync(model, ct);
+
     public Task<IReadOnlyList<RequestSamples>> DoneByAsync(string model, IReadOnlyList<int> batches, CancellationToken ct) => store.DoneByAsync(model, batches, ct);
 
     public Task<IReadOnlyList<string>> TombstonesAsync(string model, int batch, CancellationToken ct) => store.TombstonesAsync(model, batch, ct);
@@ -94,6 +96,9 @@ internal sealed class FakeFolders(Faults faults) : IVersionFolders, ICertifier, 
     /// <summary>What is in quarantine, by request.</summary>
     public Dictionary<string, string[]> Copies { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>What batches take from copies.</summary>
+    public Dictionary<int, string[]> Gathered { get; } = [];
+
     /// <summary>Requests whose copies are found to be damaged.</summary>
     public HashSet<string> Damaged { get; } = new(StringComparer.Ordinal);
 
@@ -109,7 +114,7 @@ internal sealed class FakeFolders(Faults faults) : IVersionFolders, ICertifier, 
     /// <summary>Done while copies are made.</summary>
     public Func<Task> Meanwhile { get; set; } = static () => Task.CompletedTask;
 
-    public Task<IReadOnlyList<CopyOutcome>> CopyAsync(ModelRecord model, IReadOnlyList<RequestSamples> requests, CancellationToken ct) => faults.CallAsync<IReadOnlyList<CopyOutcome>>(async () =>
+    public Task<IReadOnlyList<CopyOutcome>> CopyAsync(ModelRecord model, IReadOnlyList<RequestSamples> requests, IReadOnlyDictionary<string, string> contents, CancellationToken ct) => faults.CallAsync<IReadOnlyList<CopyOutcome>>(async () =>
     {
         var outcomes = new List<CopyOutcome>();
         foreach (var request in requests)
@@ -128,8 +133,15 @@ internal sealed class FakeFolders(Faults faults) : IVersionFolders, ICertifier, 
         return outcomes;
     });
 
-    public Task<IReadOnlyList<string>> GatherAsync(ModelRecord model, DeletionBatch batch, IReadOnlyList<RequestSamples> requests, CancellationToken ct) => faults.CallAsync(() =>
-        Task.FromResult<IReadOnlyList<string>>([.. requests.Where(r => Damaged.Contains(r.Id) || !Copies.TryGetValue(r.Id, out var copy) || !copy.ToHashSet(StringComparer.Ordinal).SetEquals(r.Samples)).Select(static r => r.Id)]));
+    public Task<GatheredCopies> GatherAsync(ModelRecord model, DeletionBatch batch, IReadOnlyList<RequestSamples> requests, IReadOnlyDictionary<string, string> earlier, CancellationToken ct) => faults.CallAsync(() =>
+    {
+        string[] damaged = [.. requests.Where(r => Damaged.Contains(r.Id) || !Copies.TryGetValue(r.Id, out var copy) || !copy.ToHashSet(StringComparer.Ordinal).SetEquals(r.Samples)).Select(static r => r.Id)];
+        Gathered[batch.Number] = [.. requests.SelectMany(static r => r.Samples)];
+        return Task.FromResult(new GatheredCopies(damaged, damaged.Length > 0 ? [] : [.. earlier.Where(e => e.Value == $"bytes of {e.Key}").Select(static e => e.Key).Except(Gone).Order(StringComparer.Ordinal)]));
+    });
+
+    public Task<IReadOnlyDictionary<string, string>> ContentsAsync(ModelRecord model, DeletionBatch batch, CancellationToken ct) => faults.CallAsync(() =>
+        Task.FromResult<IReadOnlyDictionary<string, string>>(Gathered[batch.Number].Distinct().ToDictionary(static id => id, static id => $"bytes of {id}", StringComparer.Ordinal)));
 
     public Task TrimAsync(ModelRecord model, RequestSamples request, CancellationToken ct) => faults.CallAsync(() =>
     {
@@ -156,8 +168,8 @@ internal sealed class FakeFolders(Faults faults) : IVersionFolders, ICertifier, 
     public Task<RunOrder> PrepareAsync(StoredModel model, DeletionBatch batch, BatchAttempt attempt, ModelVersion from, RunSamples samples, CancellationToken ct) => faults.CallAsync(() =>
     {
         _reports = batch.Number;
-        _log.Add($"forget {string.Join(',', samples.Forget)} after {string.Join(',', samples.Tombstones)}{(samples.Withheld.Count > 0 ? $" without {string.Join(',', samples.Withheld)}" : "")}");
-        return Task.FromResult(new RunOrder { Model = from.File, Data = "/d", Forget = string.Join(',', samples.Forget), Forgotten = string.Join(',', samples.Tombstones), Out = $"/v/work/{batch.Number}/{attempt.Number}", Configuration = attempt.Preset });
+        _log.Add($"forget {string.Join(',', samples.Forget)} after {string.Join(',', samples.Earlier)}{(samples.Withheld.Count > 0 ? $" without {string.Join(',', samples.Withheld)}" : "")}");
+        return Task.FromResult(new RunOrder { Model = from.File, Data = "/d", Forget = string.Join(',', samples.Forget), Forgotten = string.Join(',', samples.Earlier), Out = $"/v/work/{batch.Number}/{attempt.Number}", Configuration = attempt.Preset });
     });
 
     public Task<GateFigures> FiguresAsync(StoredModel model, DeletionBatch batch, BatchAttempt attempt, CancellationToken ct) => faults.CallAsync(() => Task.FromResult(_reports != batch.Number ? throw new InvalidOperationException("There is no report.") : new GateFigures(

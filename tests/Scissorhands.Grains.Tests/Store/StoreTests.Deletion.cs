@@ -53,6 +53,7 @@ public abstract partial class StoreTests
             Batch = batch,
             Versions = [First with { State = VersionState.Superseded }, First with { Number = 1, Batch = 1 }],
             Tombstones = ["ä", "B", "B"],
+            Contents = new Dictionary<string, string> { ["ä"] = "1", ["B"] = "2" },
             Audit = [DeletionAudit.Changed(request, Start)],
         };
         var written = await store.CommitAsync(model with { CurrentVersion = 1, LastBatch = 1 }, change, Ct);
@@ -68,8 +69,12 @@ public abstract partial class StoreTests
         Assert.Equal(["B", "ä"], await store.TombstonesAsync("m", Ct));
         Assert.Equal(1, (await store.ModelAsync("m", Ct))!.CurrentVersion);
 
-        await store.CommitAsync(written, new ModelChange { ReopenedBatches = [1] }, Ct);
+        var reopened = await store.CommitAsync(written, new ModelChange { ReopenedBatches = [1] }, Ct);
         Assert.Equal(0, (await store.ModelAsync("m", Ct))!.Forgotten);
+
+        // What was meant by an id stays known.
+        await store.CommitAsync(reopened, new ModelChange { Contents = new Dictionary<string, string> { ["B"] = "3", ["C"] = "4" } }, Ct);
+        Assert.Equal(["B 2", "C 4", "ä 1"], (await store.ContentsAsync("m", Ct)).Select(static c => $"{c.Key} {c.Value}").Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -135,6 +140,7 @@ public abstract partial class StoreTests
             await ExecuteAsync($"ALTER TABLE deletion_request DROP COLUMN {column}");
         }
 
+        await ExecuteAsync("DROP TABLE forgotten_content");
         await ExecuteAsync("DROP TABLE done_sample");
         await ExecuteAsync("DELETE FROM schema_version WHERE version > 4");
         var store = Deletions();

@@ -243,7 +243,7 @@ public abstract partial class StoreTests : IAsyncLifetime
         await store.OpenRunsAsync(Ct);
         await ExecuteAsync("DROP INDEX run_at_work");
         await ExecuteAsync("DROP INDEX run_writing");
-        foreach (var table in (string[])["model_version", "deletion_batch", "deletion_request", "tombstone", "model", "audit_inbox", "audit_entry", "audit_head", "audit_signed_head", "done_sample"])
+        foreach (var table in (string[])["model_version", "deletion_batch", "deletion_request", "tombstone", "model", "audit_inbox", "audit_entry", "audit_head", "audit_signed_head", "done_sample", "forgotten_content"])
         {
             await ExecuteAsync($"DROP TABLE {table}");
         }
