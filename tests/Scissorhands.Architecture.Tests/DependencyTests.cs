@@ -19,6 +19,10 @@ public sealed class DependencyTests
     [InlineData("Deletion", "Planning")]
     [InlineData("Abstractions", "Planning")]
     [InlineData("Certificates", "Planning Reporting")]
+    [InlineData("Hosting", "Planning")]
+    [InlineData("CommandLine", "Planning Hosting")]
+    [InlineData("Coordinator.Program", "CommandLine Coordinator")]
+    [InlineData("Worker.Program", "CommandLine Worker")]
     public void References_LowProject_AreTheAllowedOnes(string name, string allowed)
     {
         var project = Repository.Projects[Prefix + name];
@@ -43,6 +47,8 @@ public sealed class DependencyTests
     [InlineData("Reporting")]
     [InlineData("Deletion")]
     [InlineData("Certificates")]
+    [InlineData("CommandLine")]
+    [InlineData("Coordinator.Program")]
     public void Closure_ProjectWithoutTensors_HoldsNoTorchSharp(string name) => AssertNoneOf(name, Tensors);
 
     [Theory]
@@ -58,7 +64,7 @@ public sealed class DependencyTests
     [Theory]
     [MemberData(nameof(SourceProjects))]
     public void References_SourceProject_HoldNoHostAndNoTests(string name) =>
-        Assert.DoesNotContain(Repository.Projects[name].Projects, reference => reference == Prefix + "Cli" || !Repository.Projects[reference].IsSource);
+        Assert.DoesNotContain(Repository.Projects[name].Projects, reference => Repository.Projects[reference].IsProgram || !Repository.Projects[reference].IsSource);
 
     [Fact]
     public void Packages_MassTransit_EndBeforeNine()

@@ -11,6 +11,9 @@ internal sealed record ProjectFile(string Name, string Path, IReadOnlyList<strin
 {
     public bool IsSource => Path.StartsWith("src/", StringComparison.Ordinal);
 
+    /// <summary>Whether it is a program, which nothing may refer to.</summary>
+    public bool IsProgram => IsSource && (Name.EndsWith(".Program", StringComparison.Ordinal) || Name.EndsWith(".Cli", StringComparison.Ordinal));
+
     public static ProjectFile Read(string path)
     {
         var root = XDocument.Load(path).Root!;

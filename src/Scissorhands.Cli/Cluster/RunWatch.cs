@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Scissorhands.Abstractions.Cluster;
 using Scissorhands.Cli.Commands;
+using Scissorhands.CommandLine;
 using Scissorhands.Planning;
 
 namespace Scissorhands.Cli.Cluster;

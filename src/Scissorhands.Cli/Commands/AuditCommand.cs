@@ -4,6 +4,7 @@ using System.Text.Json;
 using Scissorhands.Certificates.Heads;
 using Scissorhands.Certificates.Signing;
 using Scissorhands.Cli.Cluster;
+using Scissorhands.CommandLine;
 using Scissorhands.Deletion.Audit;
 using Scissorhands.Grains.Store;
 using Scissorhands.Planning;

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Scissorhands.Cli.Cluster;
+using Scissorhands.CommandLine;
 using Scissorhands.Coordinator.Api;
 using Scissorhands.Planning;
 using Scissorhands.Planning.Configuration;

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
-using Scissorhands.Cli.Configuration;
+using Scissorhands.CommandLine.Configuration;
 using Scissorhands.Planning.Configuration;
 
 namespace Scissorhands.Cli.Commands;

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Scissorhands.Cli.Progress;
+using Scissorhands.CommandLine;
 using Scissorhands.Data.Samples;
 
 namespace Scissorhands.Cli.Commands;

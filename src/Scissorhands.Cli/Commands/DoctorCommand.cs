@@ -1,3 +1,4 @@
+using Scissorhands.CommandLine;
 using System.CommandLine;
 using Scissorhands.Core.Native;
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Scissorhands.Cli.Progress;
 using Scissorhands.Cli.Run;
+using Scissorhands.CommandLine;
 using Scissorhands.Worker.Run;
 using Scissorhands.Core.Native;
 using Scissorhands.Planning;

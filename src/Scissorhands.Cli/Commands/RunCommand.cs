@@ -4,6 +4,7 @@ using Scissorhands.Abstractions.Runs;
 using Scissorhands.Certificates.Signing;
 using Scissorhands.Cli.Progress;
 using Scissorhands.Cli.Run;
+using Scissorhands.CommandLine;
 using Scissorhands.Core.Native;
 using Scissorhands.Messaging.Control;
 using Scissorhands.Planning;

@@ -5,6 +5,7 @@ using Scissorhands.Certificates.Statements;
 using Scissorhands.Certificates.Verification;
 using Scissorhands.Cli.Progress;
 using Scissorhands.Cli.Run;
+using Scissorhands.CommandLine;
 using Scissorhands.Core.Native;
 using Scissorhands.Data.Requests;
 using Scissorhands.Planning;

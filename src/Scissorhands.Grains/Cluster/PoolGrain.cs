@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Scissorhands.Abstractions.Cluster;
 using Scissorhands.Grains.Telemetry;
+using Scissorhands.Planning;
 
 namespace Scissorhands.Grains.Cluster;
 

@@ -40,7 +40,7 @@ public static class ControlBus
     /// <returns>An amqp or amqps address.</returns>
     /// <exception cref="InputException">The variable is missing or not an address. The message does not repeat it, for it may hold a password.</exception>
     public static Uri BrokerFromEnvironment() =>
-        FromEnvironment(BrokerVariable) ?? throw new InputException($"{BrokerVariable} is not set: it names the broker, as {Form}");
+        FromEnvironment(BrokerVariable) ?? throw new InputException($"{BrokerVariable} is not set: it names the broker, as {Form}; {BrokerVariable}_FILE may name a file that holds it");
 
     /// <summary>The virtual host that deletion requests arrive in, from the environment.</summary>
     /// <returns>An amqp or amqps address; null where none is named.</returns>
@@ -49,7 +49,7 @@ public static class ControlBus
 
     private static Uri? FromEnvironment(string variable)
     {
-        if (Environment.GetEnvironmentVariable(variable) is not { Length: > 0 } text)
+        if (EnvironmentSetting.Read(variable) is not { } text)
         {
             return null;
         }

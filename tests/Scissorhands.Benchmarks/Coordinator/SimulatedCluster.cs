@@ -8,6 +8,7 @@ using Scissorhands.Abstractions.Cluster;
 using Scissorhands.Coordinator.Cluster;
 using Scissorhands.Grains.Cluster;
 using Scissorhands.Grains.Store;
+using Scissorhands.Planning;
 
 namespace Scissorhands.Benchmarks.Coordinator;
 

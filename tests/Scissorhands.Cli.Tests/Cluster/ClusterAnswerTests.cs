@@ -5,6 +5,7 @@ using Scissorhands.Cli.Tests.Runs;
 using Scissorhands.Drill.Cluster;
 using Scissorhands.Drill.World;
 using Scissorhands.Grains.Cluster;
+using Scissorhands.Planning;
 using Scissorhands.Worker.Cluster;
 
 namespace Scissorhands.Cli.Tests.Cluster;

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using CsCheck;
-using Scissorhands.Cli.Configuration;
+using Scissorhands.CommandLine.Configuration;
 using Scissorhands.Planning;
 using Scissorhands.Planning.Configuration;
 

@@ -1,4 +1,4 @@
-using Scissorhands.Cli.Configuration;
+using Scissorhands.CommandLine.Configuration;
 using Scissorhands.Coordinator.Hooks;
 using Scissorhands.Grains.Deletion;
 using Scissorhands.Planning;

@@ -5,6 +5,7 @@ using Scissorhands.Abstractions.Cluster;
 using Scissorhands.Abstractions.Runs;
 using Scissorhands.Grains.Cluster;
 using Scissorhands.Grains.Store;
+using Scissorhands.Planning;
 using Scissorhands.Planning.Configuration;
 
 namespace Scissorhands.Grains.Tests.Cluster;

@@ -1,12 +1,15 @@
 using System.CommandLine;
+using Scissorhands.CommandLine;
 using Scissorhands.Coordinator.Access;
 using Scissorhands.Planning;
 
-namespace Scissorhands.Cli.Commands;
+namespace Scissorhands.Coordinator.Commands;
 
 /// <summary><c>scissorhands key</c>: makes a caller's key for the coordinator's interface.</summary>
-internal static class KeyCommand
+public static class KeyVerb
 {
+    /// <summary>Makes the command.</summary>
+    /// <returns>The command.</returns>
     public static Command Create()
     {
         var name = new Argument<string>("NAME") { Description = "Who will use it: the principal of its requests" };

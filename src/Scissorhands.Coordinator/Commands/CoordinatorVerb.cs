@@ -2,7 +2,8 @@ using System.CommandLine;
 using System.Net;
 using Microsoft.Extensions.Hosting;
 using Scissorhands.Certificates.Signing;
-using Scissorhands.Cli.Configuration;
+using Scissorhands.CommandLine;
+using Scissorhands.CommandLine.Configuration;
 using Scissorhands.Coordinator.Access;
 using Scissorhands.Coordinator.Hooks;
 using Scissorhands.Coordinator.Hosting;
@@ -12,16 +13,19 @@ using Scissorhands.Hosting.Telemetry;
 using Scissorhands.Messaging.Control;
 using Scissorhands.Planning;
 
-namespace Scissorhands.Cli.Commands;
+namespace Scissorhands.Coordinator.Commands;
 
 /// <summary><c>scissorhands coordinator</c>: decides what the workers of a cluster do.</summary>
-internal static class CoordinatorCommand
+public static class CoordinatorVerb
 {
     private const string StoreVariable = "SCISSORHANDS_STORE";
     private const string RedisVariable = "SCISSORHANDS_REDIS";
     private const string RedisAuthoritiesVariable = "SCISSORHANDS_REDIS_CA";
 
-    public static Command Create()
+    /// <summary>Makes the command.</summary>
+    /// <param name="name">What it is called: a verb of the program of all verbs, or a program of its own.</param>
+    /// <returns>The command.</returns>
+    public static Command Create(string name = "coordinator")
     {
         var http = new Option<string>("--http") { Description = "Where HTTP is served", HelpName = "URL", DefaultValueFactory = static _ => "http://localhost:8080" };
         var certificate = new Option<string?>("--http-cert") { Description = "Certificate (PEM) that https is served with, with those between it and its authority; read anew when it changes", HelpName = "FILE" };
@@ -43,15 +47,15 @@ internal static class CoordinatorCommand
         var hooks = new Option<string?>("--hooks") { Description = "File (YAML or JSON) of those who are told of published versions: webhooks, the broker, MLflow registries", HelpName = "FILE" };
         var defaults = new CallLimitOptions();
         var submissions = new Option<int>("--limit-submissions") { Description = "Submissions over HTTP that a caller may send a second; 0: no limit", HelpName = "N", DefaultValueFactory = _ => defaults.SubmissionsPerSecond };
-        var names = new Option<int>("--limit-names") { Description = "Names in these that a caller may send a second; 0: no limit", HelpName = "N", DefaultValueFactory = _ => defaults.NamesPerSecond };
+        var limitNames = new Option<int>("--limit-names") { Description = "Names in these that a caller may send a second; 0: no limit", HelpName = "N", DefaultValueFactory = _ => defaults.NamesPerSecond };
         var refusals = new Option<int>("--limit-refusals") { Description = "Wrong keys and tokens a minute after which an address has to wait; 0: no limit", HelpName = "N", DefaultValueFactory = _ => defaults.RefusalsPerMinute };
-        var beat = BeatOption();
-        var metrics = MetricsOption();
+        var beat = ClusterOptions.Beat();
+        var metrics = ClusterOptions.MetricsPort();
         var command = new Command(
-            "coordinator",
-            $"Decide what the workers of a cluster do. Broker, store and Redis are named in {ControlBus.BrokerVariable}, {StoreVariable} (sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE; default sqlite:scissorhands.db) and {RedisVariable} (only where several coordinators share the load); {ControlBus.IntakeVariable} names the virtual host that deletion requests arrive in over the broker (none by default)")
+            name,
+            $"Decide what the workers of a cluster do. Broker, store and Redis are named in {ControlBus.BrokerVariable}, {StoreVariable} (sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE; default sqlite:scissorhands.db) and {RedisVariable} (only where several coordinators share the load); {ControlBus.IntakeVariable} names the virtual host that deletion requests arrive in over the broker (none by default). Each of them may be in a file that VARIABLE_FILE names")
         {
-            http, certificate, key, address, silo, gateway, siloAuthority, siloCertificate, siloKey, cluster, roots, keys, authority, audience, tenantClaim, sign, head, hooks, submissions, names, refusals, beat, metrics,
+            http, certificate, key, address, silo, gateway, siloAuthority, siloCertificate, siloKey, cluster, roots, keys, authority, audience, tenantClaim, sign, head, hooks, submissions, limitNames, refusals, beat, metrics,
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -70,7 +74,7 @@ internal static class CoordinatorCommand
                 throw new InputException($"--head-interval {parsed.GetValue(head)}: must be between 0.01 and 10080");
             }
 
-            var interval = Interval(parsed.GetValue(beat));
+            var interval = ClusterOptions.Interval(parsed.GetValue(beat));
             var app = ClusterCoordinator.Build(new ClusterCoordinatorOptions
             {
                 Http = url,
@@ -81,8 +85,8 @@ internal static class CoordinatorCommand
                 GatewayPort = parsed.GetValue(gateway),
                 ClusterId = parsed.GetRequiredValue(cluster),
                 Broker = ControlBus.BrokerFromEnvironment(),
-                Store = StoreOptions.Parse(Environment.GetEnvironmentVariable(StoreVariable) is { Length: > 0 } store ? store : "sqlite:scissorhands.db", StoreVariable),
-                Redis = Environment.GetEnvironmentVariable(RedisVariable) is { Length: > 0 } redis ? redis : null,
+                Store = StoreOptions.Parse(EnvironmentSetting.Read(StoreVariable) ?? "sqlite:scissorhands.db", StoreVariable),
+                Redis = EnvironmentSetting.Read(RedisVariable),
                 RedisAuthorities = RedisAuthorities(),
                 Roots = parsed.GetValue(roots) ?? [],
                 Intake = ControlBus.IntakeFromEnvironment(),
@@ -92,7 +96,7 @@ internal static class CoordinatorCommand
                 SigningKey = SigningKey.Find(parsed.GetValue(sign)),
                 HeadInterval = TimeSpan.FromMinutes(minutes),
                 Telemetry = new TelemetryOptions { MetricsPort = parsed.GetValue(metrics) },
-                Limits = new CallLimitOptions { SubmissionsPerSecond = parsed.GetValue(submissions), NamesPerSecond = parsed.GetValue(names), RefusalsPerMinute = parsed.GetValue(refusals) },
+                Limits = new CallLimitOptions { SubmissionsPerSecond = parsed.GetValue(submissions), NamesPerSecond = parsed.GetValue(limitNames), RefusalsPerMinute = parsed.GetValue(refusals) },
                 Liveness = new LivenessOptions { BeatInterval = interval, LostAfter = interval * 3, SettleTime = interval * 1.5, WakeInterval = interval * 1.5 },
             });
             await using (app)
@@ -127,16 +131,4 @@ internal static class CoordinatorCommand
         var (source, tree) = YamlLayers.ReadFile(path);
         return HookOptions.Read(tree, source);
     }
-
-    /// <summary>The option that coordinators and workers of a cluster must give alike.</summary>
-    internal static Option<double> BeatOption() =>
-        new("--beat") { Description = "Seconds between a worker's signs of life; after three of them it is lost. The same for all of a cluster", HelpName = "SECONDS", DefaultValueFactory = static _ => 2 };
-
-    /// <summary>The option of both roles that says where Prometheus asks.</summary>
-    internal static Option<int?> MetricsOption() =>
-        new("--metrics-port") { Description = $"Port that Prometheus (/metrics) and health checks (/health/startup, /health/ready, /health/live) ask at; none by default. Over OTLP, metrics and traces are sent where {TelemetryOptions.EndpointVariable} is set", HelpName = "PORT" };
-
-    /// <summary>Checks that option.</summary>
-    internal static TimeSpan Interval(double seconds) =>
-        seconds is >= 0.1 and <= 60 ? TimeSpan.FromSeconds(seconds) : throw new InputException($"--beat {seconds}: must be between 0.1 and 60");
 }

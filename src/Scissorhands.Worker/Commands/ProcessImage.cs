@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using Scissorhands.Planning;
 
-namespace Scissorhands.Cli.Cluster;
+namespace Scissorhands.Worker.Commands;
 
 /// <summary>The program that this process runs.</summary>
 internal static partial class ProcessImage

@@ -8,7 +8,7 @@ using Scissorhands.Planning.Configuration;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 
-namespace Scissorhands.Cli.Configuration;
+namespace Scissorhands.CommandLine.Configuration;
 
 /// <summary>
 /// Reads configuration files (YAML, or JSON by the extension <c>.json</c>) and the presets that come with the program

@@ -1,31 +1,33 @@
 using System.CommandLine;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
-using Scissorhands.Cli.Cluster;
-using Scissorhands.Grains.Cluster;
+using Scissorhands.CommandLine;
 using Scissorhands.Hosting.Telemetry;
 using Scissorhands.Messaging.Control;
 using Scissorhands.Planning;
 using Scissorhands.Worker.Cluster;
 
-namespace Scissorhands.Cli.Commands;
+namespace Scissorhands.Worker.Commands;
 
 /// <summary><c>scissorhands worker</c>: computes for the runs of a cluster.</summary>
-internal static class WorkerCommand
+public static class WorkerVerb
 {
-    public static Command Create()
+    /// <summary>Makes the command.</summary>
+    /// <param name="verb">What it is called: a verb of the program of all verbs, or a program of its own.</param>
+    /// <returns>The command.</returns>
+    public static Command Create(string verb = "worker")
     {
         var device = new Option<string>("--device") { Description = "Device: cpu, cuda or cuda:N", HelpName = "NAME", DefaultValueFactory = static _ => "cpu" };
         var pool = new Option<string>("--pool") { Description = "Pool the worker belongs to", HelpName = "NAME", DefaultValueFactory = static _ => "default" };
         var id = new Option<string?>("--id") { Description = "The worker's name, unique in the cluster; default: host name and process id", HelpName = "NAME" };
         var grace = new Option<double>("--grace") { Description = "Seconds the worker may take to come to a durable point when it is asked to end", HelpName = "SECONDS", DefaultValueFactory = static _ => 120 };
         var memory = new Option<int?>("--memory") { Description = "Memory that runs may take; default: what the machine or the container has", HelpName = "MIB" };
-        var beat = CoordinatorCommand.BeatOption();
-        var metrics = CoordinatorCommand.MetricsOption();
-        var command = new Command("worker", $"Compute for the runs of a cluster, whose broker is named in {ControlBus.BrokerVariable}") { device, pool, id, grace, memory, beat, metrics };
+        var beat = ClusterOptions.Beat();
+        var metrics = ClusterOptions.MetricsPort();
+        var command = new Command(verb, $"Compute for the runs of a cluster, whose broker is named in {ControlBus.BrokerVariable}") { device, pool, id, grace, memory, beat, metrics };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var interval = CoordinatorCommand.Interval(parsed.GetValue(beat));
+            var interval = ClusterOptions.Interval(parsed.GetValue(beat));
             var options = new ClusterWorkerOptions
             {
                 Broker = ControlBus.BrokerFromEnvironment(),

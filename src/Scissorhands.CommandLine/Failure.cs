@@ -1,14 +1,17 @@
 using System.Net.Sockets;
 using Scissorhands.Planning;
 
-namespace Scissorhands.Cli.Commands;
+namespace Scissorhands.CommandLine;
 
 /// <summary>From an exception to one line and an exit code.</summary>
-internal static class Failure
+public static class Failure
 {
     /// <summary>Set to anything to see stack traces.</summary>
     private const string TraceVariable = "SCISSORHANDS_TRACE";
 
+    /// <summary>Says in a line what went wrong, and where a trace is asked for, all of it.</summary>
+    /// <param name="exception">What was thrown.</param>
+    /// <returns>The exit code.</returns>
     public static int Explain(Exception exception)
     {
         var (code, line) = Describe(exception);

@@ -1,7 +1,7 @@
-namespace Scissorhands.Cli.Commands;
+namespace Scissorhands.CommandLine;
 
 /// <summary>What the process says to scripts.</summary>
-internal static class ExitCodes
+public static class ExitCodes
 {
     /// <summary>Done.</summary>
     public const int Done = 0;

@@ -1,6 +1,6 @@
 using System.Reflection;
 
-namespace Scissorhands.Grains.Cluster;
+namespace Scissorhands.Planning;
 
 /// <summary>Version of a program, which coordinator and workers must share.</summary>
 /// <param name="Text">The version.</param>
