@@ -7,6 +7,7 @@ using NSwag.CodeGeneration.OperationNameGenerators;
 using Scissorhands.Cli.Tests.Cluster.Generated;
 using Scissorhands.Cli.Tests.Runs;
 using Scissorhands.Drill.World;
+using Scissorhands.Testing;
 
 namespace Scissorhands.Cli.Tests.Cluster;
 

@@ -20,58 +20,68 @@ const chartTable = (caption, head, rows) => h("details", { class: "numbers", "da
   h("div", { class: "numbers-box", tabindex: "0", role: "region", "aria-label": `${caption}: table` }, h("table", null, h("caption", { class: "unseen" }, caption), h("thead", null, h("tr", null, head.map(name => h("th", { scope: "col" }, name)))), h("tbody", null, rows.map(row => h("tr", null, row.map((cell, i) => h(i === 0 ? "th" : "td", { scope: i === 0 ? "row" : null }, cell))))))));
 
 /**
- * Curves over steps.
+ * Curves over steps: the mean of the steps around each, so that the way can be seen, and faintly the steps themselves.
  * @param {{caption: string, width: number, xName: string, yName: string, xMax: number, yMin?: number, yMax?: number, format: (v: number) => string,
- *   series: {name: string, tone: string, points: [number, number][]}[]}} chart What is drawn.
+ *   series: {name: string, tone: string, points: [number, number | null][]}[]}} chart What is drawn; null is a gap.
  */
 export function lines(chart) {
   const height = chart.width < 480 ? 210 : 250;
-  const all = chart.series.flatMap(series => series.points.map(point => point[1]));
+  const series = chart.series.map(one => ({ ...one, known: one.points.filter(point => point[1] !== null) })).filter(one => one.known.length > 0);
+  const all = series.flatMap(one => one.known.map(point => point[1]));
   const low = chart.yMin ?? Math.min(0, ...all);
   const high = chart.yMax ?? (Math.max(...all) || 1) * 1.05;
   const inner = { width: chart.width - margin.left - margin.right, height: height - margin.top - margin.bottom };
   const x = value => margin.left + inner.width * (chart.xMax > 1 ? (value - 1) / (chart.xMax - 1) : 0.5);
   const y = value => margin.top + inner.height * (1 - (value - low) / (high - low || 1));
   const xTicks = ticks(1, Math.max(2, chart.xMax), chart.width < 480 ? 4 : 7).filter(Number.isInteger);
-  const shown = chart.series.filter(series => series.points.length > 0);
-  const steps = [...new Set(shown.flatMap(series => series.points.map(point => point[0])))].sort((a, b) => a - b);
-  const label = `${chart.caption}: ${shown.map(series => `${series.name} from ${chart.format(series.points[0][1])} to ${chart.format(series.points.at(-1)[1])}`).join("; ")}`;
+  const reach = Math.floor(Math.max(...series.map(one => one.known.length)) / 24);
+  for (const one of series) one.mean = reach > 0 ? smooth(one.points, reach) : one.points;
+  const last = one => one.mean.findLast(point => point[1] !== null)[1];
+  const steps = [...new Set(series.flatMap(one => one.known.map(point => point[0])))].sort((a, b) => a - b);
+  const label = `${chart.caption}: ${series.map(one => `${one.name} from ${chart.format(one.mean.find(point => point[1] !== null)[1])} to ${chart.format(last(one))}`).join("; ")}`;
+  const path = points => points.map(([step, value], i) => value === null ? "" : `${i === 0 || points[i - 1][1] === null ? "M" : "L"}${x(step).toFixed(1)} ${y(value).toFixed(1)}`).join("");
   const svg = s("svg", { class: "chart", viewBox: `0 0 ${chart.width} ${height}`, width: chart.width, height, role: "img", "aria-label": label },
     ticks(low, high, 4).map(value => [s("line", { class: "grid", x1: margin.left, x2: chart.width - margin.right, y1: y(value), y2: y(value) }), s("text", { class: "tick", x: margin.left - 8, y: y(value) + 4, "text-anchor": "end" }, chart.format(value))]),
     xTicks.map(value => s("text", { class: "tick", x: x(value), y: height - 14, "text-anchor": "middle" }, String(value))),
     s("text", { class: "axis", x: chart.width - margin.right, y: height - 1, "text-anchor": "end" }, chart.xName),
     s("line", { class: "base", x1: margin.left, x2: chart.width - margin.right, y1: margin.top + inner.height, y2: margin.top + inner.height }),
-    shown.map(series => [
-      s("path", { class: `curve ${series.tone}`, d: series.points.map(([step, value], i) => `${i ? "L" : "M"}${x(step).toFixed(1)} ${y(value).toFixed(1)}`).join("") }),
-      s("circle", { class: `end ${series.tone}`, cx: x(series.points.at(-1)[0]), cy: y(series.points.at(-1)[1]), r: 3.5 }),
+    reach > 0 ? series.map(one => s("path", { class: `curve each ${one.tone}`, d: path(one.points) })) : null,
+    series.map(one => [
+      s("path", { class: `curve ${one.tone}`, d: path(one.mean) }),
+      s("circle", { class: `end ${one.tone}`, cx: x(one.mean.findLast(point => point[1] !== null)[0]), cy: y(last(one)), r: 4 }),
     ]),
     s("g", { class: "hover" }, s("line", { class: "cross", y1: margin.top, y2: margin.top + inner.height })));
-  const legend = h("ul", { class: "legend" }, shown.map(series => h("li", null, s("svg", { class: "swatch", viewBox: "0 0 26 8", width: 26, height: 8, "aria-hidden": "true", focusable: "false" }, s("path", { class: `curve ${series.tone}`, d: "M1 4H25" })), h("span", null, series.name, " "), h("b", { class: "legend-value" }, chart.format(series.points.at(-1)[1])))));
+  const legend = h("ul", { class: "legend" }, series.map(one => h("li", null, s("svg", { class: "swatch", viewBox: "0 0 26 8", width: 26, height: 8, "aria-hidden": "true", focusable: "false" }, s("path", { class: `curve ${one.tone}`, d: "M1 4H25" })), h("span", null, one.name, " "), h("b", { class: "legend-value" }, chart.format(last(one))))));
+  const read = (element, step) => {
+    const hover = element.querySelector(".hover");
+    hover.classList.toggle("on", step !== null);
+    if (step !== null) {
+      hover.firstChild.setAttribute("x1", x(step));
+      hover.firstChild.setAttribute("x2", x(step));
+    }
+    const values = element.parentNode.querySelectorAll(".legend-value");
+    series.forEach((one, i) => {
+      const found = step === null ? last(one) : one.mean.find(point => point[0] === step)?.[1] ?? null;
+      values[i].textContent = found === null ? "–" : `${chart.format(found)}${step === null ? "" : ` at ${step}`}`;
+    });
+  };
   svg.onpointermove = event => {
     const box = event.currentTarget.getBoundingClientRect();
-    const step = nearest(steps, 1 + ((event.clientX - box.left) * chart.width / box.width - margin.left) / inner.width * (chart.xMax - 1));
-    point(event.currentTarget, step, shown, x, chart);
+    read(event.currentTarget, nearest(steps, 1 + ((event.clientX - box.left) * chart.width / box.width - margin.left) / inner.width * (chart.xMax - 1)));
   };
-  svg.onpointerleave = event => point(event.currentTarget, null, shown, x, chart);
-  return h("figure", { class: "figure", "data-key": chart.caption }, h("figcaption", null, h("span", { class: "figure-title" }, chart.caption), h("span", { class: "figure-unit" }, chart.yName)), legend, svg,
-    chartTable(chart.caption, [chart.xName, ...shown.map(series => series.name)], steps.map(step => [String(step), ...shown.map(series => { const found = series.points.find(p => p[0] === step); return found ? chart.format(found[1]) : "–"; })])));
+  svg.onpointerleave = event => read(event.currentTarget, null);
+  return h("figure", { class: "figure", "data-key": chart.caption }, h("figcaption", null, h("span", { class: "figure-title" }, chart.caption), h("span", { class: "figure-unit" }, reach > 0 ? `${chart.yName}, mean of ${2 * reach + 1} steps` : chart.yName)), legend, svg,
+    chartTable(chart.caption, [chart.xName, ...series.map(one => one.name)], steps.map(step => [String(step), ...series.map(one => { const found = one.points.find(point => point[0] === step); return found && found[1] !== null ? chart.format(found[1]) : "–"; })])));
 }
+
+/** The mean of each point and so many on both sides of it; gaps stay gaps. */
+const smooth = (points, reach) => points.map(([step, value], i) => {
+  if (value === null) return [step, null];
+  const around = points.slice(Math.max(0, i - reach), i + reach + 1).map(point => point[1]).filter(one => one !== null);
+  return [step, around.reduce((a, b) => a + b, 0) / around.length];
+});
 
 const nearest = (steps, wanted) => steps.reduce((best, step) => Math.abs(step - wanted) < Math.abs(best - wanted) ? step : best, steps[0]);
-
-function point(svg, step, series, x, chart) {
-  const hover = svg.querySelector(".hover");
-  hover.classList.toggle("on", step !== null);
-  if (step !== null) {
-    hover.firstChild.setAttribute("x1", x(step));
-    hover.firstChild.setAttribute("x2", x(step));
-  }
-  const values = svg.parentNode.querySelectorAll(".legend-value");
-  series.forEach((one, i) => {
-    const found = step === null ? one.points.at(-1) : one.points.find(p => p[0] === step);
-    values[i].textContent = found ? `${chart.format(found[1])}${step === null ? "" : ` at ${step}`}` : "–";
-  });
-}
 
 /**
  * Bars that are made of parts, all on one scale.

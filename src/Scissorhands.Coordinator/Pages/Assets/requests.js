@@ -67,7 +67,10 @@ export async function request(page, id) {
       const found = await settle(get(`v1/models/${encodeURIComponent(shown.view.model)}/batches/${shown.view.batch}`, page));
       shown.batch = found.value ?? null;
     }
-    shown.run = shown.view.run ? (await settle(get(`v1/runs/${encodeURIComponent(shown.view.run)}`, page))).value ?? null : null;
+    // The run that is under way, or the one that failed: it knows why.
+    const attempt = shown.batch?.attempts.at(-1);
+    const run = shown.view.run ?? (shown.view.state === "failed" && attempt?.failure ? attempt.runId : null);
+    shown.run = run ? (await settle(get(`v1/runs/${encodeURIComponent(run)}`, page))).value ?? null : null;
     if (shown.view.state === "completed" && !shown.certificate) shown.certificate = (await settle(get(`${path}/certificate`, page))).value ?? null;
     page.redraw();
   });
@@ -77,27 +80,30 @@ function draw(page, { view, batch, run, certificate }) {
   page.show(`Request ${view.id.slice(0, 8)}`,
     h("p", { class: "path" }, h("a", { href: "#/requests" }, "Requests"), " / ", h("span", { class: "id" }, view.id)),
     h("div", { class: "title" }, h("h1", { tabindex: "-1" }, view.requestId), badge(view.state), view.deadlineStatus === "onTime" ? null : badge(view.deadlineStatus)),
-    situation(view, batch),
-    card("Its way", { id: "way" }, steps(view, run)),
-    card("Deadline", { id: "deadline" }, deadline(view)),
-    card("Details", { id: "details" }, facts([
-      ["Model", modelLink(view.model)],
-      ["Samples", String(view.samples)],
-      ["Batch", view.batch ? String(view.batch) : "none yet"],
-      ["Asked", time(view.receivedAt)],
-      ["Accepted", time(view.acceptedAt)],
-      ["Ended", view.endedAt ? time(view.endedAt) : null],
-      ["Took", view.endedAt ? between(view.acceptedAt, view.endedAt) : null],
-      ["Tried again", view.retryAt ? time(view.retryAt) : null],
-    ])),
+    situation(view, batch, run),
+    h("div", { class: "columns", "data-key": "state" },
+      card("Progress", { id: "way" }, steps(view, run, batch)),
+      h("div", { class: "stack" },
+        card("Deadline", { id: "deadline" }, deadline(view)),
+        card("Details", { id: "details" }, facts([
+          ["Model", modelLink(view.model)],
+          ["Samples", String(view.samples)],
+          ["Batch", view.batch ? String(view.batch) : "none yet"],
+          ["Asked", time(view.receivedAt)],
+          ["Accepted", time(view.acceptedAt)],
+          ["Ended", view.endedAt ? time(view.endedAt) : null],
+          ["Took", view.endedAt ? between(view.acceptedAt, view.endedAt) : null],
+          ["Tried again", view.retryAt ? time(view.retryAt) : null],
+        ])))),
     batch ? card("Attempts", { id: "attempts" }, attempts(batch)) : view.batch && !batch ? card("Attempts", { id: "attempts" }, h("p", { class: "quiet" }, `It was carried out in batch ${view.batch}. Runs and verdicts need the scope “operate”.`)) : null,
     certificate ? certificateOf(certificate, `v1/deletion-requests/${encodeURIComponent(view.id)}/certificate`) : null);
 }
 
-function situation(view, batch) {
+function situation(view, batch, run) {
   const reason = view.reason ?? batch?.reason;
   if (view.state === "failed") {
     return notice("bad", "This request failed and is still open", h("p", { class: "why" }, sentence(reason ?? "The reason is not known.")),
+      run?.reason && run.reason !== reason ? h("p", { class: "why" }, sentence(run.reason)) : null,
       h("p", null, h("b", null, "What to do: "), view.retryAt ? ["remove the cause. It is tried again ", time(view.retryAt), ", or at once with:"] : "it is not tried again by itself, as the same would come to the same. Remove the cause (the data, the configuration or the policy's bounds), then:"),
       shell(`scissorhands requests retry ${view.id}`));
   }
@@ -107,10 +113,10 @@ function situation(view, batch) {
   return null;
 }
 
-function steps(view, run) {
+function steps(view, run, batch) {
   const aside = asides[view.state];
   const at = way.findIndex(([state]) => state === view.state);
-  const reached = at >= 0 ? at : view.state === "failed" && view.batch ? 3 : view.state === "onHold" ? 1 : 0;
+  const reached = at >= 0 ? at : view.state === "failed" && view.batch ? (batch?.attempts.at(-1)?.verdict ? 4 : 3) : view.state === "onHold" ? 1 : 0;
   return h("ol", { class: "stages way" }, way.map(([state, title, hint], i) => {
     const last = state === "completed" && view.state === "completed";
     const mark = last || i < reached ? "done" : i === reached ? (view.state === "failed" ? "fail" : view.state === "onHold" ? "hold" : aside ? "stop" : ["running", "verifying", "received"].includes(state) ? "work" : "wait") : "open";

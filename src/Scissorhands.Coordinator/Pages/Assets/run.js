@@ -1,7 +1,7 @@
 // One run: where it is, what it measures, and what came of it.
 
 import { announce, h } from "./dom.js";
-import { follow, get, settle } from "./api.js";
+import { follow, get, pause, settle } from "./api.js";
 import { between, count, duration, percent, plural, sentence, time } from "./text.js";
 import { badge, card, downloadButton, facts, icon, modelLink, notice, progress, requestLink, shell } from "./parts.js";
 import { bars, lines, moves, stacked } from "./charts.js";
@@ -45,7 +45,7 @@ export async function run(page, id) {
   // The requests are certified after their run: the page goes on to look until that is so.
   for (let i = 0; state.figures.model && state.view.status === "completed" && !state.certificate && i < 100 && !page.signal.aborted; i++) {
     if (!state.batch || ["failed"].includes(state.batch.phase)) break;
-    await new Promise(resolve => setTimeout(resolve, 2000));
+    await pause(2000, page.signal);
     if (!page.signal.aborted) await refresh();
   }
 }
@@ -88,6 +88,7 @@ function draw(page, id, state) {
   const { view, figures } = state;
   const wide = page.width >= 900;
   const chart = (wide ? (page.width - 24) / 2 : page.width) - (page.width < 560 ? 34 : 50);
+  const stagesCard = card("Stages", { id: "stages" }, timeline(state));
   page.show(`Run ${id.slice(0, 8)}`,
     h("p", { class: "path" }, h("a", { href: "#/runs" }, "Runs"), " / ", h("span", { class: "id" }, id)),
     h("div", { class: "title" }, h("h1", { tabindex: "-1" }, figures.model ? `${figures.model}, batch ${figures.batch}` : `Run ${id.slice(0, 8)}`), badge(view.status)),
@@ -102,15 +103,16 @@ function draw(page, id, state) {
       ["Workers", view.members.length ? `${view.members.length} (generation ${view.generation})` : figures.ranks.length ? `${figures.ranks.length}` : "–"],
       ["Pool", view.pool],
     ]),
-    card("Stages", { id: "stages" }, timeline(state)),
+    view.status === "completed" ? null : stagesCard,
     figures.before ? card("What the model knows", { id: "outcome" }, outcome(figures, page.width - (page.width < 560 ? 34 : 50))) : null,
+    view.status === "completed" ? report(id, state) : null,
     figures.steps.length > 0 ? h("div", { class: "columns", "data-key": "curves" },
       card("Loss", { id: "loss" }, lossChart(figures.steps, chart)),
       card("Accuracy", { id: "accuracy" }, accuracyChart(figures.steps, chart))) : null,
     figures.ranks.length > 0 || figures.trim ? h("div", { class: "columns", "data-key": "parts" },
-      figures.trim ? card("Trimmed weights by layer", { id: "trim" }, trimChart(figures)) : null,
-      figures.ranks.length > 0 ? card("Time of a repair step by worker", { id: "ranks" }, rankChart(figures.ranks)) : null) : null,
-    view.status === "completed" ? report(id, state) : null,
+      figures.trim ? card("Trimmed weights", { id: "trim" }, trimChart(figures)) : null,
+      figures.ranks.length > 0 ? card("Workers", { id: "ranks" }, rankChart(figures.ranks)) : null) : null,
+    view.status === "completed" ? stagesCard : null,
     state.batch ? card("Requests it carries out", { id: "carries" }, h("p", null, plural(state.batch.requests.length, "request"), ", ", plural(state.batch.samples, "different sample"), "."), h("ul", { class: "links" }, state.batch.requests.slice(0, 20).map(one => h("li", { "data-key": one }, requestLink(one))))) : null,
     state.certificate ? certificateOf(state.certificate.envelope, `v1/deletion-requests/${encodeURIComponent(state.certificate.request)}/certificate`) : null,
     eventList(state));
@@ -188,7 +190,8 @@ function outcome(figures, width) {
   ];
 }
 
-const curve = (steps, field) => steps.filter(step => step[field] !== null && step[field] !== undefined).map(step => [step.step + 1, step[field]]);
+// Where a step has no such figure, as one without a forget batch, the curve has a gap.
+const curve = (steps, field) => steps.map(step => [step.step + 1, step[field] ?? null]);
 
 const lossChart = (steps, width) => lines({
   caption: "Loss by repair step", width, xName: "step", yName: "nats", xMax: steps.at(-1).step + 1, format: value => value.toFixed(2),
@@ -207,7 +210,7 @@ function rankChart(ranks) {
   const skew = median > 0 ? slowest.mean.compute / median : 1;
   return [
     stacked({
-      caption: "Seconds a step", unit: "mean", parts: [{ name: "compute", tone: "tone-1" }, { name: "wait for others", tone: "tone-2" }, { name: "exchange", tone: "tone-3" }, { name: "update", tone: "tone-4" }],
+      caption: "Time of a repair step by worker", unit: "mean", parts: [{ name: "compute", tone: "tone-1" }, { name: "wait for others", tone: "tone-2" }, { name: "exchange", tone: "tone-3" }, { name: "update", tone: "tone-4" }],
       rows: ranks.map(rank => ({ name: rank.workerId, values: [rank.mean.compute, rank.mean.wait, rank.mean.wire, rank.mean.update] })), format: duration,
     }),
     ranks.length > 1 && skew > 1.3 ? h("p", null, icon("warn"), ` ${slowest.workerId} computes ${skew.toFixed(1)} times as long as the median: the others wait for it.`) : null,
@@ -224,7 +227,7 @@ function trimChart(figures) {
     layers.set(layer, sum);
   }
   return bars({
-    caption: "Share of each layer", unit: "in the model's order", limit: 12,
+    caption: "Share of each layer that was trimmed", unit: "in the model's order", limit: 12,
     rows: [...layers].map(([name, sum]) => ({ name, value: sum.elements ? sum.trimmed / sum.elements : 0, note: `${count(sum.trimmed)} of ${count(sum.elements)}` })),
   });
 }
@@ -256,7 +259,14 @@ const eventWords = {
 
 const eventTones = { failed: "fail", retry: "warn", "generation-over": "warn", completed: "done", "stage-done": "done", cancelled: "stop" };
 
+// Newest first; checkpoints that follow each other are one line, as only the last of them counts.
 function eventList({ events }) {
-  return card("Events", { id: "events" }, events.length === 0 ? h("p", { class: "quiet" }, "Nothing has happened yet.") : h("ol", { class: "events" }, [...events].reverse().slice(0, 60).map((event, i) => h("li", { "data-key": String(events.length - i) },
-    icon(eventTones[event.name] ?? "info"), h("span", { class: "event-text" }, (eventWords[event.name] ?? (() => event.name))(event.fields ?? {})), time(event.time)))));
+  const shown = [];
+  for (const [i, event] of [...events.entries()].reverse()) {
+    const later = shown.at(-1);
+    if (event.name === "checkpoint" && later?.event.name === "checkpoint" && later.event.fields.stage === event.fields.stage) later.before++;
+    else shown.push({ key: String(i), event, before: 0 });
+  }
+  return card("Events", { id: "events" }, shown.length === 0 ? h("p", { class: "quiet" }, "Nothing has happened yet.") : h("ol", { class: "events" }, shown.slice(0, 200).map(({ key, event, before }) => h("li", { "data-key": key },
+    icon(eventTones[event.name] ?? "info"), h("span", { class: "event-text" }, (eventWords[event.name] ?? (() => event.name))(event.fields ?? {}), before ? h("span", { class: "quiet" }, `, ${before} before it`) : null), time(event.time)))));
 }
