@@ -77,26 +77,29 @@ public sealed class ScreenshotTests(Chromium chromium)
             var at = live.Page.GetByRole(AriaRole.Progressbar, new() { Name = "Progress of repair" });
             await Expect(at).ToHaveAttributeAsync("aria-valuenow", new System.Text.RegularExpressions.Regex("^[2-9][0-9]$"));
             await Expect(dark.Page.GetByRole(AriaRole.Progressbar, new() { Name = "Progress of repair" })).ToBeVisibleAsync();
-            await ShootAsync(live, "overview.png", 900);
-            await ShootAsync(dark, "overview-dark.png", 900);
+            await ShootAsync(live, "overview.png", 1010);
+            await ShootAsync(dark, "overview-dark.png", 1010);
+            await live.Page.GetByRole(AriaRole.Link, new() { Name = $"{Model}, batch 1" }).ClickAsync();
+            await Expect(live.Page.Locator(".chart").First).ToBeVisibleAsync();
+            await Expect(live.Page.Locator("#trim-title")).ToBeVisibleAsync();
+            await ShootAsync(live, "run.png", 1660);
         }
 
         await using var visit = await chromium.VisitAsync(cluster.Address);
         await visit.GoAsync("requests/" + requests[0]);
         await Expect(visit.Page.Locator("#certificate-title")).ToBeVisibleAsync();
-        await ShootAsync(visit, "request.png", 1500);
+        await ShootAsync(visit, "request.png", 1300);
         await visit.Page.Locator(".attempts a").Last.ClickAsync();
         await Expect(visit.Page.Locator("#certificate-title")).ToBeVisibleAsync();
-        await ShootAsync(visit, "run.png", 1480);
         var run = new Uri(visit.Page.Url).Fragment[2..];
         await using var night = await chromium.VisitAsync(cluster.Address, scheme: ColorScheme.Dark);
         await night.GoAsync(run);
         await Expect(night.Page.Locator("#certificate-title")).ToBeVisibleAsync();
-        await ShootAsync(night, "run-dark.png", 1480);
+        await ShootAsync(night, "run-dark.png", 1300);
         await using var phone = await chromium.VisitAsync(cluster.Address, 390);
         await phone.GoAsync(run);
         await Expect(phone.Page.Locator("#certificate-title")).ToBeVisibleAsync();
-        await ShootAsync(phone, "phone.png", 1700);
+        await ShootAsync(phone, "phone.png", 1300);
         Directory.Delete(folder, recursive: true);
     }
 

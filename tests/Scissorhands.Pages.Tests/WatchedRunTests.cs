@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
@@ -50,6 +51,14 @@ public sealed class WatchedRunTests(Chromium chromium, OpenCluster service)
         Assert.Equal(await File.ReadAllTextAsync(Path.Combine(version, "report.html"), Ct), await DownloadAsync(page, "Report (HTML)"));
         Assert.Equal(await File.ReadAllTextAsync(Path.Combine(version, "certificate.dsse.json"), Ct), await DownloadAsync(page, "Certificate (DSSE)"));
 
+        // Whoever may write to a run's folder must not be able to run a script with the reader's key.
+        var run = new Uri(page.Url).Fragment["#/runs/".Length..];
+        using (var report = await service.Http.GetAsync($"v1/runs/{run}/report.html", Ct))
+        {
+            Assert.EndsWith("sandbox", Assert.Single(report.Headers.GetValues("Content-Security-Policy")), StringComparison.Ordinal);
+            Assert.Equal("attachment", report.Content.Headers.ContentDisposition!.DispositionType);
+        }
+
         // Back at the request, by its link.
         await page.Locator($"a[href='#/requests/{id}']").ClickAsync();
         await Expect(State(page)).ToHaveTextAsync("Completed");
@@ -77,6 +86,12 @@ public sealed class WatchedRunTests(Chromium chromium, OpenCluster service)
         await Expect(told).ToContainTextAsync("a smaller repair.lr or repair.lambda may help");
         await Expect(told).ToContainTextAsync(new Regex("submit the same again: it goes on from the checkpoint at repair, \\d+"));
         await Expect(page.Locator(".stage[data-key=repair] .icon")).ToHaveAccessibleNameAsync("Failed here");
+
+        using (var report = await service.Http.GetAsync($"v1/runs/{diverged}/report", Ct))
+        {
+            Assert.Equal(HttpStatusCode.Conflict, report.StatusCode);
+            Assert.Contains("is failed: there is no report yet", await report.Content.ReadAsStringAsync(Ct), StringComparison.Ordinal);
+        }
 
         var list = service.Files.NewPath("stranger.txt");
         await File.WriteAllTextAsync(list, "nobody\n", Ct);

@@ -35,7 +35,11 @@ export function lines(chart) {
   const y = value => margin.top + inner.height * (1 - (value - low) / (high - low || 1));
   const xTicks = ticks(1, Math.max(2, chart.xMax), chart.width < 480 ? 4 : 7).filter(Number.isInteger);
   const reach = Math.floor(Math.max(...series.map(one => one.known.length)) / 24);
-  for (const one of series) one.mean = reach > 0 ? smooth(one.points, reach) : one.points;
+  for (const one of series) {
+    // What few steps have is shown as it is, point by point.
+    one.sparse = one.known.length * 2 < one.points.length;
+    one.mean = one.sparse ? one.known : reach > 0 ? smooth(one.points, reach) : one.points;
+  }
   const last = one => one.mean.findLast(point => point[1] !== null)[1];
   const steps = [...new Set(series.flatMap(one => one.known.map(point => point[0])))].sort((a, b) => a - b);
   const label = `${chart.caption}: ${series.map(one => `${one.name} from ${chart.format(one.mean.find(point => point[1] !== null)[1])} to ${chart.format(last(one))}`).join("; ")}`;
@@ -45,7 +49,7 @@ export function lines(chart) {
     xTicks.map(value => s("text", { class: "tick", x: x(value), y: height - 14, "text-anchor": "middle" }, String(value))),
     s("text", { class: "axis", x: chart.width - margin.right, y: height - 1, "text-anchor": "end" }, chart.xName),
     s("line", { class: "base", x1: margin.left, x2: chart.width - margin.right, y1: margin.top + inner.height, y2: margin.top + inner.height }),
-    reach > 0 ? series.map(one => s("path", { class: `curve each ${one.tone}`, d: path(one.points) })) : null,
+    series.map(one => one.sparse ? one.known.map(([step, value]) => s("circle", { class: `dot ${one.tone}`, cx: x(step), cy: y(value), r: 2.5 })) : reach > 0 ? s("path", { class: `curve each ${one.tone}`, d: path(one.points) }) : null),
     series.map(one => [
       s("path", { class: `curve ${one.tone}`, d: path(one.mean) }),
       s("circle", { class: `end ${one.tone}`, cx: x(one.mean.findLast(point => point[1] !== null)[0]), cy: y(last(one)), r: 4 }),

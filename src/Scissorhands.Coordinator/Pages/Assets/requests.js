@@ -133,7 +133,8 @@ function share(run) {
 }
 
 function deadline(view) {
-  const [from, to] = [Date.parse(view.acceptedAt), Date.parse(view.deadline)];
+  // It counts from when the person asked.
+  const [from, to] = [Date.parse(view.receivedAt), Date.parse(view.deadline)];
   const now = view.endedAt ? Date.parse(view.endedAt) : Date.now();
   const used = Math.max(0, Math.min(1, (now - from) / (to - from || 1)));
   return h("div", { class: `deadline due-${view.deadlineStatus}` },
