@@ -17,6 +17,11 @@ public interface IRunGrain : IGrainWithStringKey
     [Alias("view")]
     Task<RunView?> ViewAsync();
 
+    /// <summary>Tells how the repair has gone so far.</summary>
+    /// <returns>The trace; empty before the repair and where there is no run of this id.</returns>
+    [Alias("trace")]
+    Task<RunTrace> TraceAsync();
+
     /// <summary>Ends the run; what is durable stays.</summary>
     /// <param name="reason">Why.</param>
     /// <returns>Whether it was open.</returns>
@@ -194,6 +199,14 @@ public sealed record RunView
     /// <summary>What it waits for where it has no workers; null where it does not, or not for long.</summary>
     [Id(13)]
     public string? Waits { get; init; }
+
+    /// <summary>When workers first began on it (UTC); null before.</summary>
+    [Id(14)]
+    public DateTimeOffset? StartedAt { get; init; }
+
+    /// <summary>When it ended, however (UTC); null where it is open.</summary>
+    [Id(15)]
+    public DateTimeOffset? EndedAt { get; init; }
 }
 
 /// <summary>A worker as it is shown.</summary>

@@ -1,3 +1,5 @@
+using Scissorhands.Abstractions.Runs;
+
 namespace Scissorhands.Abstractions.Cluster;
 
 /// <summary>A worker's sign of life, sent to the coordinator at a fixed interval and whenever something in it changes.</summary>
@@ -65,10 +67,21 @@ public sealed record WorkerCall(string WorkerId, string RunId, long Generation, 
 /// <param name="Total">Units in all.</param>
 /// <param name="Unit">"samples" or "steps".</param>
 /// <param name="Loss">Current loss; null where none.</param>
-/// <param name="ComputeSeconds">What the rank computed in the last repair step; null in other stages.</param>
+/// <param name="Times">Where the rank's time went in its last repair step; null in other stages.</param>
+/// <param name="Figures">What the repair steps since the last progress came to, told by the first rank; null otherwise.</param>
 [GenerateSerializer]
 [Alias("scissorhands.worker-progress")]
-public sealed record WorkerProgress(string RunId, long Generation, int Rank, string Stage, long Done, long Total, string Unit, double? Loss, double? ComputeSeconds = null);
+public sealed record WorkerProgress(string RunId, long Generation, int Rank, string Stage, long Done, long Total, string Unit, double? Loss, StepTimes? Times = null, IReadOnlyList<StepFigures>? Figures = null);
+
+/// <summary>What a repair step came to.</summary>
+/// <param name="Step">Step of the whole stage, from 0.</param>
+/// <param name="RetainLoss">Mean loss of the retain batch, in nats.</param>
+/// <param name="ForgetLoss">Mean loss of the forget batch; null in a plain step.</param>
+/// <param name="RetainAccuracy">Share of the retain batch answered right, in [0,1].</param>
+/// <param name="ForgetAccuracy">Share of the forget batch answered right; null in a plain step.</param>
+[GenerateSerializer]
+[Alias("scissorhands.step-figures")]
+public sealed record StepFigures(int Step, double RetainLoss, double? ForgetLoss, double RetainAccuracy, double? ForgetAccuracy);
 
 /// <summary>A command to one worker.</summary>
 [GenerateSerializer]

@@ -1,4 +1,6 @@
 using System.Text.Json.Serialization;
+using Scissorhands.Abstractions.Cluster;
+using Scissorhands.Abstractions.Runs;
 using Scissorhands.Deletion.Models;
 using Scissorhands.Deletion.Requests;
 using Scissorhands.Grains.Store;
@@ -133,11 +135,105 @@ public sealed record ModelDetails(StoredModel Model, IReadOnlyList<ModelVersion>
 public sealed record RunSubmitted(string Run, bool Created, string? Reason);
 
 /// <summary>A run in the list.</summary>
-/// <param name="RunId">The run.</param>
-/// <param name="Status">queued, running, completed, failed or cancelled.</param>
-/// <param name="Pool">Its pool.</param>
-/// <param name="SubmittedAt">When it was submitted (UTC).</param>
-/// <param name="Deadline">When it should be done (UTC).</param>
-/// <param name="Out">Where its results are written.</param>
-/// <param name="Reason">Why it failed.</param>
-public sealed record RunSummary(string RunId, string Status, string Pool, DateTimeOffset SubmittedAt, DateTimeOffset? Deadline, string Out, string? Reason);
+public sealed record RunSummary
+{
+    /// <summary>The run.</summary>
+    public required string RunId { get; init; }
+
+    /// <summary>queued, running, completed, failed or cancelled.</summary>
+    public required string Status { get; init; }
+
+    /// <summary>Its pool.</summary>
+    public required string Pool { get; init; }
+
+    /// <summary>When it was submitted (UTC).</summary>
+    public required DateTimeOffset SubmittedAt { get; init; }
+
+    /// <summary>When it should be done (UTC).</summary>
+    public DateTimeOffset? Deadline { get; init; }
+
+    /// <summary>Where its results are written.</summary>
+    public required string Out { get; init; }
+
+    /// <summary>Why it failed, or what it waits for.</summary>
+    public string? Reason { get; init; }
+
+    /// <summary>Name of the stage; null before the plan is known.</summary>
+    public string? Stage { get; init; }
+
+    /// <summary>How far the stage is, in [0,1]; null where nobody is at work on it.</summary>
+    public double? Progress { get; init; }
+
+    /// <summary>When workers first began on it (UTC).</summary>
+    public DateTimeOffset? StartedAt { get; init; }
+
+    /// <summary>When it ended (UTC).</summary>
+    public DateTimeOffset? EndedAt { get; init; }
+
+    /// <summary>The model whose deletion requests it carries out; null for one that was submitted by itself.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>The batch of these.</summary>
+    public int? Batch { get; init; }
+}
+
+/// <summary>What a run has measured so far. Counts and shares, never ids of samples.</summary>
+public sealed record RunFigures
+{
+    /// <summary>The model whose deletion requests it carries out; null for one that was submitted by itself.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>The batch of these.</summary>
+    public int? Batch { get; init; }
+
+    /// <summary>Elements of all parameters; null before the plan is known.</summary>
+    public int? Parameters { get; init; }
+
+    /// <summary>Samples to forget; null before the plan is known.</summary>
+    public int? Forget { get; init; }
+
+    /// <summary>Samples that stay; null before the plan is known.</summary>
+    public int? Retain { get; init; }
+
+    /// <summary>Wall time of stages, in their order.</summary>
+    public required IReadOnlyList<StageSeconds> Stages { get; init; }
+
+    /// <summary>The model as it came in; null where that stage is not done.</summary>
+    public EvaluationFigures? Before { get; init; }
+
+    /// <summary>The model with fresh values in the trimmed weights.</summary>
+    public EvaluationFigures? AfterTrim { get; init; }
+
+    /// <summary>The repaired model.</summary>
+    public EvaluationFigures? AfterRepair { get; init; }
+
+    /// <summary>What was selected and trimmed; null where that stage is not done.</summary>
+    public SelectionOutcome? Trim { get; init; }
+
+    /// <summary>Steps of the repair, of a long one not all.</summary>
+    public required IReadOnlyList<StepFigures> Steps { get; init; }
+
+    /// <summary>Where the time of each rank goes in a repair step.</summary>
+    public required IReadOnlyList<RankTrace> Ranks { get; init; }
+}
+
+/// <summary>Wall time of a stage.</summary>
+/// <param name="Stage">Its name.</param>
+/// <param name="Seconds">Seconds, over all generations.</param>
+public sealed record StageSeconds(string Stage, double Seconds);
+
+/// <summary>How a model does, in shares in [0,1].</summary>
+/// <param name="ForgetAccuracy">Of the samples to forget, answered right.</param>
+/// <param name="RetainAccuracy">Of those that stay.</param>
+/// <param name="TestAccuracy">Of the test data; null where none was given.</param>
+/// <param name="EarlierAccuracy">Of what earlier runs forgot; null where there is none.</param>
+/// <param name="NonMemberShare">Of the samples to forget, called never seen by the membership attack; null where it did not run.</param>
+public sealed record EvaluationFigures(double ForgetAccuracy, double RetainAccuracy, double? TestAccuracy, double? EarlierAccuracy, double? NonMemberShare);
+
+/// <summary>The tenant's requests at a glance.</summary>
+/// <param name="States">How many are in each state.</param>
+/// <param name="AtRisk">Open ones with less time left than their model's slack.</param>
+/// <param name="Missed">Open ones whose deadline has passed.</param>
+/// <param name="OldestAt">When the oldest of the open ones was accepted (UTC); null where none is open.</param>
+/// <param name="Due">The open ones that are due first, at most ten.</param>
+public sealed record RequestsSummary(IReadOnlyDictionary<string, int> States, int AtRisk, int Missed, DateTimeOffset? OldestAt, IReadOnlyList<RequestView> Due);

@@ -68,6 +68,7 @@ public sealed record RollBack(int Version, bool Reopen = false);
 public static class DeletionEndpoints
 {
     private const int MostListed = 500;
+    private const int MostDue = 10;
     private const string Json = "application/json";
     private static readonly int[] BadBody = [StatusCodes.Status400BadRequest, StatusCodes.Status413PayloadTooLarge, StatusCodes.Status415UnsupportedMediaType];
     private static readonly JsonSerializerOptions BodyOptions = new(JsonSerializerDefaults.Web)
@@ -91,6 +92,9 @@ public static class DeletionEndpoints
         api.MapGet("/deletion-requests", ListAsync).RequireAuthorization(AccessScopes.Submit)
             .Produces<IReadOnlyList<RequestView>>()
             .Described("listDeletionRequests", "Lists the tenant's newest deletion requests, newest first.", StatusCodes.Status404NotFound);
+        api.MapGet("/deletion-requests/summary", SummaryAsync).RequireAuthorization(AccessScopes.Submit)
+            .Produces<RequestsSummary>()
+            .Described("summarizeDeletionRequests", "Counts the tenant's deletion requests, and shows the open ones that are due first.");
         api.MapGet("/deletion-requests/{id}", ViewAsync).RequireAuthorization(AccessScopes.Submit)
             .Produces<RequestView>()
             .Described("getDeletionRequest", "Shows a deletion request.", StatusCodes.Status404NotFound);
@@ -199,6 +203,22 @@ public static class DeletionEndpoints
         var slack = (await store.ModelsAsync(null, ct)).ToDictionary(static m => m.Record.Name, static m => m.Record.Policy.Slack, StringComparer.Ordinal);
         var runs = await RunsAsync(requests, store, grains, ct);
         return Results.Json(requests.Select(request => View(request, runs.GetValueOrDefault(BatchOf(request)), slack.GetValueOrDefault(request.Model), time.GetUtcNow())), DeletionJson.Options);
+    }
+
+    private static async Task<IResult> SummaryAsync(HttpContext http, IDeletionStore store, IGrainFactory grains, TimeProvider time, CancellationToken ct)
+    {
+        var now = time.GetUtcNow();
+        var counts = await store.CountAsync(CallerOf(http).Tenant, now, MostDue, ct);
+        var slack = (await store.ModelsAsync(null, ct)).ToDictionary(static m => m.Record.Name, static m => m.Record.Policy.Slack, StringComparer.Ordinal);
+        var runs = await RunsAsync(counts.Due, store, grains, ct);
+        return Results.Json(
+            new RequestsSummary(
+                Enum.GetValues<RequestState>().ToDictionary(IntakeJson.Name, state => counts.States.GetValueOrDefault(state), StringComparer.Ordinal),
+                counts.AtRisk,
+                counts.Missed,
+                counts.OldestAt,
+                [.. counts.Due.Select(request => View(request, runs.GetValueOrDefault(BatchOf(request)), slack.GetValueOrDefault(request.Model), now))]),
+            DeletionJson.Options);
     }
 
     private static async Task<IResult> ViewAsync(string id, HttpContext http, IDeletionStore store, IGrainFactory grains, TimeProvider time, CancellationToken ct) =>

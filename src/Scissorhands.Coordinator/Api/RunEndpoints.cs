@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -37,6 +38,15 @@ public static class RunEndpoints
         api.MapGet("/runs/{id}", ViewAsync)
             .Produces<RunView>()
             .Described("getRun", "Shows a run.", StatusCodes.Status404NotFound);
+        api.MapGet("/runs/{id}/figures", FiguresAsync)
+            .Produces<RunFigures>()
+            .Described("getRunFigures", "What a run has measured so far: accuracies, trimmed weights, repair steps and where the time of each rank goes.", StatusCodes.Status404NotFound);
+        api.MapGet("/runs/{id}/report", static (string id, HttpContext http, RunResults results, CancellationToken ct) => ReportAsync(id, "report.json", "application/json", http, results, ct))
+            .Produces<JsonObject>()
+            .Described("getRunReport", "The report of a completed run, as it lies beside its results (report.json).", StatusCodes.Status404NotFound, StatusCodes.Status409Conflict);
+        api.MapGet("/runs/{id}/report.html", static (string id, HttpContext http, RunResults results, CancellationToken ct) => ReportAsync(id, "report.html", "text/html", http, results, ct))
+            .Produces<string>(StatusCodes.Status200OK, "text/html")
+            .Described("getRunReportPage", "The same report as a page of its own (report.html).", StatusCodes.Status404NotFound, StatusCodes.Status409Conflict);
         api.MapGet("/runs/{id}/events", Watch)
             .Produces<string>(StatusCodes.Status200OK, "text/event-stream")
             .Described("watchRun", "What happens in a run, as server-sent events (event, status), until it has ended; goes on after the Last-Event-ID.");
@@ -104,9 +114,31 @@ public static class RunEndpoints
         _ => Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)),
     };
 
-    private static async Task<IResult> ListAsync(IRunStore store, CancellationToken cancellationToken) =>
-        Results.Ok((await store.ListAsync(200, cancellationToken)).Select(static run =>
-            new RunSummary(run.RunId, RunStatusNames.Of(run.Status), run.Pool, run.SubmittedAt, run.Deadline, run.OutputFolder, run.Reason)));
+    private static async Task<IResult> ListAsync(RunResults results, CancellationToken cancellationToken) => Results.Ok(await results.ListAsync(cancellationToken));
+
+    private static async Task<IResult> FiguresAsync(string id, HttpContext http, RunResults results, CancellationToken cancellationToken) =>
+        await results.FiguresAsync(id, Tenant(http), cancellationToken) is { } figures ? Results.Ok(figures) : Unknown(id);
+
+    private static async Task<IResult> ReportAsync(string id, string file, string contentType, HttpContext http, RunResults results, CancellationToken cancellationToken)
+    {
+        var (known, path, reason) = await results.FileAsync(id, Tenant(http), file, cancellationToken);
+        if (!known)
+        {
+            return Unknown(id);
+        }
+
+        if (path is null)
+        {
+            return Results.Conflict(new ErrorAnswer(reason!));
+        }
+
+        // Whoever may write to the run's folder must not be able to run a script here.
+        http.Response.Headers.ContentSecurityPolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox";
+        http.Response.Headers.XContentTypeOptions = "nosniff";
+        return Results.File(path, contentType, $"{id}-{file}");
+    }
+
+    private static string Tenant(HttpContext http) => http.User.FindFirst(ApiKeyHandler.TenantClaim)?.Value ?? "";
 
     private static async Task<IResult> ViewAsync(string id, IGrainFactory grains) =>
         await grains.GetGrain<IRunGrain>(id).ViewAsync() is { } view ? Results.Ok(view) : Unknown(id);

@@ -20,6 +20,7 @@ using Scissorhands.Coordinator.Cluster;
 using Scissorhands.Coordinator.Deletion;
 using Scissorhands.Coordinator.Hooks;
 using Scissorhands.Coordinator.Intake;
+using Scissorhands.Coordinator.Pages;
 using Scissorhands.Coordinator.Telemetry;
 using Scissorhands.Grains.Cluster;
 using Scissorhands.Grains.Deletion;
@@ -147,6 +148,8 @@ public static partial class ClusterCoordinator
         builder.Services.AddHostedService(static services => services.GetRequiredService<WorkerCommandSink>());
         AddDeletion(builder, options);
         builder.Services.AddDescription();
+        builder.Services.AddSingleton<RunResults>();
+        builder.Services.AddPages();
         AddTelemetry(builder.Services, options);
         AddSilo(builder, options);
         AddBus(builder.Services, options.Broker);
@@ -168,6 +171,7 @@ public static partial class ClusterCoordinator
         app.MapRuns();
         app.MapDeletion();
         app.MapDescription();
+        app.MapPages();
         return app;
     }
 

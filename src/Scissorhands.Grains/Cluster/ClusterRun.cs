@@ -20,6 +20,7 @@ internal sealed class ClusterRun
     private readonly TimeProvider _time;
     private readonly LivenessOptions _options;
     private readonly List<WorkerProgress?> _progress = [];
+    private readonly RepairTrace _trace;
     private Gang? _gang;
     private IReadOnlyList<GangMember>? _next;
     private long _stageStarted;
@@ -32,6 +33,7 @@ internal sealed class ClusterRun
         _time = time;
         _options = options;
         (Status, Reason, State) = (status, reason, state);
+        _trace = new RepairTrace(state.Watched);
     }
 
     public string RunId { get; }
@@ -40,8 +42,14 @@ internal sealed class ClusterRun
 
     public string? Reason { get; private set; }
 
-    /// <summary>What is to be stored.</summary>
+    /// <summary>What is to be stored, but for the trace.</summary>
     public ClusterRunState State { get; private set; }
+
+    /// <summary>What is to be stored.</summary>
+    public ClusterRunState Durable => State with { Watched = _trace.Current };
+
+    /// <summary>How the repair has gone so far; no part of any decision.</summary>
+    public RunTrace Trace => _trace.Current ?? new RunTrace();
 
     public string Pool => _order.Pool;
 
@@ -66,7 +74,7 @@ internal sealed class ClusterRun
     {
         get
         {
-            double[] times = [.. Progress.Select(static p => p.ComputeSeconds).OfType<double>().Order()];
+            double[] times = [.. Progress.Select(static p => p.Times?.Compute).OfType<double>().Order()];
             var median = times.Length < 2 ? 0 : (times[(times.Length - 1) / 2] + times[times.Length / 2]) / 2;
             return median > 0 ? times[^1] / median : null;
         }
@@ -78,7 +86,7 @@ internal sealed class ClusterRun
         var decision = new Decision { Store = true, NeedChanged = true };
         // Not running: another run may work on its model by now.
         (Status, Reason) = (RunStatus.Queued, null);
-        State = State with { Attempts = 0, BadInput = false };
+        State = State with { Attempts = 0, BadInput = false, EndedAt = null };
         decision.Events.Add(Event("reopened"));
         return decision;
     }
@@ -176,6 +184,7 @@ internal sealed class ClusterRun
         if (_gang is { } gang && progress.Generation == State.Generation && progress.Rank >= 0 && progress.Rank < gang.Members.Count)
         {
             _progress[progress.Rank] = progress;
+            _trace.Note(progress, gang.Members[progress.Rank].WorkerId);
         }
     }
 
@@ -371,6 +380,7 @@ internal sealed class ClusterRun
         {
             AnswerWaiting(gang, decision);
             (Status, Reason) = (RunStatus.Completed, null);
+            State = State with { EndedAt = _time.GetUtcNow() };
             decision.Store = decision.NeedChanged = true;
             decision.Events.Add(Event("completed"));
         }
@@ -454,6 +464,7 @@ internal sealed class ClusterRun
 
         (_gang, _next) = (null, null);
         (Status, Reason) = (status, reason);
+        State = State with { EndedAt = _time.GetUtcNow() };
         decision.Store = decision.NeedChanged = true;
     }
 

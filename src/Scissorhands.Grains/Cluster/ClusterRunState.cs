@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Scissorhands.Abstractions.Cluster;
 using Scissorhands.Abstractions.Runs;
 
 namespace Scissorhands.Grains.Cluster;
@@ -35,6 +36,12 @@ public sealed record ClusterRunState
 
     /// <summary>Whether the input is why the run failed.</summary>
     public bool BadInput { get; init; }
+
+    /// <summary>When the run ended, however (UTC); null while it is open.</summary>
+    public DateTimeOffset? EndedAt { get; init; }
+
+    /// <summary>How the repair has gone, for those who watch; null before.</summary>
+    public RunTrace? Watched { get; init; }
 
     /// <summary>Writes the state.</summary>
     /// <returns>JSON.</returns>

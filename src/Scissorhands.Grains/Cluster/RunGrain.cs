@@ -112,6 +112,9 @@ public sealed partial class RunGrain : Grain, IRunGrain
     public Task<RunView?> ViewAsync() => Task.FromResult(_run is null ? null : View(_run));
 
     /// <inheritdoc/>
+    public Task<RunTrace> TraceAsync() => Task.FromResult(_run?.Trace ?? new RunTrace());
+
+    /// <inheritdoc/>
     public async Task<bool> CancelAsync(string reason)
     {
         if (_run is not { IsOpen: true } run)
@@ -232,6 +235,8 @@ public sealed partial class RunGrain : Grain, IRunGrain
         Progress = run.Progress,
         SubmittedAt = _stored!.SubmittedAt,
         Deadline = _stored.Deadline,
+        StartedAt = run.State.Run?.StartedAt,
+        EndedAt = run.State.EndedAt,
         Out = _stored.OutputFolder,
         Pool = _stored.Pool,
         Files = run.State.Run?.Results.TryGetValue(RunStage.Publish, out var json) == true
@@ -262,7 +267,7 @@ public sealed partial class RunGrain : Grain, IRunGrain
             try
             {
                 _stored = await _store.WriteAsync(
-                    _stored! with { Status = run.Status, Reason = run.Reason, State = run.State.ToJson() },
+                    _stored! with { Status = run.Status, Reason = run.Reason, State = run.Durable.ToJson() },
                     decision.Events,
                     [],
                     CancellationToken.None);

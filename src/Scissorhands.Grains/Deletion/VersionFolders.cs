@@ -380,6 +380,15 @@ public sealed partial class VersionFolders : IVersionFolders
 
     private static string VersionName(int version) => string.Create(CultureInfo.InvariantCulture, $"v{version:0000}");
 
+    /// <summary>The batch of a model that a run writes for, by the folder that it writes to; null where the run is none of the model's.</summary>
+    public static int? BatchOf(ModelRecord model, string outputFolder)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(outputFolder);
+        var work = Path.Combine(model.Versions, "work", "batch-");
+        return outputFolder.StartsWith(work, StringComparison.Ordinal) && int.TryParse(outputFolder[work.Length..].Split('/')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
+    }
+
     private static string BatchPath(ModelRecord model, DeletionBatch batch) => Path.Combine(model.Versions, "work", BatchName(batch.Number));
 
     private static string BatchName(int number) => string.Create(CultureInfo.InvariantCulture, $"batch-{number:0000}");

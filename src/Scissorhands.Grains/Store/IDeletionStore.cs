@@ -138,6 +138,13 @@ public interface IDeletionStore
     /// <summary>Newest requests of a tenant, of one model where it is named, newest first.</summary>
     Task<IReadOnlyList<DeletionRequest>> ListAsync(string tenant, string? model, int limit, CancellationToken ct);
 
+    /// <summary>Counts a tenant's requests, and finds the open ones that are due first.</summary>
+    /// <param name="tenant">The tenant.</param>
+    /// <param name="now">Now.</param>
+    /// <param name="due">At most so many of those.</param>
+    /// <param name="ct">Ends the wait.</param>
+    Task<RequestCounts> CountAsync(string tenant, DateTimeOffset now, int due, CancellationToken ct);
+
     /// <summary>Writes a model and what has changed with it.</summary>
     /// <param name="model">The model, with the version it was read or written with.</param>
     /// <param name="change">What has changed.</param>

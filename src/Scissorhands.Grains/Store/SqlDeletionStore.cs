@@ -137,6 +137,34 @@ internal sealed class SqlDeletionStore(StoreDatabase database) : IDeletionStore
         },
         ct);
 
+    public Task<RequestCounts> CountAsync(string tenant, DateTimeOffset now, int due, CancellationToken ct) => database.ReadAsync(
+        async context =>
+        {
+            // By model, as requests to a model are its tenant's: the index over model and state then answers, however many have ended.
+            var models = (await context.Models.AsNoTracking().ToListAsync(ct)).ConvertAll(static m => m.ToModel().Record).FindAll(m => m.Tenant == tenant);
+            var names = models.ConvertAll(static m => m.Name);
+            var states = await context.Requests.Where(r => names.Contains(r.Model)).GroupBy(r => r.State).Select(static g => new { g.Key, Count = g.Count() }).ToListAsync(ct);
+            var onHold = RequestState.OnHold.ToString();
+            var open = context.Requests.AsNoTracking().Where(r => names.Contains(r.Model) && !Ended.Contains(r.State) && r.State != onHold);
+            var (atRisk, missed) = (0, 0);
+            foreach (var model in models)
+            {
+                var (passed, near) = (now.UtcTicks, (now + model.Policy.Slack).UtcTicks);
+                missed += await open.CountAsync(r => r.Model == model.Name && r.Deadline < passed, ct);
+                atRisk += await open.CountAsync(r => r.Model == model.Name && r.Deadline >= passed && r.Deadline < near, ct);
+            }
+
+            var oldest = await open.MinAsync(r => (long?)r.AcceptedAt, ct);
+            var first = await open.OrderBy(r => r.Deadline).ThenBy(r => r.Id).Take(due).ToListAsync(ct);
+            return new RequestCounts(
+                states.ToDictionary(static g => Enum.Parse<RequestState>(g.Key), static g => g.Count),
+                atRisk,
+                missed,
+                oldest is { } ticks ? new DateTimeOffset(ticks, TimeSpan.Zero) : null,
+                first.ConvertAll(static r => r.ToRequest()));
+        },
+        ct);
+
     public Task<StoredModel> CommitAsync(StoredModel model, ModelChange change, CancellationToken ct)
     {
         var writeId = Guid.NewGuid().ToString("N");

@@ -9,11 +9,15 @@ namespace Scissorhands.Worker.Cluster;
 internal sealed class BusCoordinatorLink : ICoordinatorLink
 {
     private static readonly TimeSpan ProgressInterval = TimeSpan.FromMilliseconds(500);
+
+    // More steps than this between two messages are so fast that those before tell nothing more.
+    private const int MostFigures = 64;
     private readonly CoordinatorLine _line;
     private readonly RunEvents? _events;
     private readonly TimeProvider _time;
     private long _told;
-    private double? _computeSeconds;
+    private readonly List<StepFigures> _figures = [];
+    private StepTimes? _times;
 
     /// <summary>Creates the link.</summary>
     /// <param name="line">The questions of this generation.</param>
@@ -42,19 +46,27 @@ internal sealed class BusCoordinatorLink : ICoordinatorLink
             case RankTimes times:
                 if (IsTime(times.Done >= times.Total))
                 {
-                    _line.Tell(new WorkerProgress(times.RunId, times.Generation, times.Rank, StageNames.Of(RunStage.Repair), times.Done, times.Total, "steps", null, times.Times.Compute));
+                    _line.Tell(new WorkerProgress(times.RunId, times.Generation, times.Rank, StageNames.Of(RunStage.Repair), times.Done, times.Total, "steps", null, times.Times));
                 }
 
                 return;
             case StepDone step:
                 // Steps go on without a round trip; what they came to lies beside the checkpoints.
-                _computeSeconds = step.Times.Compute;
+                _times = step.Times;
+                if (_figures.Count == MostFigures)
+                {
+                    _figures.RemoveAt(0);
+                }
+
+                _figures.Add(new StepFigures(step.Step, step.RetainLoss, step.ForgetLoss, step.RetainAccuracy, step.ForgetAccuracy));
                 _events?.Report(step);
                 return;
             case StageProgress progress:
                 if (IsTime(progress.Done >= progress.Total))
                 {
-                    _line.Tell(new WorkerProgress(progress.RunId, progress.Generation, progress.Rank, StageNames.Of(progress.Stage), progress.Done, progress.Total, progress.Unit, progress.Loss, progress.Stage == RunStage.Repair ? _computeSeconds : null));
+                    var repair = progress.Stage == RunStage.Repair;
+                    _line.Tell(new WorkerProgress(progress.RunId, progress.Generation, progress.Rank, StageNames.Of(progress.Stage), progress.Done, progress.Total, progress.Unit, progress.Loss, repair ? _times : null, repair ? [.. _figures] : null));
+                    _figures.Clear();
                 }
 
                 return;

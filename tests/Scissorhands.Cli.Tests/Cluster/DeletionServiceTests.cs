@@ -488,7 +488,7 @@ public sealed class DeletionServiceTests(TinyWorld world, DeletionCluster servic
     }
 
     private Task RegisterAsync(string name, string maxWait = "00:00:00", JsonObject? gate = null, string? data = null, int keepVersions = 0) =>
-        TinyRegistration.RegisterAsync(service.Http, world, name, Path.Combine(service.Folder, name), Ct, maxWait, gate, data, keepVersions);
+        TinyRegistration.RegisterAsync(service.Http, world.Files, name, Path.Combine(service.Folder, name), Ct, maxWait, gate, data, keepVersions);
 
     private Task<HttpResponseMessage> PostAsync(string model, string requestId, string[] ids, bool legalHold = false) =>
         service.Http.PostAsJsonAsync("v1/deletion-requests", new { requestId, model, ids, legalHold }, Ct);

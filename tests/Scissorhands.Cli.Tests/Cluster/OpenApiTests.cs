@@ -7,6 +7,7 @@ using NSwag.CodeGeneration.OperationNameGenerators;
 using Scissorhands.Cli.Tests.Cluster.Generated;
 using Scissorhands.Cli.Tests.Runs;
 using Scissorhands.Drill.World;
+using Scissorhands.Testing;
 
 namespace Scissorhands.Cli.Tests.Cluster;
 
@@ -70,7 +71,7 @@ public sealed class OpenApiTests(GuardedCluster service) : IClassFixture<Guarded
         }
 
         Assert.Equal(names.Count, names.Distinct(StringComparer.Ordinal).Count());
-        Assert.Equal(23, names.Count);
+        Assert.Equal(27, names.Count);
     }
 
     /// <summary>What the document says is what is answered: each answer is read into the type that was made of it.</summary>
@@ -109,6 +110,9 @@ public sealed class OpenApiTests(GuardedCluster service) : IClassFixture<Guarded
         Assert.Equal(RequestState.Cancelled, (await client.CancelDeletionRequestAsync(id, Ct)).State);
         Assert.Equal((RequestState.Cancelled, DeadlineStatus.OnTime), await StateAsync(client, id));
         Assert.Equal(2, (await client.ListDeletionRequestsAsync("described", 10, Ct)).Count);
+        var summary = await client.SummarizeDeletionRequestsAsync(Ct);
+        Assert.Equal((0, 0, 1, 1), (summary.AtRisk, summary.Missed, summary.States["cancelled"], summary.States["onHold"]));
+        Assert.Empty(summary.Due);
         Assert.Empty(await client.ListRunsAsync(Ct));
         Assert.Empty(await client.ListWorkersAsync("default", Ct));
 
@@ -118,6 +122,8 @@ public sealed class OpenApiTests(GuardedCluster service) : IClassFixture<Guarded
         await FailsAsync(400, "model: missing", () => client.SubmitRunAsync(new RunSubmission(), Ct));
         await FailsAsync(404, "not known", () => client.GetBatchAsync("described", 1, Ct));
         await FailsAsync(404, "not known", () => client.GetRunAsync("none", Ct));
+        await FailsAsync(404, "not known", () => client.GetRunFiguresAsync("none", Ct));
+        await FailsAsync(404, "not known", () => client.GetRunReportAsync("none", Ct));
         await FailsAsync(409, "no version", () => client.RollBackModelAsync("described", new RollBack { Version = 3 }, Ct));
         await FailsAsync(403, "scope", () => client.ListAuditEntriesAsync(cancellationToken: Ct));
         Assert.All(await new ScissorhandsClient(auditing).ListAuditEntriesAsync(0, 500, Ct), static row => Assert.Equal(64, row.Hash.Length));

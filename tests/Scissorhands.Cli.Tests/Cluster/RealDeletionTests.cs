@@ -6,6 +6,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Scissorhands.Cli.Tests.Runs;
 using Scissorhands.Drill.Cluster;
+using Scissorhands.Testing;
 
 namespace Scissorhands.Cli.Tests.Cluster;
 

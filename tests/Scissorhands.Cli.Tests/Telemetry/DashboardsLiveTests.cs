@@ -50,7 +50,7 @@ public sealed partial class DashboardsLiveTests(TinyWorld world)
         // Counters have to be seen before they count.
         await prometheus.UntilAsync("scissorhands_workers{state=\"free\"} == 2", Limit, ct);
         using var http = new HttpClient { BaseAddress = new Uri(cluster.Address) };
-        await TinyRegistration.RegisterAsync(http, world, "boards", Path.Combine(folder, "boards"), ct);
+        await TinyRegistration.RegisterAsync(http, world.Files, "boards", Path.Combine(folder, "boards"), ct);
         await CompleteAsync(http, "first", 1, prometheus, 1, ct);
 
         // The fault: a worker dies in the middle of a run, and comes back.

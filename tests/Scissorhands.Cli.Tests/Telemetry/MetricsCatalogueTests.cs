@@ -4,6 +4,7 @@ using System.Text.RegularExpressions;
 using Scissorhands.Cli.Tests.Runs;
 using Scissorhands.Grains.Telemetry;
 using Scissorhands.Messaging.Rabbit;
+using Scissorhands.Testing;
 using Scissorhands.Worker.Telemetry;
 
 namespace Scissorhands.Cli.Tests.Telemetry;

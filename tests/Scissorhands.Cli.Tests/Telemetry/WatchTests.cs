@@ -42,7 +42,7 @@ public sealed partial class WatchTests(TinyWorld world, BrokerFixture fixture) :
             }
         }
 
-        await TinyRegistration.RegisterAsync(http, world, "watched", Path.Combine(folder, "watched"), ct);
+        await TinyRegistration.RegisterAsync(http, world.Files, "watched", Path.Combine(folder, "watched"), ct);
         using var submission = new HttpRequestMessage(HttpMethod.Post, "v1/deletion-requests") { Content = JsonContent.Create(new { requestId = "r", model = "watched", ids = new[] { TinyData.Id("train", 1), TinyData.Id("train", 2) } }) };
         submission.Headers.Add("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
         var accepted = await http.SendAsync(submission, ct);

@@ -21,5 +21,5 @@ internal sealed class RunRig(TimeProvider time, int blocks = 50)
     public ClusterRun Open() => new("run", Order, RunStatus.Queued, null, new ClusterRunState(), time, new LivenessOptions());
 
     /// <summary>The run as another coordinator reads it.</summary>
-    public ClusterRun Restart(ClusterRun run) => new("run", Order, run.Status, run.Reason, ClusterRunState.Parse(run.State.ToJson()), time, new LivenessOptions());
+    public ClusterRun Restart(ClusterRun run) => new("run", Order, run.Status, run.Reason, ClusterRunState.Parse(run.Durable.ToJson()), time, new LivenessOptions());
 }

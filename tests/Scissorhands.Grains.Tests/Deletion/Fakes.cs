@@ -66,6 +66,8 @@ internal sealed class FailingStore(IDeletionStore store, Faults faults) : IDelet
 
     public Task<IReadOnlyList<DeletionRequest>> ListAsync(string tenant, string? model, int limit, CancellationToken ct) => store.ListAsync(tenant, model, limit, ct);
 
+    public Task<RequestCounts> CountAsync(string tenant, DateTimeOffset now, int due, CancellationToken ct) => store.CountAsync(tenant, now, due, ct);
+
     public Task<DeletionBatch?> BatchAsync(string model, int number, CancellationToken ct) => store.BatchAsync(model, number, ct);
 
     public Task<IReadOnlyList<ModelVersion>> VersionsAsync(string model, CancellationToken ct) => store.VersionsAsync(model, ct);

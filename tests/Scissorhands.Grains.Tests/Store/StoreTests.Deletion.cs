@@ -165,6 +165,33 @@ public abstract partial class StoreTests
     }
 
     [Fact]
+    public async Task Count_RequestsOfATenant_ByStateAndDeadlineAndWhatIsDueFirst()
+    {
+        var slack = Record.Policy.Slack;
+        await RegisterAsync(Record);
+        await Deletions().RegisterAsync(Record with { Name = "theirs", Tenant = "u" }, First with { Model = "theirs" }, DeletionAudit.Registered("u", Record, "p", Start), Ct);
+        await Deletions().AcceptAsync(
+            [
+                New("late", "x", static r => r with { Deadline = Start.AddDays(-1), AcceptedAt = Start.AddDays(-31) }),
+                New("near", "x", r => r with { Deadline = Start + slack - TimeSpan.FromSeconds(1) }),
+                New("early", "x", r => r with { Deadline = Start + slack, State = RequestState.Received }),
+                New("held", "x", static r => r with { Deadline = Start.AddDays(-2), AcceptedAt = Start.AddDays(-90), State = RequestState.OnHold }),
+                New("done", "x", static r => r with { Deadline = Start.AddDays(-3), AcceptedAt = Start.AddDays(-99), State = RequestState.Completed }),
+                New("theirs", "x", static r => r with { Model = "theirs", Tenant = "u", Deadline = Start.AddDays(-9) }),
+            ],
+            Ct);
+
+        var counts = await Deletions().CountAsync("t", Start, 2, Ct);
+
+        Assert.Equal((1, 1, Start.AddDays(-31)), (counts.AtRisk, counts.Missed, counts.OldestAt));
+        Assert.Equal(
+            [(RequestState.Received, 1), (RequestState.Accepted, 2), (RequestState.OnHold, 1), (RequestState.Completed, 1)],
+            counts.States.OrderBy(static s => s.Key).Select(static s => (s.Key, s.Value)));
+        Assert.Equal(["late", "near"], counts.Due.Select(static r => r.Id));
+        Assert.Equal((0, null), ((await Deletions().CountAsync("nobody", Start, 2, Ct)).Missed, (await Deletions().CountAsync("nobody", Start, 2, Ct)).OldestAt));
+    }
+
+    [Fact]
     public async Task Append_ManySequencersAtOnce_OneChainInTheOrderOfWriting()
     {
         var model = await RegisterAsync(Record);

@@ -1,18 +1,16 @@
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
-using Scissorhands.Cli.Tests.Runs;
-using Scissorhands.Drill.World;
 
-namespace Scissorhands.Cli.Tests.Cluster;
+namespace Scissorhands.Drill.World;
 
 /// <summary>Registers the made-up model.</summary>
-internal static class TinyRegistration
+public static class TinyRegistration
 {
     /// <summary>Registers it with two presets and, unless told otherwise, bounds that any result keeps.</summary>
-    public static async Task RegisterAsync(HttpClient http, TinyWorld world, string name, string versions, CancellationToken ct, string maxWait = "00:00:00", JsonObject? gate = null, string? data = null, int keepVersions = 0)
+    public static async Task RegisterAsync(HttpClient http, TinyFiles files, string name, string versions, CancellationToken ct, string maxWait = "00:00:00", JsonObject? gate = null, string? data = null, int keepVersions = 0, params string[] settings)
     {
         var configuration = new JsonObject();
-        foreach (var setting in world.Settings().Where(static s => s != "--set" && !s.StartsWith("data.cache", StringComparison.Ordinal)))
+        foreach (var setting in files.Settings(settings).Where(static s => s != "--set" && !s.StartsWith("data.cache", StringComparison.Ordinal)))
         {
             var parts = setting.Split('=', 2);
             configuration[parts[0]] = parts[1] is "true" or "false" ? bool.Parse(parts[1]) : JsonNode.Parse(parts[1]);
@@ -22,10 +20,10 @@ internal static class TinyRegistration
             $"v1/models/{name}",
             new
             {
-                file = world.ModelPath,
+                file = files.ModelPath,
                 dataSet = "tiny",
-                data = data ?? world.TrainPath,
-                testData = world.TestPath,
+                data = data ?? files.TrainPath,
+                testData = files.TestPath,
                 versions,
                 configuration,
                 workers = 2,
@@ -39,6 +37,9 @@ internal static class TinyRegistration
                 },
             },
             ct);
-        Assert.True(response.IsSuccessStatusCode, await response.Content.ReadAsStringAsync(ct));
+        if (!response.IsSuccessStatusCode)
+        {
+            throw new InvalidOperationException($"model {name}: {await response.Content.ReadAsStringAsync(ct)}");
+        }
     }
 }

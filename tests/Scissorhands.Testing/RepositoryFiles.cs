@@ -1,7 +1,7 @@
-namespace Scissorhands.Cli.Tests.Runs;
+namespace Scissorhands.Testing;
 
 /// <summary>Files of the repository, and of the folder of vectors and data beside it.</summary>
-internal static class RepositoryFiles
+public static class RepositoryFiles
 {
     public static string Root { get; } = FindRoot();
 

@@ -1,0 +1,144 @@
+using System.Text.Json;
+using Scissorhands.Abstractions.Cluster;
+using Scissorhands.Abstractions.Runs;
+using Scissorhands.Grains.Cluster;
+using Scissorhands.Grains.Deletion;
+using Scissorhands.Grains.Store;
+using Scissorhands.Planning;
+
+namespace Scissorhands.Coordinator.Api;
+
+/// <summary>What runs have come to: figures from the store, reports from the folders that runs write to.</summary>
+internal sealed class RunResults(IRunStore runs, IDeletionStore deletions, IGrainFactory grains)
+{
+    private const int MostListed = 200;
+
+    /// <summary>The newest runs, newest first.</summary>
+    public async Task<IReadOnlyList<RunSummary>> ListAsync(CancellationToken ct)
+    {
+        var stored = await runs.ListAsync(MostListed, ct);
+        var models = await deletions.ModelsAsync(null, ct);
+
+        // How far a run is, and what it waits for, only its grain knows.
+        var open = await Task.WhenAll(stored.Where(static r => r.Status is RunStatus.Queued or RunStatus.Running).Select(r => grains.GetGrain<IRunGrain>(r.RunId).ViewAsync()));
+        var views = open.OfType<RunView>().ToDictionary(static v => v.RunId, StringComparer.Ordinal);
+        return [.. stored.Select(run => Summary(run, models, views.GetValueOrDefault(run.RunId)))];
+    }
+
+    /// <summary>What a run has measured so far; null where there is none of this id, or it is another tenant's.</summary>
+    public async Task<RunFigures?> FiguresAsync(string id, string tenant, CancellationToken ct)
+    {
+        if (await FindAsync(id, tenant, ct) is not var (run, origin))
+        {
+            return null;
+        }
+
+        var trace = await grains.GetGrain<IRunGrain>(id).TraceAsync();
+        var state = ClusterRunState.Parse(run.State);
+        var plan = state.Plan is { } text ? JsonSerializer.Deserialize<RunPlan>(text, RunStateJson.Options) : null;
+        return new RunFigures
+        {
+            Model = origin?.Model.Record.Name,
+            Batch = origin?.Batch,
+            Parameters = plan?.Parameters,
+            Forget = plan?.ForgetCount,
+            Retain = plan?.RetainCount,
+            Stages = [.. (state.Run?.Seconds ?? new Dictionary<RunStage, double>()).OrderBy(static s => s.Key).Select(static s => new StageSeconds(StageNames.Of(s.Key), s.Value))],
+            Before = Evaluation(state, RunStage.EvaluateOriginal),
+            AfterTrim = Evaluation(state, RunStage.EvaluateTrimmed),
+            AfterRepair = Evaluation(state, RunStage.EvaluateRepaired),
+            Trim = Result<SelectionOutcome>(state, RunStage.Select),
+            Steps = trace.Steps,
+            Ranks = trace.Ranks,
+        };
+    }
+
+    /// <summary>Where a file of a completed run lies: the folder it wrote to, or the version that was made of that.</summary>
+    /// <param name="id">The run.</param>
+    /// <param name="tenant">Whose it must be, where it is a model's.</param>
+    /// <param name="file">The file's name.</param>
+    /// <param name="ct">Ends the search.</param>
+    /// <returns>Whether there is such a run; and the path, or why there is none.</returns>
+    public async Task<(bool Known, string? Path, string? Reason)> FileAsync(string id, string tenant, string file, CancellationToken ct)
+    {
+        if (await FindAsync(id, tenant, ct) is not var (run, origin))
+        {
+            return (false, null, null);
+        }
+
+        if (run.Status != RunStatus.Completed)
+        {
+            return (true, null, $"run {id} is {RunStatusNames.Of(run.Status)}: there is no report yet");
+        }
+
+        var folders = new List<string> { run.OutputFolder };
+        if (origin is var (model, _) && (await deletions.VersionsAsync(model.Record.Name, ct)).FirstOrDefault(v => v.RunId == id) is { } version)
+        {
+            folders.Insert(0, VersionFolders.VersionPath(model.Record, version.Number));
+        }
+
+        return folders.Select(folder => Path.Combine(folder, file)).FirstOrDefault(File.Exists) is { } path
+            ? (true, path, null)
+            : (true, null, $"run {id}: its report is no longer there, or not on storage that this coordinator sees");
+    }
+
+    // A run that carries out requests is its model's tenant's; one that was submitted by itself is every operator's.
+    private async Task<(StoredRun Run, (StoredModel Model, int Batch)? Origin)?> FindAsync(string id, string tenant, CancellationToken ct)
+    {
+        if (await runs.ReadAsync(id, ct) is not { } run)
+        {
+            return null;
+        }
+
+        var origin = OriginOf(run, await deletions.ModelsAsync(null, ct));
+        return origin is null || origin.Value.Model.Record.Tenant == tenant ? (run, origin) : null;
+    }
+
+    private static (StoredModel Model, int Batch)? OriginOf(StoredRun run, IReadOnlyList<StoredModel> models)
+    {
+        foreach (var model in models)
+        {
+            if (VersionFolders.BatchOf(model.Record, run.OutputFolder) is { } batch)
+            {
+                return (model, batch);
+            }
+        }
+
+        return null;
+    }
+
+    private static RunSummary Summary(StoredRun run, IReadOnlyList<StoredModel> models, RunView? view)
+    {
+        var state = ClusterRunState.Parse(run.State);
+        var origin = OriginOf(run, models);
+        var stage = view?.Stage ?? (state.Run is { } machine ? StageNames.Of(machine.Stage) : null);
+        return new RunSummary
+        {
+            RunId = run.RunId,
+            Status = RunStatusNames.Of(run.Status),
+            Pool = run.Pool,
+            SubmittedAt = run.SubmittedAt,
+            Deadline = run.Deadline,
+            Out = run.OutputFolder,
+            Reason = view?.Waits ?? run.Reason,
+            Stage = stage,
+            Progress = view is null ? null : Progress(view.Progress.Where(p => p.Stage == stage && p.Total > 0).ToArray()),
+            StartedAt = state.Run?.StartedAt,
+            EndedAt = state.EndedAt,
+            Model = origin?.Model.Record.Name,
+            Batch = origin?.Batch,
+        };
+    }
+
+    // Steps are done by all ranks together, and the slowest says how far they are; samples are dealt out in their order.
+    private static double? Progress(WorkerProgress[] ranks) => ranks.Length == 0 ? null
+        : ranks[0].Unit == "steps" ? ranks.Min(static p => p.Done / (double)p.Total)
+        : ranks.Max(static p => p.Done / (double)p.Total);
+
+    private static EvaluationFigures? Evaluation(ClusterRunState state, RunStage stage) => Result<EvaluationResult>(state, stage) is { } result
+        ? new EvaluationFigures(result.Forget.Accuracy, result.Retain.Accuracy, result.Test?.Accuracy, result.Earlier?.Accuracy, result.Mia)
+        : null;
+
+    private static T? Result<T>(ClusterRunState state, RunStage stage)
+        where T : class => state.Run?.Results.TryGetValue(stage, out var json) == true ? JsonSerializer.Deserialize<T>(json, RunStateJson.Options) : null;
+}
