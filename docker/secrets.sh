@@ -10,33 +10,35 @@ mkdir -p secrets data
 write() {
   local name=$1
   [ -e "secrets/$name" ] && return
-  cat >"secrets/$name.part"
+  printf '%s\n' "$2" >"secrets/$name.part"
   chmod 0644 "secrets/$name.part"
   mv "secrets/$name.part" "secrets/$name"
 }
 random() { openssl rand -hex 24; }
 password() {
-  [ -e "secrets/$1" ] || random | write "$1"
+  write "$1" "$(random)"
   cat "secrets/$1"
 }
 
 broker=$(password rabbitmq-password)
-printf 'default_user = scissorhands\ndefault_pass = %s\nprometheus.return_per_object_metrics = true\n' "$broker" | write rabbitmq.conf
-printf 'amqp://scissorhands:%s@rabbitmq:5672\n' "$broker" | write rabbitmq-address
+write rabbitmq.conf "default_user = scissorhands
+default_pass = $broker"
+write rabbitmq-address "amqp://scissorhands:$broker@rabbitmq:5672"
 cache=$(password redis-password)
-printf 'requirepass %s\nappendonly yes\n' "$cache" | write redis.conf
-printf 'redis:6379,password=%s\n' "$cache" | write redis-address
+write redis.conf "requirepass $cache
+appendonly yes"
+write redis-address "redis:6379,password=$cache"
 database=$(password postgres-password)
-printf 'postgres://scissorhands:%s@postgres:5432/scissorhands\n' "$database" | write store-address
+write store-address "postgres://scissorhands:$database@postgres:5432/scissorhands"
 password grafana-password >/dev/null
-[ -e secrets/signing.pem ] || openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 2>/dev/null | write signing.pem
+write signing.pem "$(openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 2>/dev/null)"
 
 # The service keeps the digest; the key itself is the caller's, in secrets/operator-key.
 if [ ! -e secrets/keys ]; then
   key=sh_$(openssl rand -hex 32)
   digest=$(printf '%s' "$key" | openssl dgst -sha256 -r | cut -d' ' -f1)
   printf '%s\n' "$key" >secrets/operator-key
-  printf '{"name":"operator","tenant":"default","scopes":["submit","operate","audit"],"sha256":"%s"}\n' "$digest" | write keys
+  write keys "{\"name\":\"operator\",\"tenant\":\"default\",\"scopes\":[\"submit\",\"operate\",\"audit\"],\"sha256\":\"$digest\"}"
 fi
 
 if [ "$(id -u)" -eq 0 ]; then
