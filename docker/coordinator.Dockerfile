@@ -9,7 +9,7 @@ ARG TARGETARCH=amd64
 # The commit: coordinators take only workers of the same build, and certificates name it.
 ARG REVISION=
 WORKDIR /source
-COPY global.json Directory.Build.props Directory.Build.targets Directory.Packages.props ./
+COPY .editorconfig global.json Directory.Build.props Directory.Build.targets Directory.Packages.props ./
 COPY build/ build/
 COPY src/ src/
 # Packages are kept in a cache of the builder, so that a change of the sources restores nothing anew.

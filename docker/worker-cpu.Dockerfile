@@ -7,7 +7,7 @@ FROM ${SDK_IMAGE} AS build
 # The commit: coordinators take only workers of the same build.
 ARG REVISION=
 WORKDIR /source
-COPY global.json Directory.Build.props Directory.Build.targets Directory.Packages.props ./
+COPY .editorconfig global.json Directory.Build.props Directory.Build.targets Directory.Packages.props ./
 COPY build/ build/
 COPY src/ src/
 # Packages, half a gigabyte of libtorch among them, are kept in a cache of the builder.

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Net;
+using System.Net.Sockets;
 using Microsoft.Extensions.Hosting;
 using Scissorhands.Certificates.Signing;
 using Scissorhands.CommandLine;
@@ -18,6 +19,7 @@ namespace Scissorhands.Coordinator.Commands;
 /// <summary><c>scissorhands coordinator</c>: decides what the workers of a cluster do.</summary>
 public static class CoordinatorVerb
 {
+    private const string OwnHost = "host";
     private const string StoreVariable = "SCISSORHANDS_STORE";
     private const string RedisVariable = "SCISSORHANDS_REDIS";
     private const string RedisAuthoritiesVariable = "SCISSORHANDS_REDIS_CA";
@@ -30,7 +32,7 @@ public static class CoordinatorVerb
         var http = new Option<string>("--http") { Description = "Where HTTP is served", HelpName = "URL", DefaultValueFactory = static _ => "http://localhost:8080" };
         var certificate = new Option<string?>("--http-cert") { Description = "Certificate (PEM) that https is served with, with those between it and its authority; read anew when it changes", HelpName = "FILE" };
         var key = new Option<string?>("--http-key") { Description = "Its private key (PEM); default: in the same file", HelpName = "FILE" };
-        var address = new Option<string>("--address") { Description = "Address that other coordinators reach this one at", HelpName = "IP", DefaultValueFactory = static _ => "127.0.0.1" };
+        var address = new Option<string>("--address") { Description = $"Address that other coordinators reach this one at; {OwnHost}: the one that this machine's name stands for, as in a container", HelpName = "IP", DefaultValueFactory = static _ => "127.0.0.1" };
         var silo = new Option<int>("--silo-port") { Description = "Port of traffic between coordinators", HelpName = "PORT", DefaultValueFactory = static _ => 11111 };
         var gateway = new Option<int>("--gateway-port") { Description = "Port of clients of the cluster", HelpName = "PORT", DefaultValueFactory = static _ => 30000 };
         var siloAuthority = new Option<string?>(SiloCertificate.AuthoritySetting) { Description = "Authority (PEM) of the coordinators' certificates, which must give none to others: with it their traffic is encrypted, and each must show a certificate", HelpName = "FILE" };
@@ -64,11 +66,7 @@ public static class CoordinatorVerb
                 throw new InputException($"--http {parsed.GetValue(http)}: must be an address such as http://localhost:8080");
             }
 
-            if (!IPAddress.TryParse(parsed.GetRequiredValue(address), out var ip))
-            {
-                throw new InputException($"--address {parsed.GetValue(address)}: must be an IP address");
-            }
-
+            var ip = AddressOf(parsed.GetRequiredValue(address));
             if (parsed.GetValue(head) is not (>= 0.01 and <= 10_080 and var minutes))
             {
                 throw new InputException($"--head-interval {parsed.GetValue(head)}: must be between 0.01 and 10080");
@@ -113,6 +111,25 @@ public static class CoordinatorVerb
             return ExitCodes.Done;
         });
         return command;
+    }
+
+    private static IPAddress AddressOf(string text)
+    {
+        if (text != OwnHost)
+        {
+            return IPAddress.TryParse(text, out var given) ? given : throw new InputException($"--address {text}: must be an IP address, or {OwnHost}");
+        }
+
+        var name = Dns.GetHostName();
+        try
+        {
+            return Dns.GetHostAddresses(name).FirstOrDefault(static a => a.AddressFamily == AddressFamily.InterNetwork && !IPAddress.IsLoopback(a))
+                ?? throw new InputException($"--address {OwnHost}: {name} stands for no address that others can reach; name the address");
+        }
+        catch (SocketException e)
+        {
+            throw new InputException($"--address {OwnHost}: {name} stands for no address ({e.Message}); name the address", e);
+        }
     }
 
     private static string? RedisAuthorities()
