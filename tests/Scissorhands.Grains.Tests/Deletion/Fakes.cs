@@ -235,6 +235,8 @@ internal sealed class FakeRuns(Faults faults)
             ? new RunView { RunId = id, Status = runs.Outcome.Status, BadInput = runs.Outcome.BadInput, Reason = "no luck", Out = "/v", Pool = "default" }
             : null));
 
+        public Task<RunTrace> TraceAsync() => throw new NotSupportedException();
+
         public Task<bool> CancelAsync(string reason) => throw new NotSupportedException();
 
         public Task CallAsync(WorkerCall call) => throw new NotSupportedException();

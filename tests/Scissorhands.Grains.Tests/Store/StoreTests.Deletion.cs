@@ -168,7 +168,7 @@ public abstract partial class StoreTests
     public async Task Count_RequestsOfATenant_ByStateAndDeadlineAndWhatIsDueFirst()
     {
         var slack = Record.Policy.Slack;
-        await RegisterAsync(Record);
+        await RegisterAsync(Record with { Tenant = "t" });
         await Deletions().RegisterAsync(Record with { Name = "theirs", Tenant = "u" }, First with { Model = "theirs" }, DeletionAudit.Registered("u", Record, "p", Start), Ct);
         await Deletions().AcceptAsync(
             [
