@@ -21,7 +21,7 @@
 {{- define "scissorhands.selectorLabels" -}}
 {{- $root := index . 0 -}}
 app.kubernetes.io/name: {{ include "scissorhands.name" $root }}
-app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/instance: {{ $root.Release.Name | quote }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 
@@ -141,8 +141,8 @@ app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 - name: SCISSORHANDS_RABBITMQ
   valueFrom:
     secretKeyRef:
-      name: {{ $values.rabbitmq.existingSecret }}
-      key: {{ $values.rabbitmq.key }}
+      name: {{ $values.rabbitmq.existingSecret | quote }}
+      key: {{ $values.rabbitmq.key | quote }}
 {{- end }}
 - name: SCISSORHANDS_LOG
   value: {{ $values.cluster.logFormat }}
@@ -163,8 +163,8 @@ app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 - name: OTEL_EXPORTER_OTLP_HEADERS
   valueFrom:
     secretKeyRef:
-      name: {{ .headersSecret }}
-      key: {{ .headersKey }}
+      name: {{ .headersSecret | quote }}
+      key: {{ .headersKey | quote }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -182,14 +182,14 @@ app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 - name: shared
   mountPath: {{ .Values.storage.shared.mountPath }}
   {{- with .Values.storage.shared.subPath }}
-  subPath: {{ . }}
+  subPath: {{ . | quote }}
   {{- end }}
 {{- range .Values.storage.data }}
 - name: data-{{ .name }}
   mountPath: {{ .mountPath }}
   readOnly: {{ dig "readOnly" true . }}
   {{- with .subPath }}
-  subPath: {{ . }}
+  subPath: {{ . | quote }}
   {{- end }}
 {{- end }}
 {{- with .Values.rabbitmq.tls.existingSecret }}
@@ -205,11 +205,11 @@ app.kubernetes.io/managed-by: {{ $root.Release.Service }}
   emptyDir: {}
 - name: shared
   persistentVolumeClaim:
-    claimName: {{ default (printf "%s-shared" (include "scissorhands.fullname" .)) .Values.storage.shared.existingClaim }}
+    claimName: {{ default (printf "%s-shared" (include "scissorhands.fullname" .)) .Values.storage.shared.existingClaim | quote }}
 {{- range .Values.storage.data }}
 - name: data-{{ .name }}
   persistentVolumeClaim:
-    claimName: {{ .existingClaim }}
+    claimName: {{ .existingClaim | quote }}
     readOnly: {{ dig "readOnly" true . }}
 {{- end }}
 {{- with .Values.rabbitmq.tls.existingSecret }}
@@ -221,7 +221,7 @@ app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 {{- define "scissorhands.secretVolume" -}}
 - name: {{ index . 0 }}
   secret:
-    secretName: {{ index . 1 }}
+    secretName: {{ index . 1 | quote }}
     defaultMode: 288
 {{- end }}
 
@@ -253,6 +253,7 @@ timeoutSeconds: 3
 {{/* Stops where the cluster does not know a kind that was asked for. Takes a list of the root, API, setting and what brings the API. */}}
 {{- define "scissorhands.needs" -}}
 {{- $root := index . 0 }}
+{{- include "scissorhands.checks" $root }}
 {{- if not ($root.Capabilities.APIVersions.Has (index . 1)) }}
 {{- fail (printf "%s: the cluster does not know %s; install %s first, or, where the chart is only rendered, say that it does: --api-versions %s" (index . 2) (index . 1) (index . 3) (index . 1)) }}
 {{- end }}
