@@ -71,6 +71,41 @@ public sealed partial class ValuesTests
         Assert.Equal($">={Release.Oldest}-0", chart["kubeVersion"].ToString());
     }
 
+    [Theory]
+    [InlineData("deploy/helm/scissorhands/README.md")]
+    [InlineData("docs/operations/install.md")]
+    [InlineData("docs/operations/upgrade.md")]
+    public void Pages_Values_AreThere(string page)
+    {
+        var text = Table().Replace(File.ReadAllText(Path.Combine(RepositoryFiles.Root, page)), "");
+        var known = ValuesFile.Described.Select(static v => v.Path).Concat(ValuesFile.Leaves).ToHashSet(StringComparer.Ordinal);
+        var roots = known.Select(static path => path.Split('.')[0]).Concat(known.Where(static path => path.StartsWith("workerDefaults.", StringComparison.Ordinal)).Select(static path => path.Split('.')[1])).ToHashSet(StringComparer.Ordinal);
+        var named = Value().Matches(text).Select(static match => match.Groups[1].Value).Where(name => roots.Contains(name.Split('.')[0]) && !name.EndsWith(".pem", StringComparison.Ordinal)).ToArray();
+        Assert.All(named, name => Assert.True(known.Any(path => path == name || path == "workerDefaults." + name || path.StartsWith(name + ".", StringComparison.Ordinal)), $"{page}: there is no value {name}"));
+        Assert.True(named.Length > 0 || page.EndsWith("upgrade.md", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Secrets_OfThePage_AreThoseOfTheValues()
+    {
+        var production = new ValueSet("production") { Files = ["values-production.yaml"] };
+        var rows = SecretRow().Matches(File.ReadAllText(Path.Combine(RepositoryFiles.Root, "docs", "operations", "install.md"))).Select(static m => m.Groups).ToArray();
+        Assert.Equal(
+            production.Named("existingSecret").Where(static name => name.StartsWith("scissorhands-", StringComparison.Ordinal)).Distinct().Order(StringComparer.Ordinal),
+            rows.Select(static row => row[1].Value).Order(StringComparer.Ordinal));
+        var own = RepositoryFiles.ReadYaml(Path.Combine(RepositoryFiles.Chart, "values-production.yaml"));
+        foreach (var row in rows)
+        {
+            var path = row[3].Value;
+            var value = path.Split('.').Aggregate((YamlDotNet.RepresentationModel.YamlNode?)own, static (node, key) => node is YamlDotNet.RepresentationModel.YamlMappingNode map && map.Children.TryGetValue(key, out var child) ? child : null) ?? ValuesFile.At(path);
+            Assert.Equal(row[1].Value, value.ToString());
+
+            // Where the key is a value, it is the one that the page names.
+            var key = path.Replace("existingSecret", "key", StringComparison.Ordinal);
+            Assert.True(!ValuesFile.Leaves.Contains(key) || row[2].Value == $"`{ValuesFile.At(key)}`", $"{path}: its key is {(ValuesFile.Leaves.Contains(key) ? ValuesFile.At(key) : "")}, the page says {row[2].Value}");
+        }
+    }
+
     // Everything that the defaults have the schema describes, and nothing else.
     private static void Compare(JsonElement root, JsonElement schema, YamlDotNet.RepresentationModel.YamlNode value, string path)
     {
@@ -117,6 +152,12 @@ public sealed partial class ValuesTests
             }
         }
     }
+
+    [GeneratedRegex(@"`([a-z][A-Za-z]*(?:\.[a-zA-Z]+)+)`")]
+    private static partial Regex Value();
+
+    [GeneratedRegex(@"^\| (scissorhands-[a-z-]+) \| (.+?) \| `([A-Za-z.]+)` \|", RegexOptions.Multiline)]
+    private static partial Regex SecretRow();
 
     [GeneratedRegex(@"(<!-- values -->\n).*?(<!-- /values -->)", RegexOptions.Singleline)]
     private static partial Regex Table();
