@@ -20,7 +20,7 @@ public sealed partial class ArgumentTests
         foreach (var container in release.Programs.Select(static p => p.Spec.Containers[0]))
         {
             var help = await HelpAsync(container.Name);
-            Assert.All(container.Args.Where(static a => a.StartsWith("--", StringComparison.Ordinal)), option => Assert.Matches($@"(?m)^\s+{Regex.Escape(option)}\b", help));
+            Assert.All(container.Args.Where(static a => a.StartsWith("--", StringComparison.Ordinal)), option => Assert.Matches($@"(?m)^\s+{Regex.Escape(option)}(?![\w-])", help));
         }
     }
 
@@ -31,7 +31,7 @@ public sealed partial class ArgumentTests
         var help = await HelpAsync("coordinator");
         foreach (var option in (string[])["--limit-submissions", "--limit-names", "--limit-refusals", "--head-interval", "--beat", "--silo-port", "--gateway-port"])
         {
-            var stated = Regex.Match(help, $@"(?ms)^\s+{option}\b.*?\[default: (\S+)\]").Groups[1].Value;
+            var stated = Regex.Match(help, $@"(?ms)^\s+{option} .*?\[default: (\S+)\]").Groups[1].Value;
             Assert.Equal((option, stated), (option, Release.Option(arguments, option)));
         }
     }
