@@ -51,8 +51,8 @@ public sealed partial class ArgumentTests
     {
         var release = await Release.RenderAsync(set);
         using var mounts = new Mounts(release.Coordinator.Spec.Template.Spec, release);
-        await mounts.WriteKeysAsync(Executable);
-        await using var process = new ChildProcess(Executable, ["coordinator", .. mounts.Arguments], mounts.Environment);
+        await mounts.WriteKeysAsync();
+        await using var process = new ChildProcess(Executable("coordinator"), mounts.Arguments, mounts.Environment);
         await process.SaysAsync("waiting for the store", anywhere: true).WaitAsync(Patience, TestContext.Current.CancellationToken);
     }
 
@@ -66,7 +66,7 @@ public sealed partial class ArgumentTests
         foreach (var (_, _, spec) in release.Programs.Where(static p => p.Spec.Containers[0].Name == "worker"))
         {
             using var mounts = new Mounts(spec, release);
-            await using var process = new ChildProcess(Executable, ["worker", .. mounts.Arguments], mounts.Environment);
+            await using var process = new ChildProcess(Executable("worker"), mounts.Arguments, mounts.Environment);
             await process.SaysAsync("waiting for the broker", anywhere: true).WaitAsync(Patience, TestContext.Current.CancellationToken);
         }
     }
@@ -77,26 +77,33 @@ public sealed partial class ArgumentTests
         var release = await Release.RenderAsync("gpu");
         var spec = release.Of<V1Deployment>().Single(static d => d.Metadata.Name.EndsWith("-whole", StringComparison.Ordinal)).Spec.Template.Spec;
         using var mounts = new Mounts(spec, release);
-        await using var process = new ChildProcess(Executable, ["worker", .. mounts.Arguments], mounts.Environment);
+        await using var process = new ChildProcess(Executable("worker"), mounts.Arguments, mounts.Environment);
 
         // Where there is a GPU it waits for its broker.
         var said = await Task.WhenAny(process.SaysAsync("--device cuda:0: ", anywhere: true), process.SaysAsync("waiting for the broker", anywhere: true)).WaitAsync(Patience, TestContext.Current.CancellationToken);
         await said;
     }
 
-    private static string Executable
+    [Fact]
+    public async Task Test_OfTheRelease_IsAQuestionThatTheProgramAsks()
     {
-        get
-        {
-            const string Name = "Scissorhands.Cli";
-            var path = Path.Combine(RepositoryFiles.Root, "artifacts", "bin", Name, "release", Name);
-            return File.Exists(path) ? path : throw new FileNotFoundException($"there is no {path}; build src/{Name}");
-        }
+        var container = (await Release.RenderAsync("defaults")).Of<V1Pod>().Single().Spec.Containers.Single();
+        var arguments = container.Args.Select(static a => a == "demo-scissorhands-health" ? "127.0.0.1" : a == "9464" ? "1" : a).ToArray();
+        var (code, output, errors) = await Command.RunAsync(Executable("coordinator"), arguments);
+        Assert.Equal((1, ""), (code, output));
+        Assert.StartsWith("http://127.0.0.1:1/health/ready: ", errors, StringComparison.Ordinal);
     }
 
-    private static async Task<string> HelpAsync(string verb)
+    private static string Executable(string program)
     {
-        var (code, output, errors) = await Command.RunAsync(Executable, [verb, "--help"]);
+        var project = $"Scissorhands.{char.ToUpperInvariant(program[0])}{program[1..]}.Program";
+        var path = Path.Combine(RepositoryFiles.Root, "artifacts", "bin", project, "release", $"scissorhands-{program}");
+        return File.Exists(path) ? path : throw new FileNotFoundException($"there is no {path}; build src/{project}");
+    }
+
+    private static async Task<string> HelpAsync(string program)
+    {
+        var (code, output, errors) = await Command.RunAsync(Executable(program), ["--help"]);
         Assert.True(code == 0, errors);
         return output;
     }
@@ -148,11 +155,11 @@ public sealed partial class ArgumentTests
 
         public Dictionary<string, string> Environment => _container.Env.ToDictionary(static e => e.Name, e => e.Value is { } value ? Filled(value) : Given(e.Name), StringComparer.Ordinal);
 
-        public async Task WriteKeysAsync(string program)
+        public async Task WriteKeysAsync()
         {
             if (Release.Option(_container.Args, "--keys") is { } file)
             {
-                var (code, _, errors) = await Command.RunAsync(program, ["key", "tester", "--scope", "submit", "--keys", Local(file)]);
+                var (code, _, errors) = await Command.RunAsync(Executable("coordinator"), ["key", "tester", "--scope", "submit", "--keys", Local(file)]);
                 Assert.True(code == 0, errors);
             }
         }
