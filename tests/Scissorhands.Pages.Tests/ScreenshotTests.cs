@@ -82,7 +82,7 @@ public sealed class ScreenshotTests(Chromium chromium)
             await live.Page.GetByRole(AriaRole.Link, new() { Name = $"{Model}, batch 1" }).ClickAsync();
             await Expect(live.Page.Locator(".chart").First).ToBeVisibleAsync();
             await Expect(live.Page.Locator("#trim-title")).ToBeVisibleAsync();
-            await ShootAsync(live, "run.png", 1660);
+            await ShootAsync(live, "run.png", 1400);
         }
 
         await using var visit = await chromium.VisitAsync(cluster.Address);
@@ -95,7 +95,7 @@ public sealed class ScreenshotTests(Chromium chromium)
         await using var night = await chromium.VisitAsync(cluster.Address, scheme: ColorScheme.Dark);
         await night.GoAsync(run);
         await Expect(night.Page.Locator("#certificate-title")).ToBeVisibleAsync();
-        await ShootAsync(night, "run-dark.png", 1300);
+        await ShootAsync(night, "run-dark.png", 1500);
         await using var phone = await chromium.VisitAsync(cluster.Address, 390);
         await phone.GoAsync(run);
         await Expect(phone.Page.Locator("#certificate-title")).ToBeVisibleAsync();

@@ -46,8 +46,8 @@ export function lines(chart) {
   const path = points => points.map(([step, value], i) => value === null ? "" : `${i === 0 || points[i - 1][1] === null ? "M" : "L"}${x(step).toFixed(1)} ${y(value).toFixed(1)}`).join("");
   const svg = s("svg", { class: "chart", viewBox: `0 0 ${chart.width} ${height}`, width: chart.width, height, role: "img", "aria-label": label },
     ticks(low, high, 4).map(value => [s("line", { class: "grid", x1: margin.left, x2: chart.width - margin.right, y1: y(value), y2: y(value) }), s("text", { class: "tick", x: margin.left - 8, y: y(value) + 4, "text-anchor": "end" }, chart.format(value))]),
-    xTicks.map(value => s("text", { class: "tick", x: x(value), y: height - 14, "text-anchor": "middle" }, String(value))),
-    s("text", { class: "axis", x: chart.width - margin.right, y: height - 1, "text-anchor": "end" }, chart.xName),
+    xTicks.map(value => s("text", { class: "tick", x: x(value), y: height - 17, "text-anchor": "middle" }, String(value))),
+    s("text", { class: "axis", x: chart.width - margin.right, y: height - 3, "text-anchor": "end" }, chart.xName),
     s("line", { class: "base", x1: margin.left, x2: chart.width - margin.right, y1: margin.top + inner.height, y2: margin.top + inner.height }),
     series.map(one => one.sparse ? one.known.map(([step, value]) => s("circle", { class: `dot ${one.tone}`, cx: x(step), cy: y(value), r: 2.5 })) : reach > 0 ? s("path", { class: `curve each ${one.tone}`, d: path(one.points) }) : null),
     series.map(one => [

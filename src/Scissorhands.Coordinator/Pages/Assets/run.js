@@ -89,6 +89,13 @@ function draw(page, id, state) {
   const wide = page.width >= 900;
   const chart = (wide ? (page.width - 24) / 2 : page.width) - (page.width < 560 ? 34 : 50);
   const stagesCard = card("Stages", { id: "stages" }, timeline(state));
+  const known = figures.before ? card("What the model knows", { id: "outcome" }, outcome(figures, page.width - (page.width < 560 ? 34 : 50))) : null;
+  const curves = figures.steps.length > 0 ? h("div", { class: "columns", "data-key": "curves" },
+    card("Loss", { id: "loss" }, lossChart(figures.steps, chart)),
+    card("Accuracy", { id: "accuracy" }, accuracyChart(figures.steps, chart))) : null;
+  const parts = figures.ranks.length > 0 || figures.trim ? h("div", { class: "columns", "data-key": "parts" },
+    figures.trim ? card("Trimmed weights", { id: "trim" }, trimChart(figures)) : null,
+    figures.ranks.length > 0 ? card("Workers", { id: "ranks" }, rankChart(figures.ranks)) : null) : null;
   page.show(`Run ${id.slice(0, 8)}`,
     h("p", { class: "path" }, h("a", { href: "#/runs" }, "Runs"), " / ", h("span", { class: "id" }, id)),
     h("div", { class: "title" }, h("h1", { tabindex: "-1" }, figures.model ? `${figures.model}, batch ${figures.batch}` : `Run ${id.slice(0, 8)}`), badge(view.status)),
@@ -103,16 +110,8 @@ function draw(page, id, state) {
       ["Workers", view.members.length ? `${view.members.length} (generation ${view.generation})` : figures.ranks.length ? `${figures.ranks.length}` : "–"],
       ["Pool", view.pool],
     ]),
-    view.status === "completed" ? null : stagesCard,
-    figures.before ? card("What the model knows", { id: "outcome" }, outcome(figures, page.width - (page.width < 560 ? 34 : 50))) : null,
-    view.status === "completed" ? report(id, state) : null,
-    figures.steps.length > 0 ? h("div", { class: "columns", "data-key": "curves" },
-      card("Loss", { id: "loss" }, lossChart(figures.steps, chart)),
-      card("Accuracy", { id: "accuracy" }, accuracyChart(figures.steps, chart))) : null,
-    figures.ranks.length > 0 || figures.trim ? h("div", { class: "columns", "data-key": "parts" },
-      figures.trim ? card("Trimmed weights", { id: "trim" }, trimChart(figures)) : null,
-      figures.ranks.length > 0 ? card("Workers", { id: "ranks" }, rankChart(figures.ranks)) : null) : null,
-    view.status === "completed" ? stagesCard : null,
+    // While it works the way is what matters, and afterwards the outcome.
+    view.status === "completed" ? [known, report(id, state), curves, parts, stagesCard] : [stagesCard, curves, known, parts],
     state.batch ? card("Requests it carries out", { id: "carries" }, h("p", null, plural(state.batch.requests.length, "request"), ", ", plural(state.batch.samples, "different sample"), "."), h("ul", { class: "links" }, state.batch.requests.slice(0, 20).map(one => h("li", { "data-key": one }, requestLink(one))))) : null,
     state.certificate ? certificateOf(state.certificate.envelope, `v1/deletion-requests/${encodeURIComponent(state.certificate.request)}/certificate`) : null,
     eventList(state));
@@ -149,7 +148,7 @@ function timeline({ view, events, figures }) {
     const state = over ? "done" : failed ? "fail" : active && view.status === "running" ? "work" : active ? "wait" : "open";
     return h("li", { class: `stage stage-${state}`, "data-key": name, "aria-current": active ? "step" : null },
       h("span", { class: "stage-mark" }, state === "open" ? null : icon(state, { done: "Done", fail: "Failed here", work: "At work", wait: "Waits" }[state])),
-      h("div", { class: "stage-text" }, h("span", { class: "stage-name" }, title), h("span", { class: "stage-hint" }, hint),
+      h("div", { class: "stage-text" }, h("span", { class: "stage-name" }, title), over ? null : h("span", { class: "stage-hint" }, hint),
         active && !failed && view.status === "running" ? h("div", { class: "stage-progress" }, progress(share, `Progress of ${title}`), ranksLine(view, name)) : null),
       h("span", { class: "stage-time" }, over && done.has(name) ? duration(done.get(name)) : ""),
       over && done.has(name) ? h("span", { class: "stage-bar" }, progress(done.get(name) / longest, `${title}: share of the longest stage`)) : h("span", { class: "stage-bar" }));
