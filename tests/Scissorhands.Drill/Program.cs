@@ -8,6 +8,7 @@ var root = new RootCommand("Clusters of processes on one machine: to try out, an
     IntakeCommand.Create(),
     RecoveryCommand.Create(),
     ScalingCommand.Create(),
+    WatchingCommand.Create(),
 };
 
 // Ending takes its processes with it, which takes longer than the two seconds a command is left by default.

@@ -20,6 +20,7 @@ public sealed class ImageTests : IAsyncLifetime
     private readonly string _folder = Directory.CreateTempSubdirectory("scissorhands-images-").FullName;
     private readonly List<string> _containers = [];
     private readonly Broker _broker = new();
+    private int[] _ports = [];
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
@@ -35,6 +36,12 @@ public sealed class ImageTests : IAsyncLifetime
         foreach (var container in _containers)
         {
             await RepositoryFiles.RunAsync("buildah", ["rm", container], environment: Isolated);
+        }
+
+        // Where a test failed in between: what runs in a container is no child of what started it.
+        foreach (var port in _ports)
+        {
+            await StopAsync("/app/", port.ToString(CultureInfo.InvariantCulture));
         }
 
         await _broker.DisposeAsync();
@@ -73,8 +80,8 @@ public sealed class ImageTests : IAsyncLifetime
         var files = new TinyFiles(Directory.CreateDirectory(Path.Combine(_folder, "files")).FullName);
         await files.WriteAsync();
         Open(_folder);
-        var ports = Ports.Free(5);
-        string Port(int index) => ports[index].ToString(CultureInfo.InvariantCulture);
+        _ports = Ports.Free(5);
+        string Port(int index) => _ports[index].ToString(CultureInfo.InvariantCulture);
         await using var deciding = new ChildProcess(
             "buildah",
             Run(coordinator, "/app/scissorhands-coordinator", "--http", $"http://127.0.0.1:{Port(0)}", "--metrics-port", Port(1), "--silo-port", Port(2), "--gateway-port", Port(3)),
@@ -94,6 +101,10 @@ public sealed class ImageTests : IAsyncLifetime
         Assert.True(submitted.IsSuccessStatusCode, answer);
         Assert.Equal("completed", await EndAsync(http, JsonNode.Parse(answer)!["run"]!.GetValue<string>()));
         Assert.True(File.Exists(Path.Combine(_folder, "out", "model.safetensors")));
+        await StopAsync("/app/scissorhands-worker", Port(4));
+        await StopAsync("/app/scissorhands-coordinator", Port(1));
+        await Task.WhenAll(computing.Exited, deciding.Exited).WaitAsync(TimeSpan.FromMinutes(3), Ct);
+        Assert.Equal((0, 0), (computing.ExitCode, deciding.ExitCode));
     }
 
     private static async Task<string> BuildahAsync(string program, IEnumerable<string> arguments)
@@ -135,6 +146,9 @@ public sealed class ImageTests : IAsyncLifetime
             File.SetUnixFileMode(inner, (UnixFileMode)(Directory.Exists(inner) ? 511 : 420));
         }
     }
+
+    private static Task StopAsync(string program, string port) =>
+        RepositoryFiles.RunAsync("/bin/sh", ["-c", $"pgrep -f '^{program}.* --metrics-port {port}' | xargs --no-run-if-empty kill -TERM"]);
 
     private static async Task<double> MebibytesAsync(string container) =>
         long.Parse((await BuildahAsync("buildah", ["run", container, "--", "du", "-sk", "/app"])).Split('\t')[0], CultureInfo.InvariantCulture) / 1024.0;
