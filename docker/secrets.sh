@@ -10,6 +10,8 @@ mkdir -p secrets data
 write() {
   local name=$1
   [ -e "secrets/$name" ] && return
+  # What was to make it may have failed without ending the script.
+  [ -n "$2" ] || { echo "docker/secrets.sh: $name could not be made" >&2; exit 1; }
   printf '%s\n' "$2" >"secrets/$name.part"
   chmod 0644 "secrets/$name.part"
   mv "secrets/$name.part" "secrets/$name"

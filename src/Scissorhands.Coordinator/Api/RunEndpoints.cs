@@ -47,7 +47,7 @@ public static class RunEndpoints
         api.MapGet("/runs/{id}/report.html", static (string id, HttpContext http, RunResults results, CancellationToken ct) => ReportAsync(id, "report.html", "text/html", http, results, ct))
             .Produces<string>(StatusCodes.Status200OK, "text/html")
             .Described("getRunReportPage", "The same report as a page of its own (report.html).", StatusCodes.Status404NotFound, StatusCodes.Status409Conflict);
-        api.MapGet("/runs/{id}/events", Watch)
+        api.MapGet("/runs/{id}/events", WatchAsync)
             .Produces<string>(StatusCodes.Status200OK, "text/event-stream")
             .Described("watchRun", "What happens in a run, as server-sent events (event, status), until it has ended; goes on after the Last-Event-ID.");
         api.MapPost("/runs/{id}/cancel", CancelAsync)
@@ -114,7 +114,7 @@ public static class RunEndpoints
         _ => Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)),
     };
 
-    private static async Task<IResult> ListAsync(RunResults results, CancellationToken cancellationToken) => Results.Ok(await results.ListAsync(cancellationToken));
+    private static async Task<IResult> ListAsync(HttpContext http, RunResults results, CancellationToken cancellationToken) => Results.Ok(await results.ListAsync(Tenant(http), cancellationToken));
 
     private static async Task<IResult> FiguresAsync(string id, HttpContext http, RunResults results, CancellationToken cancellationToken) =>
         await results.FiguresAsync(id, Tenant(http), cancellationToken) is { } figures ? Results.Ok(figures) : Unknown(id);
@@ -140,13 +140,13 @@ public static class RunEndpoints
 
     private static string Tenant(HttpContext http) => http.User.FindFirst(ApiKeyHandler.TenantClaim)?.Value ?? "";
 
-    private static async Task<IResult> ViewAsync(string id, IGrainFactory grains) =>
-        await grains.GetGrain<IRunGrain>(id).ViewAsync() is { } view ? Results.Ok(view) : Unknown(id);
+    private static async Task<IResult> ViewAsync(string id, HttpContext http, RunResults results, IGrainFactory grains, CancellationToken cancellationToken) =>
+        !await results.IsHiddenAsync(id, Tenant(http), cancellationToken) && await grains.GetGrain<IRunGrain>(id).ViewAsync() is { } view ? Results.Ok(view) : Unknown(id);
 
-    private static async Task<IResult> CancelAsync(string id, IGrainFactory grains)
+    private static async Task<IResult> CancelAsync(string id, HttpContext http, RunResults results, IGrainFactory grains, CancellationToken cancellationToken)
     {
         var run = grains.GetGrain<IRunGrain>(id);
-        if (await run.ViewAsync() is null)
+        if (await results.IsHiddenAsync(id, Tenant(http), cancellationToken) || await run.ViewAsync() is null)
         {
             return Unknown(id);
         }
@@ -156,9 +156,14 @@ public static class RunEndpoints
 
     private static IResult Unknown(string id) => Results.NotFound(new ErrorAnswer($"run {id}: not known here"));
 
-    private static IResult Watch(string id, HttpRequest request, IRunStore store, IGrainFactory grains, TimeProvider time, CancellationToken cancellationToken)
+    private static async Task<IResult> WatchAsync(string id, HttpContext http, RunResults results, IRunStore store, IGrainFactory grains, TimeProvider time, CancellationToken cancellationToken)
     {
-        var after = long.TryParse(request.Headers["Last-Event-ID"], NumberStyles.None, CultureInfo.InvariantCulture, out var last) ? last : 0;
+        if (await results.IsHiddenAsync(id, Tenant(http), cancellationToken))
+        {
+            return Unknown(id);
+        }
+
+        var after = long.TryParse(http.Request.Headers["Last-Event-ID"], NumberStyles.None, CultureInfo.InvariantCulture, out var last) ? last : 0;
         return TypedResults.ServerSentEvents(EventsAsync(id, after, store, grains, time, cancellationToken));
     }
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Scissorhands.Abstractions.Cluster;
 using Scissorhands.Abstractions.Runs;
+using Scissorhands.Coordinator.Access;
 using Scissorhands.Grains.Cluster;
 using Scissorhands.Grains.Deletion;
 using Scissorhands.Grains.Store;
@@ -9,21 +10,25 @@ using Scissorhands.Planning;
 namespace Scissorhands.Coordinator.Api;
 
 /// <summary>What runs have come to: figures from the store, reports from the folders that runs write to.</summary>
-internal sealed class RunResults(IRunStore runs, IDeletionStore deletions, IGrainFactory grains)
+internal sealed class RunResults(IRunStore runs, IDeletionStore deletions, StorageRoots roots, IGrainFactory grains)
 {
     private const int MostListed = 200;
 
-    /// <summary>The newest runs, newest first.</summary>
-    public async Task<IReadOnlyList<RunSummary>> ListAsync(CancellationToken ct)
+    /// <summary>The newest runs that a tenant may see, newest first.</summary>
+    public async Task<IReadOnlyList<RunSummary>> ListAsync(string tenant, CancellationToken ct)
     {
-        var stored = await runs.ListAsync(MostListed, ct);
         var models = await deletions.ModelsAsync(null, ct);
+        StoredRun[] stored = [.. (await runs.ListAsync(MostListed, ct)).Where(run => IsSeenBy(tenant, OriginOf(run, models)))];
 
         // How far a run is, and what it waits for, only its grain knows.
         var open = await Task.WhenAll(stored.Where(static r => r.Status is RunStatus.Queued or RunStatus.Running).Select(r => grains.GetGrain<IRunGrain>(r.RunId).ViewAsync()));
         var views = open.OfType<RunView>().ToDictionary(static v => v.RunId, StringComparer.Ordinal);
         return [.. stored.Select(run => Summary(run, models, views.GetValueOrDefault(run.RunId)))];
     }
+
+    /// <summary>Whether a run is another tenant's, for whom it is as if there were none.</summary>
+    public async Task<bool> IsHiddenAsync(string id, string tenant, CancellationToken ct) =>
+        await runs.ReadAsync(id, ct) is { } run && !IsSeenBy(tenant, OriginOf(run, await deletions.ModelsAsync(null, ct)));
 
     /// <summary>What a run has measured so far; null where there is none of this id, or it is another tenant's.</summary>
     public async Task<RunFigures?> FiguresAsync(string id, string tenant, CancellationToken ct)
@@ -77,7 +82,7 @@ internal sealed class RunResults(IRunStore runs, IDeletionStore deletions, IGrai
             folders.Insert(0, VersionFolders.VersionPath(model.Record, version.Number));
         }
 
-        return folders.Select(folder => Path.Combine(folder, file)).FirstOrDefault(File.Exists) is { } path
+        return folders.Select(folder => Path.Combine(folder, file)).FirstOrDefault(MayServe) is { } path
             ? (true, path, null)
             : (true, null, $"run {id}: its report is no longer there, or not on storage that this coordinator sees");
     }
@@ -91,7 +96,27 @@ internal sealed class RunResults(IRunStore runs, IDeletionStore deletions, IGrai
         }
 
         var origin = OriginOf(run, await deletions.ModelsAsync(null, ct));
-        return origin is null || origin.Value.Model.Record.Tenant == tenant ? (run, origin) : null;
+        return IsSeenBy(tenant, origin) ? (run, origin) : null;
+    }
+
+    private static bool IsSeenBy(string tenant, (StoredModel Model, int Batch)? origin) => origin is not var (model, _) || model.Record.Tenant == tenant;
+
+    // Whoever may write to the folder must not be able to have other files served by a link in it.
+    private bool MayServe(string path)
+    {
+        if (new FileInfo(path) is not { Exists: true, LinkTarget: null })
+        {
+            return false;
+        }
+
+        try
+        {
+            return !roots.Any || roots.Check("report", path).Length > 0;
+        }
+        catch (InputException)
+        {
+            return false;
+        }
     }
 
     private static (StoredModel Model, int Batch)? OriginOf(StoredRun run, IReadOnlyList<StoredModel> models)

@@ -90,28 +90,30 @@ internal sealed partial class QuarantineFolder(ILogger<QuarantineFolder> logger)
             }
 
             string[] files = [.. requests.Select(r => PathOf(model, r.Id))];
+            VersionFolders.ForgetWithheld(model, batch);
             for (var tries = 1; ; tries++)
             {
-                var data = earlier.Count > 0 ? SampleCopies.Open(model.Data, IndexOptions(model), [], earlier, ct) : null;
-                var unchanged = data?.Unchanged(earlier.Keys.Order(StringComparer.Ordinal)) ?? [];
-                if (samples.Length + unchanged.Count == 0)
-                {
-                    return new GatheredCopies([], []);
-                }
-
                 try
                 {
+                    var data = earlier.Count > 0 ? SampleCopies.Open(model.Data, IndexOptions(model), [], earlier, ct) : null;
+                    var unchanged = data?.Unchanged(earlier.Keys.Order(StringComparer.Ordinal)) ?? [];
+                    if (samples.Length + unchanged.Count == 0)
+                    {
+                        return new GatheredCopies([], []);
+                    }
+
                     PublishedFile.Write(target, stream => SampleCopies.Merge(stream, files, samples, data, unchanged, ct));
                     return new GatheredCopies([], unchanged);
                 }
-                catch (InputException e)
+                catch (InputException) when (tries < TriesAgainstErasure)
                 {
-                    // A row was erased between being found and being read. The message may quote its id, which nobody reads in the audit.
-                    if (tries == TriesAgainstErasure || unchanged.Count == 0)
-                    {
-                        LogNotGathered(e, model.Name, batch.Number);
-                        throw new InputException("the copies of its samples could not be put together: they, or the training data, were changed meanwhile or cannot be read");
-                    }
+                    // A row was erased between being found and being read.
+                }
+                catch (InputException)
+                {
+                    // What was thrown may quote an id, which nobody reads in the log or the audit.
+                    LogNotGathered(model.Name, batch.Number, tries);
+                    throw new RunFailedException("the samples that it works on could not be put together: their copies, or the training data, were changed meanwhile or cannot be read (see: scissorhands data)") { MayPass = true };
                 }
             }
         },
@@ -119,7 +121,19 @@ internal sealed partial class QuarantineFolder(ILogger<QuarantineFolder> logger)
 
     /// <inheritdoc/>
     public Task<IReadOnlyDictionary<string, string>> ContentsAsync(ModelRecord model, DeletionBatch batch, CancellationToken ct) => Task.Run(
-        () => VersionFolders.GatheredPath(model, batch) is var path && File.Exists(path) ? SampleCopies.Contents(path, ct) : new Dictionary<string, string>(),
+        () =>
+        {
+            var path = VersionFolders.GatheredPath(model, batch);
+            try
+            {
+                return File.Exists(path) ? SampleCopies.Contents(path, ct) : new Dictionary<string, string>();
+            }
+            catch (InputException e) when (e.InnerException is null)
+            {
+                // Damaged since the run read it: without digests its samples are not judged again, which must not keep their result from being published.
+                return new Dictionary<string, string>();
+            }
+        },
         ct);
 
     /// <inheritdoc/>
@@ -238,8 +252,8 @@ internal sealed partial class QuarantineFolder(ILogger<QuarantineFolder> logger)
     [LoggerMessage(LogLevel.Warning, "The samples of request {Request} cannot be copied into quarantine; tried again")]
     private partial void LogNotCopied(Exception exception, string request);
 
-    [LoggerMessage(LogLevel.Warning, "Model {Model}: what batch {Batch} works on cannot be put together")]
-    private partial void LogNotGathered(Exception exception, string model, int batch);
+    [LoggerMessage(LogLevel.Warning, "Model {Model}: what batch {Batch} works on could not be put together, {Tries} times; its copies or the training data cannot be read, or are being changed")]
+    private partial void LogNotGathered(string model, int batch, int tries);
 
     [LoggerMessage(LogLevel.Warning, "Model {Model}: its quarantine cannot be written; tried again")]
     private partial void LogFolder(Exception exception, string model);

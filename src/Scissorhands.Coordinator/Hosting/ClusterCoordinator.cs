@@ -242,6 +242,11 @@ public static partial class ClusterCoordinator
     public static async Task StartAsync(WebApplication app, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(app);
+        if (app.Services.GetService<OperationsServer>() is { } operations)
+        {
+            await operations.ListenAsync(cancellationToken);
+        }
+
         await WaitForStoreAsync(app.Services, cancellationToken);
         await app.StartAsync(cancellationToken);
         var ending = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

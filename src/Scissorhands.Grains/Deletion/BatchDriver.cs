@@ -185,9 +185,18 @@ internal sealed class BatchDriver
             .Select(r => new RequestSamples(r.Id, Samples([r], known))).ToArray();
         var contents = await _store.ContentsAsync(model.Record.Name, ct);
         var earlier = tombstones.Where(contents.ContainsKey).ToDictionary(static id => id, id => contents[id], StringComparer.Ordinal);
-        var gathered = copied.Length + earlier.Count == 0
-            ? new GatheredCopies([], [])
-            : await _gathering.TryAsync(batch.Number.ToString(CultureInfo.InvariantCulture), token => _quarantine.GatherAsync(model.Record, batch, copied, earlier, token), ct);
+        GatheredCopies? gathered;
+        try
+        {
+            gathered = copied.Length + earlier.Count == 0
+                ? new GatheredCopies([], [])
+                : await _gathering.TryAsync(batch.Number.ToString(CultureInfo.InvariantCulture), token => _quarantine.GatherAsync(model.Record, batch, copied, earlier, token), ct);
+        }
+        catch (RunFailedException e) when (e.MayPass)
+        {
+            return (await FailAsync(model, batch, e.Message, mayPass: true, ct), true);
+        }
+
         if (gathered is null)
         {
             return (model, false);

@@ -39,7 +39,7 @@ public interface IQuarantine
     /// <param name="earlier">Digests of what was forgotten before, by id.</param>
     /// <param name="ct">Ends it.</param>
     /// <returns>What there is.</returns>
-    /// <exception cref="Planning.InputException">The data cannot be read, or is changed again and again.</exception>
+    /// <exception cref="Planning.RunFailedException">The data cannot be read, or is changed again and again; it may pass.</exception>
     Task<GatheredCopies> GatherAsync(ModelRecord model, DeletionBatch batch, IReadOnlyList<RequestSamples> requests, IReadOnlyDictionary<string, string> earlier, CancellationToken ct);
 
     /// <summary>Digests of the bytes that a batch's run took from copies, by id.</summary>

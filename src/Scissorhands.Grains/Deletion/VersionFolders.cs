@@ -350,6 +350,20 @@ public sealed partial class VersionFolders : IVersionFolders
         return Path.Combine(work, "quarantine.tar");
     }
 
+    /// <summary>Deletes the list of what a batch withholds, as what it judges again is about to be another; it is written with the next order.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="batch">The batch.</param>
+    public static void ForgetWithheld(ModelRecord model, DeletionBatch batch)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(batch);
+        var path = Path.Combine(BatchPath(model, batch), WithheldFile);
+        if (File.Exists(path))
+        {
+            File.Delete(path);
+        }
+    }
+
     /// <summary>Makes a folder, unless it is there.</summary>
     /// <param name="folder">The folder.</param>
     /// <param name="mode">Who may do what with it.</param>

@@ -1,4 +1,3 @@
-using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -17,6 +16,7 @@ public sealed class OperationsServer : IHostedLifecycleService, IAsyncDisposable
 {
     private readonly WebApplication _app;
     private readonly int _port;
+    private bool _listens;
 
     /// <summary>Prepares the server.</summary>
     /// <param name="port">Its port, on all addresses.</param>
@@ -27,7 +27,7 @@ public sealed class OperationsServer : IHostedLifecycleService, IAsyncDisposable
         _port = port;
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Any, port));
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.ListenAnyIP(port));
         _app = builder.Build();
         _app.UseOpenTelemetryPrometheusScrapingEndpoint(metrics, null, "/metrics", null, null);
         _app.MapGet("/health/startup", () => Answer(health.NotStarted));
@@ -36,11 +36,23 @@ public sealed class OperationsServer : IHostedLifecycleService, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public async Task StartingAsync(CancellationToken cancellationToken)
+    public Task StartingAsync(CancellationToken cancellationToken) => ListenAsync(cancellationToken);
+
+    /// <summary>Begins to serve, where what comes before the host's own start takes long; otherwise that start does. Once is enough.</summary>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>Completes when it serves.</returns>
+    /// <exception cref="InputException">The port cannot be listened on.</exception>
+    public async Task ListenAsync(CancellationToken cancellationToken)
     {
+        if (_listens)
+        {
+            return;
+        }
+
         try
         {
             await _app.StartAsync(cancellationToken);
+            _listens = true;
         }
         catch (IOException e)
         {

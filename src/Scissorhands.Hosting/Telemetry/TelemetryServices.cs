@@ -55,7 +55,8 @@ public static class TelemetryServices
 
         if (options.MetricsPort is { } port)
         {
-            services.AddHostedService(provider => new OperationsServer(port, provider.GetRequiredService<MeterProvider>(), provider.GetRequiredService<IProcessHealth>()));
+            services.AddSingleton(provider => new OperationsServer(port, provider.GetRequiredService<MeterProvider>(), provider.GetRequiredService<IProcessHealth>()));
+            services.AddHostedService(static provider => provider.GetRequiredService<OperationsServer>());
         }
 
         return services;

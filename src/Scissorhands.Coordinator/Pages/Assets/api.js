@@ -126,6 +126,12 @@ function parse(block) {
 
 /** Waits; ends at once where the signal says so. */
 export const pause = (milliseconds, signal) => new Promise(resolve => {
-  const timer = setTimeout(resolve, milliseconds);
-  signal?.addEventListener("abort", () => { clearTimeout(timer); resolve(); }, { once: true });
+  // A listener that stayed would keep a page that is left open growing.
+  const done = () => {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", done);
+    resolve();
+  };
+  const timer = setTimeout(done, milliseconds);
+  signal?.addEventListener("abort", done, { once: true });
 });
