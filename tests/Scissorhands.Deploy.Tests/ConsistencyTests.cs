@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Scissorhands.Testing;
 using k8s.Models;
 using YamlDotNet.RepresentationModel;
 

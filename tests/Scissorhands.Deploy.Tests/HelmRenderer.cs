@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Scissorhands.Testing;
 
 namespace Scissorhands.Deploy.Tests;
 
@@ -36,9 +37,9 @@ internal sealed class HelmRenderer
     {
         using var values = new TemporaryFile(set.Yaml);
         List<string> arguments = ["template"];
-        arguments.AddRange(IsHelm ? [set.Release, RepositoryFiles.Chart] : [RepositoryFiles.Chart, "--name", set.Release]);
+        arguments.AddRange(IsHelm ? [set.Release, ChartFiles.Chart] : [ChartFiles.Chart, "--name", set.Release]);
         arguments.AddRange(["-n", ValueSet.Namespace, "--kube-version", kubernetes]);
-        arguments.AddRange(set.Files.SelectMany(static file => new[] { "-f", Path.Combine(RepositoryFiles.Chart, file) }));
+        arguments.AddRange(set.Files.SelectMany(static file => new[] { "-f", Path.Combine(ChartFiles.Chart, file) }));
         arguments.AddRange(["-f", values.Path]);
         arguments.AddRange(set.Apis.SelectMany(static api => new[] { "-a", api }));
         if (notes)
@@ -53,7 +54,7 @@ internal sealed class HelmRenderer
     /// <summary>Checks the chart as its linter does.</summary>
     public async Task<(int Code, string Output)> LintAsync(string file)
     {
-        var (code, output, errors) = await Command.RunAsync(_program, ["lint", RepositoryFiles.Chart, "-f", Path.Combine(RepositoryFiles.Chart, file), "--strict"]);
+        var (code, output, errors) = await Command.RunAsync(_program, ["lint", ChartFiles.Chart, "-f", Path.Combine(ChartFiles.Chart, file), "--strict"]);
         return (code, output + errors);
     }
 
@@ -70,7 +71,7 @@ internal sealed class HelmRenderer
             return new HelmRenderer(helm);
         }
 
-        return RepositoryFiles.FindShared("tools", "helmrender", "src", "helmrender") is { } sources && File.Exists(Go) && Directory.Exists(Path.Combine(Libraries, "src", "github.com", "xeipuuv"))
+        return RepositoryFiles.FindSharedFolder("tools", "helmrender", "src", "helmrender") is { } sources && File.Exists(Go) && Directory.Exists(Path.Combine(Libraries, "src", "github.com", "xeipuuv"))
             ? new HelmRenderer(await BuildAsync(sources))
             : null;
     }

@@ -17,7 +17,7 @@ internal sealed class Manifest
     public Manifest(string text)
     {
         Text = text;
-        Root = RepositoryFiles.ParseYaml(text);
+        Root = ChartFiles.ParseYaml(text);
         Typed = Types.ContainsKey((Api, Kind)) ? KubernetesYaml.LoadAllFromString(text, null, true).Single() : null;
     }
 

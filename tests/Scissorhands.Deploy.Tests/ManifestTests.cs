@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.RegularExpressions;
+using Scissorhands.Testing;
 
 namespace Scissorhands.Deploy.Tests;
 
@@ -21,7 +22,7 @@ public sealed partial class ManifestTests
         Assert.SkipUnless(imports == 0, "python3-jsonschema and python3-yaml are not installed");
 
         using var file = new TemporaryFile(release.Text);
-        var (code, output, errors) = await Command.RunAsync(Python, [tool, RepositoryFiles.FindShared("schemas", "kubernetes-1.27-openapi.json")!, "--crds", RepositoryFiles.FindShared("schemas", "crds")!, file.Path]);
+        var (code, output, errors) = await Command.RunAsync(Python, [tool, RepositoryFiles.FindShared("schemas", "kubernetes-1.27-openapi.json")!, "--crds", RepositoryFiles.FindSharedFolder("schemas", "crds")!, file.Path]);
         Assert.True(code == 0, output + errors);
         Assert.Contains($"valid {release.Manifests.Count}, invalid 0, no schema for none", output, StringComparison.Ordinal);
     }
@@ -79,10 +80,10 @@ public sealed partial class ManifestTests
             }
         }
 
-        var path = Path.Combine(RepositoryFiles.Golden, set + ".yaml");
-        if (RepositoryFiles.IsUpdate)
+        var path = Path.Combine(ChartFiles.Golden, set + ".yaml");
+        if (ChartFiles.IsUpdate)
         {
-            Directory.CreateDirectory(RepositoryFiles.Golden);
+            Directory.CreateDirectory(ChartFiles.Golden);
             await File.WriteAllTextAsync(path, text.ToString(), TestContext.Current.CancellationToken);
         }
 
@@ -91,7 +92,7 @@ public sealed partial class ManifestTests
     }
 
     [Fact]
-    public void Golden_Files_AreOfASetEach() => Assert.Equal(ValueSets.All.Select(static set => set.Name).Order(StringComparer.Ordinal), Directory.GetFiles(RepositoryFiles.Golden).Select(static path => Path.GetFileNameWithoutExtension(path)).Order(StringComparer.Ordinal));
+    public void Golden_Files_AreOfASetEach() => Assert.Equal(ValueSets.All.Select(static set => set.Name).Order(StringComparer.Ordinal), Directory.GetFiles(ChartFiles.Golden).Select(static path => Path.GetFileNameWithoutExtension(path)).Order(StringComparer.Ordinal));
 
     [Theory]
     [InlineData("values.yaml")]

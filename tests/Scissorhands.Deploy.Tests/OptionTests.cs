@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Scissorhands.Testing;
 using k8s.Models;
 using YamlDotNet.RepresentationModel;
 

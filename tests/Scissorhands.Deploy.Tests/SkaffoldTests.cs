@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Scissorhands.Testing;
 using YamlDotNet.RepresentationModel;
 
 namespace Scissorhands.Deploy.Tests;
@@ -8,7 +9,7 @@ public sealed partial class SkaffoldTests
 {
     private const string Python = "/usr/bin/python3";
 
-    private static YamlMappingNode Root { get; } = RepositoryFiles.ReadYaml(Path.Combine(RepositoryFiles.Root, "skaffold.yaml"));
+    private static YamlMappingNode Root { get; } = ChartFiles.ReadYaml(Path.Combine(RepositoryFiles.Root, "skaffold.yaml"));
 
     [Fact]
     public async Task File_AsAWhole_IsOfItsSchema()

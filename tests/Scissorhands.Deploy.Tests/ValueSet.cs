@@ -21,8 +21,8 @@ internal sealed record ValueSet(string Name, string Yaml = "")
     /// <summary>Text at every place of the values where one of the keys stands, in all layers.</summary>
     public IEnumerable<string> Named(params string[] keys)
     {
-        string[] layers = [File.ReadAllText(Path.Combine(RepositoryFiles.Chart, "values.yaml")), .. Files.Select(static file => File.ReadAllText(Path.Combine(RepositoryFiles.Chart, file))), Yaml];
-        return layers.SelectMany(layer => Find(RepositoryFiles.ParseYaml(layer), keys));
+        string[] layers = [File.ReadAllText(Path.Combine(ChartFiles.Chart, "values.yaml")), .. Files.Select(static file => File.ReadAllText(Path.Combine(ChartFiles.Chart, file))), Yaml];
+        return layers.SelectMany(layer => Find(ChartFiles.ParseYaml(layer), keys));
     }
 
     public override string ToString() => Name;

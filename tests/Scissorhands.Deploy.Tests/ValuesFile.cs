@@ -11,20 +11,20 @@ internal static partial class ValuesFile
     public static IReadOnlyList<(string Path, string Default, string Description)> Described { get; } = Read();
 
     /// <summary>The values.</summary>
-    public static YamlMappingNode Root { get; } = RepositoryFiles.ReadYaml(Path.Combine(RepositoryFiles.Chart, "values.yaml"));
+    public static YamlMappingNode Root { get; } = ChartFiles.ReadYaml(Path.Combine(ChartFiles.Chart, "values.yaml"));
 
     /// <summary>Paths of the values that hold no further ones.</summary>
     public static IEnumerable<string> Leaves => Leaf("", Root);
 
     /// <summary>What is at a path.</summary>
-    public static YamlNode At(string path) => path.Split('.').Aggregate((YamlNode)RepositoryFiles.ReadYaml(Path.Combine(RepositoryFiles.Chart, "values.yaml")), static (node, key) => node[key]);
+    public static YamlNode At(string path) => path.Split('.').Aggregate((YamlNode)ChartFiles.ReadYaml(Path.Combine(ChartFiles.Chart, "values.yaml")), static (node, key) => node[key]);
 
     private static (string, string, string)[] Read()
     {
         var found = new List<(string, string, string)>();
         var stack = new Stack<(int Indent, string Path)>();
         string? pending = null;
-        foreach (var line in File.ReadLines(Path.Combine(RepositoryFiles.Chart, "values.yaml")))
+        foreach (var line in File.ReadLines(Path.Combine(ChartFiles.Chart, "values.yaml")))
         {
             if (Comment().Match(line) is { Success: true } comment)
             {

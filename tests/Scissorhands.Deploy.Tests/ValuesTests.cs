@@ -1,13 +1,14 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
+using Scissorhands.Testing;
 
 namespace Scissorhands.Deploy.Tests;
 
 /// <summary>Values, their schema and the chart's page say the same.</summary>
 public sealed partial class ValuesTests
 {
-    private static readonly string Readme = Path.Combine(RepositoryFiles.Chart, "README.md");
+    private static readonly string Readme = Path.Combine(ChartFiles.Chart, "README.md");
 
     [Fact]
     public void Values_All_AreDescribed()
@@ -25,7 +26,7 @@ public sealed partial class ValuesTests
         var rows = ValuesFile.Described.Select(static v => $"| `{v.Path}` | `{v.Default.Replace("|", "\\|", StringComparison.Ordinal)}` | {v.Description.Replace("|", "\\|", StringComparison.Ordinal)} |\n");
         var expected = Table().Replace(text, match => match.Groups[1].Value + "| value | default | meaning |\n|---|---|---|\n" + string.Concat(rows) + match.Groups[2].Value);
         Assert.NotEqual(0, Table().Count(text));
-        if (RepositoryFiles.IsUpdate)
+        if (ChartFiles.IsUpdate)
         {
             await File.WriteAllTextAsync(Readme, expected, token);
             text = expected;
@@ -37,7 +38,7 @@ public sealed partial class ValuesTests
     [Fact]
     public void Schema_Keys_AreThoseOfTheValues()
     {
-        using var schema = JsonDocument.Parse(File.ReadAllText(Path.Combine(RepositoryFiles.Chart, "values.schema.json")));
+        using var schema = JsonDocument.Parse(File.ReadAllText(Path.Combine(ChartFiles.Chart, "values.schema.json")));
         Assert.Equal("http://json-schema.org/draft-07/schema#", schema.RootElement.GetProperty("$schema").GetString());
         Compare(schema.RootElement, schema.RootElement, ValuesFile.Root, "");
         Closed(schema.RootElement, "values.schema.json");
@@ -58,14 +59,14 @@ public sealed partial class ValuesTests
             jsonschema.Draft7Validator.check_schema(schema)
             jsonschema.Draft7Validator(schema).validate(yaml.safe_load(open(sys.argv[2])))
             """;
-        var (code, _, errors) = await Command.RunAsync(Python, ["-c", Program, Path.Combine(RepositoryFiles.Chart, "values.schema.json"), Path.Combine(RepositoryFiles.Chart, file)]);
+        var (code, _, errors) = await Command.RunAsync(Python, ["-c", Program, Path.Combine(ChartFiles.Chart, "values.schema.json"), Path.Combine(ChartFiles.Chart, file)]);
         Assert.True(code == 0, errors);
     }
 
     [Fact]
     public void Chart_Version_IsThatOfTheProgram()
     {
-        var chart = RepositoryFiles.ReadYaml(Path.Combine(RepositoryFiles.Chart, "Chart.yaml"));
+        var chart = ChartFiles.ReadYaml(Path.Combine(ChartFiles.Chart, "Chart.yaml"));
         var program = XDocument.Load(Path.Combine(RepositoryFiles.Root, "Directory.Build.props")).Descendants("Version").Single().Value;
         Assert.Equal(program, chart["appVersion"].ToString());
         Assert.Equal($">={Release.Oldest}-0", chart["kubeVersion"].ToString());
@@ -93,7 +94,7 @@ public sealed partial class ValuesTests
         Assert.Equal(
             production.Named("existingSecret").Where(static name => name.StartsWith("scissorhands-", StringComparison.Ordinal)).Distinct().Order(StringComparer.Ordinal),
             rows.Select(static row => row[1].Value).Order(StringComparer.Ordinal));
-        var own = RepositoryFiles.ReadYaml(Path.Combine(RepositoryFiles.Chart, "values-production.yaml"));
+        var own = ChartFiles.ReadYaml(Path.Combine(ChartFiles.Chart, "values-production.yaml"));
         foreach (var row in rows)
         {
             var path = row[3].Value;

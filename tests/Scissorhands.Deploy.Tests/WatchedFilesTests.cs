@@ -12,7 +12,7 @@ public sealed class WatchedFilesTests
     public async Task Dashboards_InConfigMaps_AreTheFilesByteByByte(string set, string name, string place, string folder)
     {
         var release = await Release.RenderAsync(set);
-        var files = Directory.GetFiles(Path.Combine(RepositoryFiles.Chart, "files", "dashboards"));
+        var files = Directory.GetFiles(Path.Combine(ChartFiles.Chart, "files", "dashboards"));
         Assert.Equal(3, files.Length);
         foreach (var file in files)
         {
@@ -28,7 +28,7 @@ public sealed class WatchedFilesTests
     public async Task Alerts_InTheRule_AreThoseOfTheFile(string set, string label)
     {
         var rule = (await Release.RenderAsync(set)).OfKind("PrometheusRule").Single();
-        Assert.Equal(RepositoryFiles.ReadYaml(Path.Combine(RepositoryFiles.Chart, "files", "alerts.yaml"))["groups"], rule.At("spec", "groups"));
+        Assert.Equal(ChartFiles.ReadYaml(Path.Combine(ChartFiles.Chart, "files", "alerts.yaml"))["groups"], rule.At("spec", "groups"));
         Assert.Equal(label, rule.Of("metadata", "labels", "release") ?? "");
         Assert.Contains(((YamlSequenceNode)rule.At("spec", "groups")!).AllNodes.OfType<YamlScalarNode>(), static text => text.Value!.Contains("{{ $value", StringComparison.Ordinal));
     }

@@ -2,6 +2,7 @@ using System.Runtime.Versioning;
 using Scissorhands.Certificates.Signing;
 using Scissorhands.Coordinator.Access;
 using Scissorhands.Grains.Store;
+using Scissorhands.Testing;
 using YamlDotNet.RepresentationModel;
 
 namespace Scissorhands.Images.Tests;
@@ -22,8 +23,8 @@ public sealed class ComposeTests
         try
         {
             var script = Path.Combine(folder, "secrets.sh");
-            File.Copy(Path.Combine(RepositoryFiles.Docker, "secrets.sh"), script);
-            var (code, output) = await RepositoryFiles.RunAsync("bash", [script]);
+            File.Copy(Path.Combine(ImageFiles.Docker, "secrets.sh"), script);
+            var (code, output) = await ChildProcess.RunAsync("bash", [script]);
             Assert.True(code == 0, output);
             var made = Directory.GetFiles(Path.Combine(folder, "secrets")).ToDictionary(static f => f, File.ReadAllText);
             foreach (var (name, secret) in Map(_compose["secrets"]))
@@ -37,7 +38,7 @@ public sealed class ComposeTests
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(Path.Combine(folder, "secrets")));
 
             // Again: the stores know the passwords that they were made with.
-            (code, output) = await RepositoryFiles.RunAsync("bash", [script]);
+            (code, output) = await ChildProcess.RunAsync("bash", [script]);
             Assert.True(code == 0, output);
             Assert.All(made, static m => Assert.Equal(m.Value, File.ReadAllText(m.Key)));
         }
@@ -70,7 +71,7 @@ public sealed class ComposeTests
             foreach (var volume in Sequence(service, "volumes").Where(static v => v.StartsWith('.')).Select(static v => v.Split(':')[0]))
             {
                 // What users bring is made by the script.
-                Assert.True(volume == "./data" || Path.Exists(Path.Combine(RepositoryFiles.Docker, volume)), $"{name}: {volume} is not there");
+                Assert.True(volume == "./data" || Path.Exists(Path.Combine(ImageFiles.Docker, volume)), $"{name}: {volume} is not there");
             }
 
             Assert.All(Sequence(service, "ports"), static port => Assert.StartsWith("127.0.0.1:", port, StringComparison.Ordinal));
@@ -103,14 +104,14 @@ public sealed class ComposeTests
             Assert.True(File.Exists(Path.Combine(RepositoryFiles.Root, Text(service["build"]["dockerfile"]))));
 
             var role = name == "coordinator" ? "Coordinator" : "Worker";
-            var (_, help) = await RepositoryFiles.RunAsync(RepositoryFiles.Program($"Scissorhands.{role}.Program", $"scissorhands-{name}"), ["--help"]);
+            var (_, help) = await ChildProcess.RunAsync(ImageFiles.Program($"Scissorhands.{role}.Program", $"scissorhands-{name}"), ["--help"]);
             Assert.All(Sequence(service, "command"), argument => Assert.Contains($"  {argument.Split('=')[0]} <", help, StringComparison.Ordinal));
         }
     }
 
     private static YamlMappingNode Read()
     {
-        using var reader = new StreamReader(Path.Combine(RepositoryFiles.Docker, "compose.yaml"));
+        using var reader = new StreamReader(Path.Combine(ImageFiles.Docker, "compose.yaml"));
         var stream = new YamlStream();
         stream.Load(reader);
         return (YamlMappingNode)stream.Documents.Single().RootNode;

@@ -17,7 +17,7 @@ public sealed partial class DockerfileTests
     [MemberData(nameof(Images))]
     public void Image_isUnprivilegedChecksItsHealthAndRunsItsProgram(string file, string program, string project)
     {
-        var image = Dockerfile.Read(Path.Combine(RepositoryFiles.Docker, file + ".Dockerfile"));
+        var image = Dockerfile.Read(Path.Combine(ImageFiles.Docker, file + ".Dockerfile"));
         Assert.Equal("1654", image.Value("USER"));
         Assert.Equal([$"/app/{program}"], image.Words("ENTRYPOINT"));
         Assert.Contains("9464", image.Value("EXPOSE").Split(' '));
@@ -37,7 +37,7 @@ public sealed partial class DockerfileTests
     public void Bases_arePinned(string file, string program, string project)
     {
         _ = (program, project);
-        var image = Dockerfile.Read(Path.Combine(RepositoryFiles.Docker, file + ".Dockerfile"));
+        var image = Dockerfile.Read(Path.Combine(ImageFiles.Docker, file + ".Dockerfile"));
         var bases = image.Instructions.Where(static i => i.Name == "ARG" && i.Value.Contains("_IMAGE=", StringComparison.Ordinal)).Select(static i => i.Value.Split('=')[1]).ToArray();
         Assert.NotEmpty(bases);
         Assert.All(bases, static b => Assert.Matches(Patch(), b));
@@ -50,7 +50,7 @@ public sealed partial class DockerfileTests
     {
         _ = (program, project);
         var taken = File.ReadAllLines(Path.Combine(RepositoryFiles.Root, ".dockerignore")).Where(static l => l.StartsWith('!')).Select(static l => l[1..]).ToArray();
-        foreach (var (_, value) in Dockerfile.Read(Path.Combine(RepositoryFiles.Docker, file + ".Dockerfile")).Instructions.Where(static i => i.Name == "COPY" && !i.Value.StartsWith("--from", StringComparison.Ordinal)))
+        foreach (var (_, value) in Dockerfile.Read(Path.Combine(ImageFiles.Docker, file + ".Dockerfile")).Instructions.Where(static i => i.Name == "COPY" && !i.Value.StartsWith("--from", StringComparison.Ordinal)))
         {
             Assert.All(value.Split(' ').SkipLast(1), source =>
             {
@@ -63,7 +63,7 @@ public sealed partial class DockerfileTests
     [Fact]
     public void Coordinator_comesWithoutLibtorch()
     {
-        var folder = Path.GetDirectoryName(RepositoryFiles.Program("Scissorhands.Coordinator.Program", "scissorhands-coordinator"))!;
+        var folder = Path.GetDirectoryName(ImageFiles.Program("Scissorhands.Coordinator.Program", "scissorhands-coordinator"))!;
         Assert.True(File.Exists(Path.Combine(folder, "scissorhands-coordinator")));
         Assert.DoesNotContain(Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories), static f => Path.GetFileName(f).Contains("torch", StringComparison.OrdinalIgnoreCase));
         Assert.DoesNotContain("TorchSharp", File.ReadAllText(Path.Combine(folder, "scissorhands-coordinator.deps.json")), StringComparison.Ordinal);
@@ -74,18 +74,18 @@ public sealed partial class DockerfileTests
     [InlineData("Scissorhands.Worker.Program", "scissorhands-worker", "--pool")]
     public async Task Program_saysWhatItTakesAndHowItIs(string project, string name, string option)
     {
-        var program = RepositoryFiles.Program(project, name);
-        var (code, help) = await RepositoryFiles.RunAsync(program, ["--help"]);
+        var program = ImageFiles.Program(project, name);
+        var (code, help) = await ChildProcess.RunAsync(program, ["--help"]);
         Assert.Equal(0, code);
         Assert.Contains($"{name} [", help, StringComparison.Ordinal);
         Assert.Contains(option, help, StringComparison.Ordinal);
 
         var port = Ports.Free(1)[0];
-        var (asked, answer) = await RepositoryFiles.RunAsync(program, ["health", "live", "--metrics-port", $"{port}"]);
+        var (asked, answer) = await ChildProcess.RunAsync(program, ["health", "live", "--metrics-port", $"{port}"]);
         Assert.True(asked == 1 && answer.Contains($"localhost:{port}/health/live", StringComparison.Ordinal), answer);
-        (asked, answer) = await RepositoryFiles.RunAsync(program, ["health", "well"]);
+        (asked, answer) = await ChildProcess.RunAsync(program, ["health", "well"]);
         Assert.True(asked == 2 && answer.Contains("must be one of startup, ready, live", StringComparison.Ordinal), answer);
-        (asked, answer) = await RepositoryFiles.RunAsync(program, ["--no-such-option"]);
+        (asked, answer) = await ChildProcess.RunAsync(program, ["--no-such-option"]);
         Assert.Equal(2, asked);
     }
 

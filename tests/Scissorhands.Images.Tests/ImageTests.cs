@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net.Http.Json;
 using System.Runtime.Versioning;
 using System.Text.Json.Nodes;
+using Scissorhands.Drill.Cluster;
 using Scissorhands.Drill.World;
 using Scissorhands.Testing;
 
@@ -35,7 +36,7 @@ public sealed class ImageTests : IAsyncLifetime
     {
         foreach (var container in _containers)
         {
-            await RepositoryFiles.RunAsync("buildah", ["rm", container], environment: Isolated);
+            await ChildProcess.RunAsync("buildah", ["rm", container], environment: Isolated);
         }
 
         // Where a test failed in between: what runs in a container is no child of what started it.
@@ -74,7 +75,7 @@ public sealed class ImageTests : IAsyncLifetime
         Assert.SkipWhen(_broker.Missing is not null, _broker.Missing ?? "");
 
         // Whoever can be reached by others needs keys: the image's own command says so.
-        var (code, output) = await RepositoryFiles.RunAsync("buildah", Run(coordinator, "/app/scissorhands-coordinator", "--http", "http://0.0.0.0:8080"), environment: Isolated);
+        var (code, output) = await ChildProcess.RunAsync("buildah", Run(coordinator, "/app/scissorhands-coordinator", "--http", "http://0.0.0.0:8080"), environment: Isolated);
         Assert.True(code == 2 && output.Contains("--keys", StringComparison.Ordinal), output);
 
         var files = new TinyFiles(Directory.CreateDirectory(Path.Combine(_folder, "files")).FullName);
@@ -99,7 +100,9 @@ public sealed class ImageTests : IAsyncLifetime
         var submitted = await http.PostAsJsonAsync("v1/runs", new { model = files.ModelPath, data = files.TrainPath, testData = files.TestPath, forget = files.ForgetPath, @out = Path.Combine(_folder, "out"), configuration, workers = 1 }, Ct);
         var answer = await submitted.Content.ReadAsStringAsync(Ct);
         Assert.True(submitted.IsSuccessStatusCode, answer);
-        Assert.Equal("completed", await EndAsync(http, JsonNode.Parse(answer)!["run"]!.GetValue<string>()));
+        var run = JsonNode.Parse(answer)!["run"]!.GetValue<string>();
+        var (status, _) = await http.UntilAsync($"v1/runs/{run}", "status", static s => s is "completed" or "failed" or "cancelled", TimeSpan.FromMinutes(5), () => deciding.Output + computing.Output, Ct);
+        Assert.Equal("completed", status);
         Assert.True(File.Exists(Path.Combine(_folder, "out", "model.safetensors")));
         await StopAsync("/app/scissorhands-worker", Port(4));
         await StopAsync("/app/scissorhands-coordinator", Port(1));
@@ -109,32 +112,14 @@ public sealed class ImageTests : IAsyncLifetime
 
     private static async Task<string> BuildahAsync(string program, IEnumerable<string> arguments)
     {
-        var (code, output) = await RepositoryFiles.RunAsync(program, arguments, BuildLimit, Isolated);
+        var (code, output) = await ChildProcess.RunAsync(program, arguments, BuildLimit, Isolated);
         return code == 0 ? output : throw new InvalidOperationException($"{program} {string.Join(' ', arguments)}:\n{output}");
     }
 
     private static async Task<(int Code, string Output)> HealthAsync(string container, string program, string port)
     {
-        var (code, output) = await RepositoryFiles.RunAsync("buildah", ["run", container, "--", program, "health", "live", "--metrics-port", port], environment: Isolated);
+        var (code, output) = await ChildProcess.RunAsync("buildah", ["run", container, "--", program, "health", "live", "--metrics-port", port], environment: Isolated);
         return (code, output.Trim());
-    }
-
-    /// <summary>Waits until a run has ended, up to a limit.</summary>
-    private static async Task<string> EndAsync(HttpClient http, string run)
-    {
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5));
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, Ct);
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(250));
-        while (true)
-        {
-            var status = (await http.GetFromJsonAsync<JsonObject>($"v1/runs/{run}", either.Token))!["status"]!.GetValue<string>();
-            if (status is "completed" or "failed" or "cancelled")
-            {
-                return status;
-            }
-
-            await timer.WaitForNextTickAsync(either.Token);
-        }
     }
 
     // The image's user is another than that of the tests.
@@ -148,7 +133,7 @@ public sealed class ImageTests : IAsyncLifetime
     }
 
     private static Task StopAsync(string program, string port) =>
-        RepositoryFiles.RunAsync("/bin/sh", ["-c", $"pgrep -f '^{program}.* --metrics-port {port}' | xargs --no-run-if-empty kill -TERM"]);
+        ChildProcess.RunAsync("/bin/sh", ["-c", $"pgrep -f '^{program}.* --metrics-port {port}' | xargs --no-run-if-empty kill -TERM"]);
 
     private static async Task<double> MebibytesAsync(string container) =>
         long.Parse((await BuildahAsync("buildah", ["run", container, "--", "du", "-sk", "/app"])).Split('\t')[0], CultureInfo.InvariantCulture) / 1024.0;

@@ -94,6 +94,19 @@ public sealed class ChildProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>Runs a program to its end.</summary>
+    /// <param name="program">The program.</param>
+    /// <param name="arguments">Its arguments.</param>
+    /// <param name="patience">How long it may take; two minutes where not given.</param>
+    /// <param name="environment">Further variables; none where not given.</param>
+    /// <returns>Its exit code and what it printed.</returns>
+    public static async Task<(int Code, string Output)> RunAsync(string program, IEnumerable<string> arguments, TimeSpan? patience = null, IReadOnlyDictionary<string, string>? environment = null)
+    {
+        await using var process = new ChildProcess(program, arguments, environment ?? new Dictionary<string, string>());
+        await process.Exited.WaitAsync(patience ?? TimeSpan.FromMinutes(2));
+        return (process.ExitCode, process.Output);
+    }
+
     /// <summary>Writes a line to the process.</summary>
     public void Tell(string line)
     {

@@ -12,6 +12,13 @@ public static class RepositoryFiles
         return File.Exists(path) ? path : null;
     }
 
+    /// <summary>A folder in the folder beside the repository; null where it is absent.</summary>
+    public static string? FindSharedFolder(params string[] names)
+    {
+        var path = Path.Combine([Path.GetDirectoryName(Root)!, "shared", .. names]);
+        return Directory.Exists(path) ? path : null;
+    }
+
     private static string FindRoot()
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)

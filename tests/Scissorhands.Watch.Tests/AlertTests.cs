@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Scissorhands.Testing;
 using YamlDotNet.RepresentationModel;
 
 namespace Scissorhands.Watch.Tests;
@@ -10,23 +11,23 @@ public sealed partial class AlertTests
 
     public static TheoryData<string> Names => [.. Rules.Select(static rule => Text(rule, "alert"))];
 
-    public static TheoryData<string> Cases => [.. RepositoryFiles.AlertTests.Select(static path => Path.GetFileName(path))];
+    public static TheoryData<string> Cases => [.. WatchFiles.AlertTests.Select(static path => Path.GetFileName(path))];
 
     private static IReadOnlyList<YamlMappingNode> Rules { get; } =
-        [.. Items(RepositoryFiles.ReadYaml(RepositoryFiles.Alerts), "groups").SelectMany(static group => Items(group, "rules"))];
+        [.. Items(WatchFiles.ReadYaml(WatchFiles.Alerts), "groups").SelectMany(static group => Items(group, "rules"))];
 
     [Fact]
-    public async Task Rules_All_AreWhatPrometheusTakes() => await RepositoryFiles.PromtoolAsync("check", "rules", RepositoryFiles.Alerts);
+    public async Task Rules_All_AreWhatPrometheusTakes() => await WatchFiles.PromtoolAsync("check", "rules", WatchFiles.Alerts);
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public async Task Rules_Cases_FireAndClear(string file) => await RepositoryFiles.PromtoolAsync("test", "rules", RepositoryFiles.AlertTests.Single(path => Path.GetFileName(path) == file));
+    public async Task Rules_Cases_FireAndClear(string file) => await WatchFiles.PromtoolAsync("test", "rules", WatchFiles.AlertTests.Single(path => Path.GetFileName(path) == file));
 
     [Theory]
     [MemberData(nameof(Names))]
     public void Alert_Any_IsTriedBeforeItFiresWhileItFiresAndAfterwards(string alert)
     {
-        var tries = RepositoryFiles.AlertTests.SelectMany(static path => Items(RepositoryFiles.ReadYaml(path), "tests"))
+        var tries = WatchFiles.AlertTests.SelectMany(static path => Items(WatchFiles.ReadYaml(path), "tests"))
             .Select(test => Items(test, "alert_rule_test").Where(step => Text(step, "alertname") == alert).Select(static step => ((YamlSequenceNode)step["exp_alerts"]).Children.Count > 0).ToArray());
         Assert.Contains(tries, static steps => steps is [false, .. var between, false] && between.Contains(true));
     }
@@ -58,7 +59,7 @@ public sealed partial class AlertTests
     [Fact]
     public void Runbooks_All_AreOfAnAlert() => Assert.Equal(
         Rules.Select(static rule => Path.GetFileName(Text((YamlMappingNode)rule["annotations"], "runbook_url"))).Order(StringComparer.Ordinal),
-        RepositoryFiles.Runbooks.Select(static path => Path.GetFileName(path)));
+        WatchFiles.Runbooks.Select(static path => Path.GetFileName(path)));
 
     /// <summary>The expressions of all alerts.</summary>
     internal static IEnumerable<PromExpression> Expressions() => Rules.Select(static rule => new PromExpression(Text(rule, "expr")));

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Scissorhands.Testing;
 
 namespace Scissorhands.Watch.Tests;
 
@@ -8,7 +9,7 @@ public sealed partial class DashboardTests
 {
     private static readonly string[] Measures = ["stat", "timeseries", "bargauge"];
 
-    public static TheoryData<string> Files => [.. RepositoryFiles.Dashboards.Select(static path => Path.GetFileName(path))];
+    public static TheoryData<string> Files => [.. WatchFiles.Dashboards.Select(static path => Path.GetFileName(path))];
 
     [Theory]
     [MemberData(nameof(Files))]
@@ -68,7 +69,7 @@ public sealed partial class DashboardTests
     [Fact]
     public void Dashboards_All_BelongTogether()
     {
-        var roots = RepositoryFiles.Dashboards.Select(static path => Read(Path.GetFileName(path))).ToArray();
+        var roots = WatchFiles.Dashboards.Select(static path => Read(Path.GetFileName(path))).ToArray();
         Assert.Equal(3, roots.Select(static root => root.GetProperty("uid").GetString()).Distinct().Count());
         foreach (var root in roots)
         {
@@ -85,7 +86,7 @@ public sealed partial class DashboardTests
     [Fact]
     public void Metrics_OfTheProduct_AreEachOnABoard()
     {
-        var shown = RepositoryFiles.Dashboards.SelectMany(static path => Queries(Path.GetFileName(path))).SelectMany(static q => q.Expression.Selectors).Select(static s => s.Name).Where(MetricsCatalogue.Own.ContainsKey).Select(static name => MetricsCatalogue.Own[name].Name).ToHashSet(StringComparer.Ordinal);
+        var shown = WatchFiles.Dashboards.SelectMany(static path => Queries(Path.GetFileName(path))).SelectMany(static q => q.Expression.Selectors).Select(static s => s.Name).Where(MetricsCatalogue.Own.ContainsKey).Select(static name => MetricsCatalogue.Own[name].Name).ToHashSet(StringComparer.Ordinal);
         Assert.Empty(MetricsCatalogue.Own.Values.Select(static metric => metric.Name).Distinct(StringComparer.Ordinal).Except(shown));
     }
 
@@ -95,7 +96,7 @@ public sealed partial class DashboardTests
         var check = RepositoryFiles.FindShared("tools", "dashcheck.py");
         Assert.SkipUnless(check is not null, "../shared/tools/dashcheck.py is not beside the repository");
         Assert.SkipUnless(File.Exists("/usr/bin/promtool"), "promtool is not installed (apt-get install prometheus)");
-        var (code, output) = await RepositoryFiles.RunAsync("/usr/bin/python3", [check!, .. RepositoryFiles.Dashboards]);
+        var (code, output) = await ChildProcess.RunAsync("/usr/bin/python3", [check!, .. WatchFiles.Dashboards]);
         Assert.SkipWhen(output.Contains("No module named", StringComparison.Ordinal), output);
         Assert.True(code == 0 && !output.Contains("(lint)", StringComparison.Ordinal), output);
     }
@@ -108,7 +109,7 @@ public sealed partial class DashboardTests
 
     private static JsonElement Read(string file)
     {
-        using var document = JsonDocument.Parse(File.ReadAllText(RepositoryFiles.Dashboards.Single(path => Path.GetFileName(path) == file)));
+        using var document = JsonDocument.Parse(File.ReadAllText(WatchFiles.Dashboards.Single(path => Path.GetFileName(path) == file)));
         return document.RootElement.Clone();
     }
 

@@ -17,7 +17,7 @@ public sealed class LiveTests
         await using var prometheus = new Prometheus();
         await prometheus.StartAsync(
             [new ScrapeJob("rabbitmq", "/metrics/per-object", broker.MetricsAddress), new ScrapeJob("prometheus", "/metrics", prometheus.Address)],
-            RepositoryFiles.Alerts);
+            WatchFiles.Alerts);
         Assert.SkipUnless(prometheus.Missing is null, prometheus.Missing ?? "");
 
         // Series of a queue are there once there is one.
@@ -38,7 +38,7 @@ public sealed class LiveTests
     [Fact]
     public void Foreign_All_AreAskedFor()
     {
-        var asked = RepositoryFiles.Dashboards.SelectMany(static path => DashboardTests.Queries(Path.GetFileName(path))).Select(static q => q.Expression).Concat(AlertTests.Expressions()).SelectMany(static e => e.Selectors).Select(static s => s.Name);
+        var asked = WatchFiles.Dashboards.SelectMany(static path => DashboardTests.Queries(Path.GetFileName(path))).Select(static q => q.Expression).Concat(AlertTests.Expressions()).SelectMany(static e => e.Selectors).Select(static s => s.Name);
         Assert.Empty(MetricsCatalogue.Foreign.Except(asked));
     }
 
@@ -46,9 +46,9 @@ public sealed class LiveTests
     public async Task Configurations_OfTheComposeFile_AreWhatPrometheusAndGrafanaTake()
     {
         var docker = Path.Combine(RepositoryFiles.Root, "docker");
-        await RepositoryFiles.PromtoolAsync("check", "config", "--syntax-only", Path.Combine(docker, "prometheus", "prometheus.yml"));
+        await WatchFiles.PromtoolAsync("check", "config", "--syntax-only", Path.Combine(docker, "prometheus", "prometheus.yml"));
         var provisioning = Path.Combine(docker, "grafana", "provisioning");
-        Assert.NotEmpty(((YamlDotNet.RepresentationModel.YamlSequenceNode)RepositoryFiles.ReadYaml(Path.Combine(provisioning, "datasources", "prometheus.yaml"))["datasources"]).Children);
-        Assert.NotEmpty(((YamlDotNet.RepresentationModel.YamlSequenceNode)RepositoryFiles.ReadYaml(Path.Combine(provisioning, "dashboards", "scissorhands.yaml"))["providers"]).Children);
+        Assert.NotEmpty(((YamlDotNet.RepresentationModel.YamlSequenceNode)WatchFiles.ReadYaml(Path.Combine(provisioning, "datasources", "prometheus.yaml"))["datasources"]).Children);
+        Assert.NotEmpty(((YamlDotNet.RepresentationModel.YamlSequenceNode)WatchFiles.ReadYaml(Path.Combine(provisioning, "dashboards", "scissorhands.yaml"))["providers"]).Children);
     }
 }

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Scissorhands.Testing;
 
 namespace Scissorhands.Watch.Tests;
 

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Scissorhands.Testing;
 
 namespace Scissorhands.Watch.Tests;
 
@@ -7,11 +8,13 @@ public sealed partial class RunbookTests
 {
     private static readonly string[] Parts = ["## Meaning", "## Impact", "## Diagnosis", "## Remedy", "## Escalate"];
 
-    private static readonly string Sources = string.Concat(Directory.GetFiles(Path.Combine(RepositoryFiles.Root, "src", "Scissorhands.Cli", "Commands"), "*.cs").Select(File.ReadAllText));
+    // Where the verbs of the program are, its own and those of the roles.
+    private static readonly string Sources = string.Concat(((string[])["Cli/Commands", "CommandLine", "Coordinator/Commands", "Worker/Commands"])
+        .SelectMany(static folder => Directory.GetFiles(Path.Combine(RepositoryFiles.Root, "src", "Scissorhands." + folder), "*.cs")).Select(File.ReadAllText));
 
-    public static TheoryData<string> Books => [.. RepositoryFiles.Runbooks.Select(Relative)];
+    public static TheoryData<string> Books => [.. WatchFiles.Runbooks.Select(Relative)];
 
-    public static TheoryData<string> Pages => [.. RepositoryFiles.Runbooks.Concat(Directory.GetFiles(Path.Combine(RepositoryFiles.Root, "docs", "operations"), "*.md")).Select(Relative).Order(StringComparer.Ordinal)];
+    public static TheoryData<string> Pages => [.. WatchFiles.Runbooks.Concat(Directory.GetFiles(Path.Combine(RepositoryFiles.Root, "docs", "operations"), "*.md")).Select(Relative).Order(StringComparer.Ordinal)];
 
     [Theory]
     [MemberData(nameof(Books))]

@@ -1,5 +1,5 @@
-using Scissorhands.CommandLine;
 using System.CommandLine;
+using Scissorhands.CommandLine;
 using Scissorhands.Core.Native;
 
 namespace Scissorhands.Cli.Commands;

@@ -108,7 +108,7 @@ public static class DeletionEndpoints
         api.MapPut("/models/{name}", RegisterAsync).RequireAuthorization(AccessScopes.Operate)
             .Accepts<ModelRegistration>(Json).Produces<StoredModel>()
             .Described("registerModel", "Registers a model, so that deletion requests may name it.", [.. BadBody, StatusCodes.Status409Conflict]);
-        api.MapGet("/models", static async (HttpContext http, IDeletionStore store, CancellationToken ct) => Results.Json((await store.ModelsAsync(null, ct)).Where(m => m.Record.Tenant == CallerOf(http).Tenant), DeletionJson.Options)).RequireAuthorization(AccessScopes.Operate)
+        api.MapGet("/models", static async (HttpContext http, IDeletionStore store, CancellationToken ct) => Results.Json((await store.ModelsAsync(null, ct)).Where(m => m.Record.Tenant == Caller.Of(http).Tenant), DeletionJson.Options)).RequireAuthorization(AccessScopes.Operate)
             .Produces<IReadOnlyList<StoredModel>>()
             .Described("listModels", "Lists the models.");
         api.MapGet("/models/{name}", ModelAsync).RequireAuthorization(AccessScopes.Operate)
@@ -140,8 +140,6 @@ public static class DeletionEndpoints
             .Produces<RequestView>()
             .Described($"{name}DeletionRequest", summary, StatusCodes.Status404NotFound, StatusCodes.Status409Conflict, StatusCodes.Status415UnsupportedMediaType);
     }
-
-    private static Caller CallerOf(HttpContext http) => new(http.User.Identity?.Name ?? "", http.User.FindFirst(ApiKeyHandler.TenantClaim)?.Value ?? "");
 
     private static async ValueTask<object?> BadInputAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
@@ -183,7 +181,7 @@ public static class DeletionEndpoints
             return Error(StatusCodes.Status429TooManyRequests, "too many names from this caller; the header Retry-After says when to send them again");
         }
 
-        var answers = await intake.TakeAsync(CallerOf(http), submission, "http", ct);
+        var answers = await intake.TakeAsync(Caller.Of(http), submission, "http", ct);
         if (IntakeJson.Conflict(answers) is { } conflict)
         {
             return Error(StatusCodes.Status409Conflict, conflict);
@@ -199,7 +197,7 @@ public static class DeletionEndpoints
             return Unknown($"model {model}");
         }
 
-        var requests = await store.ListAsync(CallerOf(http).Tenant, model, Math.Clamp(limit ?? 100, 1, MostListed), ct);
+        var requests = await store.ListAsync(Caller.Of(http).Tenant, model, Math.Clamp(limit ?? 100, 1, MostListed), ct);
         var slack = (await store.ModelsAsync(null, ct)).ToDictionary(static m => m.Record.Name, static m => m.Record.Policy.Slack, StringComparer.Ordinal);
         var runs = await RunsAsync(requests, store, grains, ct);
         return Results.Json(requests.Select(request => View(request, runs.GetValueOrDefault(BatchOf(request)), slack.GetValueOrDefault(request.Model), time.GetUtcNow())), DeletionJson.Options);
@@ -208,7 +206,7 @@ public static class DeletionEndpoints
     private static async Task<IResult> SummaryAsync(HttpContext http, IDeletionStore store, IGrainFactory grains, TimeProvider time, CancellationToken ct)
     {
         var now = time.GetUtcNow();
-        var counts = await store.CountAsync(CallerOf(http).Tenant, now, MostDue, ct);
+        var counts = await store.CountAsync(Caller.Of(http).Tenant, now, MostDue, ct);
         var slack = (await store.ModelsAsync(null, ct)).ToDictionary(static m => m.Record.Name, static m => m.Record.Policy.Slack, StringComparer.Ordinal);
         var runs = await RunsAsync(counts.Due, store, grains, ct);
         return Results.Json(
@@ -279,7 +277,7 @@ public static class DeletionEndpoints
 
     // Another tenant's request is as unknown as one that does not exist.
     private static async Task<DeletionRequest?> FindAsync(string id, HttpContext http, IDeletionStore store, CancellationToken ct) =>
-        await store.RequestAsync(id, ct) is { } request && request.Tenant == CallerOf(http).Tenant ? request : null;
+        await store.RequestAsync(id, ct) is { } request && request.Tenant == Caller.Of(http).Tenant ? request : null;
 
     private static async Task<IResult> ActAsync(string id, RequestAction action, HttpContext http, IDeletionStore store, IGrainFactory grains, TimeProvider time, CancellationToken ct)
     {
@@ -288,7 +286,7 @@ public static class DeletionEndpoints
             return Unknown($"request {id}");
         }
 
-        return await grains.GetGrain<IModelGrain>(request.Model).ActAsync(id, action, CallerOf(http).Name) is { } error
+        return await grains.GetGrain<IModelGrain>(request.Model).ActAsync(id, action, Caller.Of(http).Name) is { } error
             ? Error(StatusCodes.Status409Conflict, error)
             : await ViewAsync(id, http, store, grains, time, ct);
     }
@@ -309,7 +307,7 @@ public static class DeletionEndpoints
         var record = new ModelRecord
         {
             Name = name,
-            Tenant = CallerOf(http).Tenant,
+            Tenant = Caller.Of(http).Tenant,
             File = file,
             Sha256 = await VersionFolders.HashAsync(file, ct),
             Architecture = body.Architecture,
@@ -332,7 +330,7 @@ public static class DeletionEndpoints
             VersionFolders.Configuration(record, preset.Name, "");
         }
 
-        var caller = CallerOf(http);
+        var caller = Caller.Of(http);
         var now = time.GetUtcNow();
         var stored = await store.ModelAsync(name, ct);
         if (stored is null)
@@ -387,7 +385,7 @@ public static class DeletionEndpoints
 
     // Another tenant's model is as unknown as one that does not exist.
     private static async Task<StoredModel?> FindModelAsync(string name, HttpContext http, IDeletionStore store, CancellationToken ct) =>
-        await store.ModelAsync(name, ct) is { } model && model.Record.Tenant == CallerOf(http).Tenant ? model : null;
+        await store.ModelAsync(name, ct) is { } model && model.Record.Tenant == Caller.Of(http).Tenant ? model : null;
 
     private static async Task<IResult> ModelAsync(string name, HttpContext http, IDeletionStore store, CancellationToken ct) =>
         await FindModelAsync(name, http, store, ct) is { } model
@@ -410,14 +408,14 @@ public static class DeletionEndpoints
             return Unknown($"model {name}");
         }
 
-        return await grains.GetGrain<IModelGrain>(name).RollBackAsync(body.Version, body.Reopen, CallerOf(http).Name) is { } error
+        return await grains.GetGrain<IModelGrain>(name).RollBackAsync(body.Version, body.Reopen, Caller.Of(http).Name) is { } error
             ? Error(StatusCodes.Status409Conflict, error)
             : await ModelAsync(name, http, store, ct);
     }
 
     private static async Task<IResult> HeadsAsync(long? after, int? limit, HttpContext http, IAuditStore audit, CancellationToken ct) =>
-        Results.Json(await audit.HeadsAsync(CallerOf(http).Tenant, Math.Max(0, after ?? 0), Math.Clamp(limit ?? 100, 1, MostListed), ct), DeletionJson.Options);
+        Results.Json(await audit.HeadsAsync(Caller.Of(http).Tenant, Math.Max(0, after ?? 0), Math.Clamp(limit ?? 100, 1, MostListed), ct), DeletionJson.Options);
 
     private static async Task<IResult> AuditAsync(long? after, int? limit, HttpContext http, IAuditStore audit, CancellationToken ct) =>
-        Results.Json(await audit.RowsAsync(CallerOf(http).Tenant, Math.Max(0, after ?? 0), Math.Clamp(limit ?? 100, 1, MostListed), ct), DeletionJson.Options);
+        Results.Json(await audit.RowsAsync(Caller.Of(http).Tenant, Math.Max(0, after ?? 0), Math.Clamp(limit ?? 100, 1, MostListed), ct), DeletionJson.Options);
 }

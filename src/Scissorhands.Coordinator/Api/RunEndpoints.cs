@@ -114,14 +114,14 @@ public static class RunEndpoints
         _ => Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)),
     };
 
-    private static async Task<IResult> ListAsync(HttpContext http, RunResults results, CancellationToken cancellationToken) => Results.Ok(await results.ListAsync(Tenant(http), cancellationToken));
+    private static async Task<IResult> ListAsync(HttpContext http, RunResults results, CancellationToken cancellationToken) => Results.Ok(await results.ListAsync(Caller.Of(http).Tenant, cancellationToken));
 
     private static async Task<IResult> FiguresAsync(string id, HttpContext http, RunResults results, CancellationToken cancellationToken) =>
-        await results.FiguresAsync(id, Tenant(http), cancellationToken) is { } figures ? Results.Ok(figures) : Unknown(id);
+        await results.FiguresAsync(id, Caller.Of(http).Tenant, cancellationToken) is { } figures ? Results.Ok(figures) : Unknown(id);
 
     private static async Task<IResult> ReportAsync(string id, string file, string contentType, HttpContext http, RunResults results, CancellationToken cancellationToken)
     {
-        var (known, path, reason) = await results.FileAsync(id, Tenant(http), file, cancellationToken);
+        var (known, path, reason) = await results.FileAsync(id, Caller.Of(http).Tenant, file, cancellationToken);
         if (!known)
         {
             return Unknown(id);
@@ -138,15 +138,13 @@ public static class RunEndpoints
         return Results.File(path, contentType, $"{id}-{file}");
     }
 
-    private static string Tenant(HttpContext http) => http.User.FindFirst(ApiKeyHandler.TenantClaim)?.Value ?? "";
-
     private static async Task<IResult> ViewAsync(string id, HttpContext http, RunResults results, IGrainFactory grains, CancellationToken cancellationToken) =>
-        !await results.IsHiddenAsync(id, Tenant(http), cancellationToken) && await grains.GetGrain<IRunGrain>(id).ViewAsync() is { } view ? Results.Ok(view) : Unknown(id);
+        !await results.IsHiddenAsync(id, Caller.Of(http).Tenant, cancellationToken) && await grains.GetGrain<IRunGrain>(id).ViewAsync() is { } view ? Results.Ok(view) : Unknown(id);
 
     private static async Task<IResult> CancelAsync(string id, HttpContext http, RunResults results, IGrainFactory grains, CancellationToken cancellationToken)
     {
         var run = grains.GetGrain<IRunGrain>(id);
-        if (await results.IsHiddenAsync(id, Tenant(http), cancellationToken) || await run.ViewAsync() is null)
+        if (await results.IsHiddenAsync(id, Caller.Of(http).Tenant, cancellationToken) || await run.ViewAsync() is null)
         {
             return Unknown(id);
         }
@@ -158,7 +156,7 @@ public static class RunEndpoints
 
     private static async Task<IResult> WatchAsync(string id, HttpContext http, RunResults results, IRunStore store, IGrainFactory grains, TimeProvider time, CancellationToken cancellationToken)
     {
-        if (await results.IsHiddenAsync(id, Tenant(http), cancellationToken))
+        if (await results.IsHiddenAsync(id, Caller.Of(http).Tenant, cancellationToken))
         {
             return Unknown(id);
         }

@@ -18,17 +18,17 @@ internal sealed class RunResults(IRunStore runs, IDeletionStore deletions, Stora
     public async Task<IReadOnlyList<RunSummary>> ListAsync(string tenant, CancellationToken ct)
     {
         var models = await deletions.ModelsAsync(null, ct);
-        StoredRun[] stored = [.. (await runs.ListAsync(MostListed, ct)).Where(run => IsSeenBy(tenant, OriginOf(run, models)))];
+        (StoredRun Run, (StoredModel Model, int Batch)? Origin)[] seen = [.. (await runs.ListAsync(MostListed, ct)).Select(run => (run, OriginOf(run, models))).Where(r => IsSeenBy(tenant, r.Item2))];
 
         // How far a run is, and what it waits for, only its grain knows.
-        var open = await Task.WhenAll(stored.Where(static r => r.Status is RunStatus.Queued or RunStatus.Running).Select(r => grains.GetGrain<IRunGrain>(r.RunId).ViewAsync()));
+        var open = await Task.WhenAll(seen.Where(static r => r.Run.Status is RunStatus.Queued or RunStatus.Running).Select(r => grains.GetGrain<IRunGrain>(r.Run.RunId).ViewAsync()));
         var views = open.OfType<RunView>().ToDictionary(static v => v.RunId, StringComparer.Ordinal);
-        return [.. stored.Select(run => Summary(run, models, views.GetValueOrDefault(run.RunId)))];
+        return [.. seen.Select(r => Summary(r.Run, r.Origin, views.GetValueOrDefault(r.Run.RunId)))];
     }
 
     /// <summary>Whether a run is another tenant's, for whom it is as if there were none.</summary>
     public async Task<bool> IsHiddenAsync(string id, string tenant, CancellationToken ct) =>
-        await runs.ReadAsync(id, ct) is { } run && !IsSeenBy(tenant, OriginOf(run, await deletions.ModelsAsync(null, ct)));
+        await ReadAsync(id, ct) is var (_, origin) && !IsSeenBy(tenant, origin);
 
     /// <summary>What a run has measured so far; null where there is none of this id, or it is another tenant's.</summary>
     public async Task<RunFigures?> FiguresAsync(string id, string tenant, CancellationToken ct)
@@ -88,16 +88,11 @@ internal sealed class RunResults(IRunStore runs, IDeletionStore deletions, Stora
     }
 
     // A run that carries out requests is its model's tenant's; one that was submitted by itself is every operator's.
-    private async Task<(StoredRun Run, (StoredModel Model, int Batch)? Origin)?> FindAsync(string id, string tenant, CancellationToken ct)
-    {
-        if (await runs.ReadAsync(id, ct) is not { } run)
-        {
-            return null;
-        }
+    private async Task<(StoredRun Run, (StoredModel Model, int Batch)? Origin)?> FindAsync(string id, string tenant, CancellationToken ct) =>
+        await ReadAsync(id, ct) is var (run, origin) && IsSeenBy(tenant, origin) ? (run, origin) : null;
 
-        var origin = OriginOf(run, await deletions.ModelsAsync(null, ct));
-        return IsSeenBy(tenant, origin) ? (run, origin) : null;
-    }
+    private async Task<(StoredRun Run, (StoredModel Model, int Batch)? Origin)?> ReadAsync(string id, CancellationToken ct) =>
+        await runs.ReadAsync(id, ct) is { } run ? (run, OriginOf(run, await deletions.ModelsAsync(null, ct))) : null;
 
     private static bool IsSeenBy(string tenant, (StoredModel Model, int Batch)? origin) => origin is not var (model, _) || model.Record.Tenant == tenant;
 
@@ -132,10 +127,9 @@ internal sealed class RunResults(IRunStore runs, IDeletionStore deletions, Stora
         return null;
     }
 
-    private static RunSummary Summary(StoredRun run, IReadOnlyList<StoredModel> models, RunView? view)
+    private static RunSummary Summary(StoredRun run, (StoredModel Model, int Batch)? origin, RunView? view)
     {
         var state = ClusterRunState.Parse(run.State);
-        var origin = OriginOf(run, models);
         var stage = view?.Stage ?? (state.Run is { } machine ? StageNames.Of(machine.Stage) : null);
         return new RunSummary
         {

@@ -183,24 +183,10 @@ internal sealed partial class QuarantineFolder(ILogger<QuarantineFolder> logger)
     private static string[] Files(ModelRecord model) => Directory.Exists(Folder(model)) ? [.. Directory.GetFiles(Folder(model), "*" + Ending).Order(StringComparer.Ordinal)] : [];
 
     /// <summary>What was forgotten before in the file of a batch, where that is whole; otherwise null.</summary>
-    private static IReadOnlyList<string>? Gathered(string path, string[] samples, IReadOnlyDictionary<string, string> earlier, CancellationToken ct)
-    {
-        try
-        {
-            if (!File.Exists(path))
-            {
-                return null;
-            }
-
-            var there = SampleCopies.Contents(path, ct).Keys;
-            var before = there.Except(samples, StringComparer.Ordinal).Order(StringComparer.Ordinal).ToArray();
-            return before.All(earlier.ContainsKey) && there.Count() == samples.Length + before.Length && SampleCopies.Holds(path, [.. there], ct) ? before : null;
-        }
-        catch (InputException e) when (e.InnerException is null)
-        {
-            return null;
-        }
-    }
+    private static IReadOnlyList<string>? Gathered(string path, string[] samples, IReadOnlyDictionary<string, string> earlier, CancellationToken ct) =>
+        SampleCopies.Whole(path, there => there.IsSupersetOf(samples) && there.Except(samples, StringComparer.Ordinal).All(earlier.ContainsKey), ct) is { } whole
+            ? [.. whole.Except(samples, StringComparer.Ordinal).Order(StringComparer.Ordinal)]
+            : null;
 
     private static bool IsWhole(string path, IReadOnlyList<string> samples, CancellationToken ct)
     {

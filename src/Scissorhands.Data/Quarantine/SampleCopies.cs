@@ -109,20 +109,33 @@ public sealed class SampleCopies
     public static bool Holds(string path, IReadOnlyCollection<string> ids, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(ids);
+        return Whole(path, there => there.Count == ids.Count && there.SetEquals(ids), cancellationToken) is not null;
+    }
+
+    /// <summary>Samples that a file holds whole copies of.</summary>
+    /// <param name="path">The file; may be missing.</param>
+    /// <param name="areMeant">Whether these are those that it should hold: only then are its bytes read.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
+    /// <returns>Their ids; null where the file is missing, damaged, or holds others.</returns>
+    /// <exception cref="InputException">It cannot be read.</exception>
+    public static IReadOnlySet<string>? Whole(string path, Func<IReadOnlySet<string>, bool> areMeant, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(areMeant);
         if (!File.Exists(path))
         {
-            return false;
+            return null;
         }
 
         try
         {
             var entries = QuarantineFile.Read(path, cancellationToken).Entries;
-            return entries.Count == ids.Count && entries.Select(static e => e.Id).ToHashSet(StringComparer.Ordinal).SetEquals(ids) && entries.All(IsWhole);
+            var ids = entries.Select(static e => e.Id).ToHashSet(StringComparer.Ordinal);
+            return areMeant(ids) && entries.All(IsWhole) ? ids : null;
         }
         catch (InputException e) when (e.InnerException is null)
         {
             // Damaged, and not merely unreadable: it is made again.
-            return false;
+            return null;
         }
     }
 

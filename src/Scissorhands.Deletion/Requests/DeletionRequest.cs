@@ -84,4 +84,8 @@ public sealed record DeletionRequest
 
     /// <summary>What became of its names, as it was answered first; without names once it is completed.</summary>
     public required Resolution Resolution { get; init; }
+
+    /// <summary>The same without any name in it, as it stays once it has ended.</summary>
+    /// <returns>The request.</returns>
+    public DeletionRequest WithoutNames() => this with { Samples = null, ForgottenBefore = [], Resolution = new Resolution { Samples = Resolution.Samples } };
 }

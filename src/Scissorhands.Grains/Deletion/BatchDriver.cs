@@ -115,14 +115,11 @@ internal sealed class BatchDriver
     private static StoredModel Bound(StoredModel model, DeletionBatch batch) => batch.Terms is not { } terms ? model : model with { Record = model.Record with { Policy = terms.Policy, Configuration = terms.Configuration } };
 
     /// <summary>A request whose samples were all forgotten while it waited.</summary>
-    internal static DeletionRequest Needless(DeletionRequest request, DateTimeOffset now) => Move(request, RequestState.Rejected, now) with
+    internal static DeletionRequest Needless(DeletionRequest request, DateTimeOffset now) => Move(request, RequestState.Rejected, now).WithoutNames() with
     {
         Reason = "all of its samples were forgotten by an earlier run meanwhile",
-        Samples = null,
-        ForgottenBefore = [],
         RetryAt = null,
         EndedAt = now,
-        Resolution = new Resolution { Samples = request.Resolution.Samples },
     };
 
     private async Task<(StoredModel Model, bool More)> FormAsync(StoredModel model, CancellationToken ct)
@@ -448,7 +445,7 @@ internal sealed class BatchDriver
         var forgotten = await _store.TombstonesAsync(model.Record.Name, batch.Number, ct);
         var certificate = await CountedAsync(() => _certifier.CertifyAsync(Bound(model, batch), batch, version, versions.Single(v => v.Number == batch.From), requests, forgotten, ct));
         var now = _time.GetUtcNow();
-        var completed = requests.Select(r => Move(r, RequestState.Completed, now) with { Samples = null, ForgottenBefore = [], EndedAt = now, Reason = null, RetryAt = null, Resolution = new Resolution { Samples = r.Resolution.Samples } }).ToArray();
+        var completed = requests.Select(r => Move(r, RequestState.Completed, now).WithoutNames() with { EndedAt = now, Reason = null, RetryAt = null }).ToArray();
         var next = batch with { Phase = BatchPhase.Completed, EndedAt = now };
         model = await _store.CommitAsync(
             model with { OpenBatch = null },
@@ -536,7 +533,8 @@ internal sealed class BatchDriver
         return at >= 0 && at < names.Count && batch.Attempts.All(a => a.Preset != names[at]) ? names[at] : null;
     }
 
-    private static IReadOnlyList<RequestSamples> Done(IEnumerable<DeletionRequest> requests) => [.. requests.Where(static r => r.Samples is not null).Select(static r => new RequestSamples(r.Id, [.. r.Samples!, .. r.ForgottenBefore]))];
+    /// <summary>What requests named: what they are opened again with, should it be known again.</summary>
+    internal static IReadOnlyList<RequestSamples> Done(IEnumerable<DeletionRequest> requests) => [.. requests.Where(static r => r.Samples is not null).Select(static r => new RequestSamples(r.Id, [.. r.Samples!, .. r.ForgottenBefore]))];
 
     private static DeletionRequest Move(DeletionRequest request, RequestState state, DateTimeOffset now) => RequestTransitions.Allows(request.State, state)
         ? request with { State = state }

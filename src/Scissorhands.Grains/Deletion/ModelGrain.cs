@@ -88,7 +88,7 @@ public sealed partial class ModelGrain : Grain, IModelGrain
         }
 
         var now = _time.GetUtcNow();
-        var changed = request with
+        var changed = (target == RequestState.Cancelled ? request.WithoutNames() : request) with
         {
             State = target,
             Reason = (action, target) switch
@@ -106,9 +106,6 @@ public sealed partial class ModelGrain : Grain, IModelGrain
             RetryAt = null,
             Batch = null,
             EndedAt = target == RequestState.Cancelled ? now : null,
-            Samples = target == RequestState.Cancelled ? null : request.Samples,
-            ForgottenBefore = target == RequestState.Cancelled ? [] : request.ForgottenBefore,
-            Resolution = target == RequestState.Cancelled ? new Resolution { Samples = request.Resolution.Samples } : request.Resolution,
         };
         await _store.CommitAsync(model, new ModelChange { Requests = [changed], Audit = [DeletionAudit.Changed(changed, now, principal)] }, CancellationToken.None);
         return null;

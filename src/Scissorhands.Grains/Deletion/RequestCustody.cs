@@ -90,7 +90,7 @@ internal sealed class RequestCustody
             }
             else if (!request.LegalHold && request.Samples!.All(known.Contains))
             {
-                needless.Add(new RequestSamples(request.Id, [.. request.Samples!, .. request.ForgottenBefore]));
+                needless.AddRange(BatchDriver.Done([request]));
                 changed.Add(BatchDriver.Needless(request, now));
             }
             else if (outcome.Failure is { } failure)

@@ -357,11 +357,9 @@ public sealed partial class VersionFolders : IVersionFolders
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(batch);
-        var path = Path.Combine(BatchPath(model, batch), WithheldFile);
-        if (File.Exists(path))
-        {
-            File.Delete(path);
-        }
+        var work = BatchPath(model, batch);
+        Make(work);
+        File.Delete(Path.Combine(work, WithheldFile));
     }
 
     /// <summary>Makes a folder, unless it is there.</summary>

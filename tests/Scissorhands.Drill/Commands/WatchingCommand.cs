@@ -98,8 +98,6 @@ internal static class WatchingCommand
     /// <summary>Seconds from a run's submission to its end.</summary>
     private static async Task<double> TimeAsync(LocalCluster cluster, TinyFiles files, string output, int epochs, int workers, CancellationToken cancellationToken)
     {
-        using var limit = new CancellationTokenSource(Limit);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         using var http = new HttpClient { BaseAddress = new Uri(cluster.Address) };
         var configuration = new
         {
@@ -110,28 +108,16 @@ internal static class WatchingCommand
             evaluation = new { mia = false },
         };
         var started = Stopwatch.GetTimestamp();
-        var answer = await http.PostAsJsonAsync("v1/runs", new { model = files.ModelPath, data = files.TrainPath, testData = files.TestPath, forget = files.ForgetPath, @out = output, configuration, workers }, either.Token);
-        var body = await answer.Content.ReadAsStringAsync(either.Token);
+        var answer = await http.PostAsJsonAsync("v1/runs", new { model = files.ModelPath, data = files.TrainPath, testData = files.TestPath, forget = files.ForgetPath, @out = output, configuration, workers }, cancellationToken);
+        var body = await answer.Content.ReadAsStringAsync(cancellationToken);
         if (!answer.IsSuccessStatusCode)
         {
             throw new InvalidOperationException(body);
         }
 
         var run = JsonNode.Parse(body)!["run"]!.GetValue<string>();
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
-        while (true)
-        {
-            var view = (await http.GetFromJsonAsync<JsonObject>($"v1/runs/{run}", either.Token))!;
-            switch (view["status"]!.GetValue<string>())
-            {
-                case "completed":
-                    return Stopwatch.GetElapsedTime(started).TotalSeconds;
-                case "failed" or "cancelled":
-                    throw new InvalidOperationException(view.ToJsonString());
-            }
-
-            await timer.WaitForNextTickAsync(either.Token);
-        }
+        var (status, view) = await http.UntilAsync($"v1/runs/{run}", "status", static s => s is "completed" or "failed" or "cancelled", Limit, cluster.Describe, cancellationToken, TimeSpan.FromMilliseconds(20));
+        return status == "completed" ? Stopwatch.GetElapsedTime(started).TotalSeconds : throw new InvalidOperationException(view.ToJsonString());
     }
 
     private static async Task ScrapeAsync(IEnumerable<string> targets, CancellationToken cancellationToken)

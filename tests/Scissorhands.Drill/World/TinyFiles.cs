@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 using Scissorhands.Core.Models;
 using Scissorhands.Core.Native;
 using Scissorhands.Core.Replica;
@@ -95,5 +96,18 @@ public sealed class TinyFiles
         }
 
         return [.. settings.Values.SelectMany(s => (string[])["--set", s])];
+    }
+
+    /// <summary>The same as the coordinator's interface takes them: a value a key.</summary>
+    public JsonObject Configuration(IEnumerable<string>? more = null)
+    {
+        var configuration = new JsonObject();
+        foreach (var setting in Settings(more).Where(static s => s != "--set"))
+        {
+            var (key, value) = (setting.Split('=', 2)[0], setting.Split('=', 2)[1]);
+            configuration[key] = value is "true" or "false" || char.IsAsciiDigit(value[0]) || value[0] == '-' ? JsonNode.Parse(value) : value;
+        }
+
+        return configuration;
     }
 }

@@ -9,13 +9,8 @@ public static class TinyRegistration
     /// <summary>Registers it with two presets and, unless told otherwise, bounds that any result keeps.</summary>
     public static async Task RegisterAsync(HttpClient http, TinyFiles files, string name, string versions, CancellationToken ct, string maxWait = "00:00:00", JsonObject? gate = null, string? data = null, int keepVersions = 0, params string[] settings)
     {
-        var configuration = new JsonObject();
-        foreach (var setting in files.Settings(settings).Where(static s => s != "--set" && !s.StartsWith("data.cache", StringComparison.Ordinal)))
-        {
-            var parts = setting.Split('=', 2);
-            configuration[parts[0]] = parts[1] is "true" or "false" ? bool.Parse(parts[1]) : JsonNode.Parse(parts[1]);
-        }
-
+        var configuration = files.Configuration(settings);
+        configuration.Remove("data.cache");
         var response = await http.PutAsJsonAsync(
             $"v1/models/{name}",
             new

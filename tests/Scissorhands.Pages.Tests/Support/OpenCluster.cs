@@ -77,37 +77,16 @@ public sealed class OpenCluster : IAsyncLifetime
     /// <returns>Its id.</returns>
     public async Task<string> RunAsync(string forget, params string[] settings)
     {
-        var configuration = new JsonObject();
-        foreach (var setting in Files.Settings(settings).Where(static s => s != "--set"))
-        {
-            var (section, key, value) = (setting.Split('.', 2)[0], setting.Split('.', 2)[1].Split('=')[0], setting.Split('=', 2)[1]);
-            (configuration[section] ??= new JsonObject())[key] = value is "true" or "false" ? bool.Parse(value) : char.IsAsciiDigit(value[0]) ? JsonNode.Parse(value) : value;
-        }
-
         var answer = await Http.PostAsJsonAsync(
             "v1/runs",
-            new { model = Files.ModelPath, data = Files.TrainPath, testData = Files.TestPath, forget, @out = Path.Combine(_folder, Path.GetRandomFileName()), configuration, workers = 2 },
+            new { model = Files.ModelPath, data = Files.TrainPath, testData = Files.TestPath, forget, @out = Path.Combine(_folder, Path.GetRandomFileName()), configuration = Files.Configuration(settings), workers = 2 },
             Ct);
         return await IdAsync(answer, "run");
     }
 
     /// <summary>Waits until a request's state is none that another follows by itself.</summary>
-    public async Task<string> EndAsync(string request)
-    {
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(4));
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, Ct);
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(200));
-        while (true)
-        {
-            var state = (await Http.GetFromJsonAsync<JsonObject>($"v1/deletion-requests/{request}", either.Token))!["state"]!.GetValue<string>();
-            if (state is "completed" or "failed" or "rejected" or "cancelled")
-            {
-                return state;
-            }
-
-            await timer.WaitForNextTickAsync(either.Token);
-        }
-    }
+    public async Task<string> EndAsync(string request) =>
+        (await Http.UntilAsync($"v1/deletion-requests/{request}", "state", static state => state is "completed" or "failed" or "rejected" or "cancelled", TimeSpan.FromMinutes(4), Cluster.Describe, Ct)).Text;
 
     public async ValueTask DisposeAsync()
     {

@@ -22,7 +22,7 @@ export async function run(page, id) {
     page.redraw();
   };
   page.redraw();
-  refresh().catch(() => {});
+  origin(page, state).then(() => page.redraw(), () => {});
   let over = false;
   while (!over && !page.signal.aborted) {
     await follow(`${path}/events`, (kind, value) => {
@@ -44,7 +44,7 @@ export async function run(page, id) {
 
   // The requests are certified after their run: the page goes on to look until that is so.
   for (let i = 0; state.figures.model && state.view.status === "completed" && !state.certificate && i < 100 && !page.signal.aborted; i++) {
-    if (!state.batch || ["failed"].includes(state.batch.phase)) break;
+    if (!state.batch || state.batch.phase === "failed") break;
     await pause(2000, page.signal);
     if (!page.signal.aborted) await refresh();
   }
@@ -137,7 +137,7 @@ function situation(id, { view, events, batch }) {
 function timeline({ view, events, figures }) {
   const done = new Map(figures.stages.map(stage => [stage.stage, stage.seconds]));
   const finished = new Set(events.filter(event => event.name === "stage-done").map(event => event.fields?.stage));
-  const current = ended(view.status) && view.status === "completed" ? null : view.stage;
+  const current = view.status === "completed" ? null : view.stage;
   const at = stages.findIndex(([name]) => name === current);
   const longest = Math.max(...done.values(), 1e-9);
   return h("ol", { class: "stages" }, stages.map(([name, title, hint], i) => {
