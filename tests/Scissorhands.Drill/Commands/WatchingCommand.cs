@@ -102,7 +102,8 @@ internal static class WatchingCommand
         var configuration = new
         {
             data = new { cache = Path.Combine(files.Folder, "cache") },
-            repair = new { epochs, batchSize = 16, slices = workers },
+            // The made-up model knows nothing; learnt faster than this, its loss becomes NaN within a few epochs.
+            repair = new { epochs, batchSize = 16, slices = workers, lr = 1e-4 },
             sensitivity = new { batchSize = 4, blockBatches = 2 },
             checkpoint = new { everySteps = 50 },
             evaluation = new { mia = false },
