@@ -82,6 +82,24 @@ public sealed class KeyTests(Chromium chromium, GuardedCoordinator service) : IC
     }
 
     [Fact]
+    public async Task Key_thatNobodyAnswersFor_staysToBeTriedAgain()
+    {
+        await using var visit = await chromium.VisitAsync(service.Address);
+        await visit.GoAsync();
+        await visit.Page.RouteAsync("**/v1/**", static route => route.AbortAsync());
+        await EnterAsync(visit, service.KeyOf("operator"));
+
+        await Expect(visit.Page.GetByText("Whether this key is accepted is not known")).ToBeVisibleAsync();
+        await Expect(visit.Page.GetByText("The coordinator does not answer.")).ToBeVisibleAsync();
+        await Expect(Field(visit)).ToHaveValueAsync(service.KeyOf("operator"));
+        Assert.Equal("[0,0,\"\"]", await KeptAsync(visit));
+
+        await visit.Page.UnrouteAsync("**/v1/**");
+        await visit.Page.Keyboard.PressAsync("Enter");
+        await Expect(visit.Page.Locator("[data-key=models]")).ToBeVisibleAsync();
+    }
+
+    [Fact]
     public async Task Key_withoutAScope_showsTheRestAndSaysWhatIsMissing()
     {
         await using var visit = await chromium.VisitAsync(service.Address);
@@ -114,6 +132,8 @@ public sealed class KeyTests(Chromium chromium, GuardedCoordinator service) : IC
             visit.AssertQuiet();
             await other.Page.CloseAsync();
 
+            // Not from the overview, where no address changes.
+            await visit.GoAsync("models");
             await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Sign out" }).ClickAsync();
             await Expect(visit.Page.GetByText("The key is no longer in this browser")).ToBeVisibleAsync();
             Assert.Equal("[0,0,\"\"]", await KeptAsync(visit));

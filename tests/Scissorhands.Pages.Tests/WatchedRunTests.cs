@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Microsoft.Playwright;
+using Scissorhands.Drill.Cluster;
 using Scissorhands.Pages.Tests.Support;
 using Scissorhands.Testing;
 using static Microsoft.Playwright.Assertions;
@@ -143,6 +144,28 @@ public sealed class WatchedRunTests(Chromium chromium, OpenCluster service)
         Assert.Equal(steps.Order().Distinct(), steps);
         await page.ReloadAsync();
         await Expect(page.GetByRole(AriaRole.Img, new() { NameRegex = new("^Loss by repair step") })).ToBeVisibleAsync();
+    }
+
+    /// <summary>A call that is lost is made again until it is answered: none takes away what is shown.</summary>
+    [Theory]
+    [InlineData("", 1)]
+    [InlineData("/figures", 1)]
+    [InlineData("/figures", 2)]
+    public async Task Run_ofWhichCallsAreLost_isShownAllTheSame(string call, int from)
+    {
+        var run = await service.RunAsync(service.Files.ForgetList(7), "repair.lr=1e30");
+        await service.Http.UntilAsync($"v1/runs/{run}", "status", static status => status == "failed", TimeSpan.FromMinutes(2), service.Cluster.Describe, Ct);
+        await using var visit = await chromium.VisitAsync(service.Cluster.Address);
+        var (calls, isLost) = (0, true);
+        await visit.Page.RouteAsync(
+            new Regex($"/v1/runs/{run}{call}$"),
+            route => Interlocked.Increment(ref calls) >= from && Volatile.Read(ref isLost) ? route.AbortAsync() : route.ContinueAsync());
+        await visit.Page.GotoAsync("/#/runs/" + run);
+
+        await Expect(visit.Page.Locator("#banner")).ToContainTextAsync("The coordinator does not answer.");
+        Volatile.Write(ref isLost, false);
+        await Expect(visit.Page.Locator("#banner")).ToBeEmptyAsync();
+        await Expect(visit.Page.GetByRole(AriaRole.Alert)).ToContainTextAsync("The run failed at “Repair”");
     }
 
     private static ILocator Title(IPage page) => page.GetByRole(AriaRole.Heading, new() { Level = 1 });

@@ -51,22 +51,27 @@ class Page {
     }
   }
 
-  /** Does something now and every so often, more seldom while nobody looks or nobody answers. */
-  async every(milliseconds, action) {
-    for (let wait = milliseconds; !this.signal.aborted; ) {
+  /** Does something until the coordinator answers, less and less often; what would not pass is thrown. */
+  async insist(action) {
+    for (let wait = 1000; ; wait = Math.min(wait * 2, 30_000)) {
       try {
-        await action();
+        const value = await action();
         this.health(null);
-        wait = milliseconds;
+        return value;
       } catch (error) {
-        if (this.signal.aborted) return;
-        if (!(error instanceof CallError)) throw error;
-        if (error.status === 401) return refused(error);
-        if (!error.passes) throw error;
+        if (this.signal.aborted || !(error instanceof CallError) || !error.passes) throw error;
         this.health(error);
-        wait = Math.min(Math.max(wait * 2, (error.retryAfter ?? 0) * 1000), 30_000);
+        await pause(Math.max(wait, (error.retryAfter ?? 0) * 1000), this.signal);
+        if (this.signal.aborted) throw error;
       }
-      await pause(wait, this.signal);
+    }
+  }
+
+  /** Does something now and every so often, not while nobody looks. */
+  async every(milliseconds, action) {
+    while (!this.signal.aborted) {
+      await this.insist(action);
+      await pause(milliseconds, this.signal);
       while (document.hidden && !this.signal.aborted) await pause(1000, this.signal);
     }
   }
@@ -81,7 +86,7 @@ class Page {
 
 function refused(error) {
   key.clear();
-  signIn(error.message);
+  signIn({ problem: error.message });
 }
 
 async function show() {
@@ -131,11 +136,13 @@ function frame(section) {
 
 function signOut() {
   key.clear();
-  location.hash = "#/";
-  signIn(null, "You are signed out. The key is no longer in this browser.");
+  // Not by location.hash, whose event would show the sign-in once more, without the note.
+  history.replaceState(null, "", "#/");
+  signIn({ note: "You are signed out. The key is no longer in this browser." });
 }
 
-function signIn(problem = null, note = null) {
+// A problem is the key's; trouble is not, and the key stays in the field to be tried again.
+function signIn({ problem = null, trouble = null, note = null, value = "" } = {}) {
   leaving.abort();
   leaving = new AbortController();
   frame(null);
@@ -145,6 +152,7 @@ function signIn(problem = null, note = null) {
     h("h1", { tabindex: "-1" }, "Sign in"),
     h("p", null, "This coordinator shows its runs and requests to callers with a key or a token."),
     problem ? notice("bad", "This key is not accepted", h("p", null, sentence(problem))) : null,
+    trouble ? notice("warn", "Whether this key is accepted is not known", h("p", null, `${sentence(trouble)} Sign in again in a while.`)) : null,
     note ? notice("good", note) : null,
     h("form", { onsubmit: submit, novalidate: true },
       h("label", { for: "key" }, "API key or token"),
@@ -152,21 +160,24 @@ function signIn(problem = null, note = null) {
       h("p", { id: "key-hint", class: "hint" }, "It is kept in this tab only, until you sign out or close it, and is sent to this coordinator alone. The scope “submit” shows requests, “operate” runs and models."),
       h("button", { type: "submit", class: "button primary" }, "Sign in")),
     h("p", { class: "quiet" }, "No key yet? Whoever runs the coordinator makes one with ", h("code", null, "scissorhands key NAME --scope submit,operate"), ".")));
-  document.getElementById("key").value = "";
+  document.getElementById("key").value = value;
   document.getElementById("key").focus();
   if (problem) announce("The key is not accepted.");
+  if (trouble) announce("The coordinator does not say whether the key is accepted.");
 }
 
 async function submit(event) {
   event.preventDefault();
   const value = event.currentTarget.elements.key.value.trim();
-  if (!value) return signIn("Nothing was entered.");
-  if (/[^\x21-\x7e]/.test(value)) return signIn("It holds characters that no key has.");
+  if (!value) return signIn({ problem: "Nothing was entered." });
+  if (/[^\x21-\x7e]/.test(value)) return signIn({ problem: "It holds characters that no key has." });
   try {
     await call("v1/deletion-requests?limit=1", { as: value });
   } catch (error) {
+    if (!(error instanceof CallError)) throw error;
+    if (error.passes) return signIn({ trouble: error.message, value });
     // Known, though it may not see requests.
-    if (error.status !== 403) return signIn(error.message);
+    if (error.status !== 403) return signIn({ problem: error.message });
   }
   key.set(value);
   show();

@@ -12,7 +12,8 @@ const ended = status => status === "completed" || status === "failed" || status 
 
 export async function run(page, id) {
   const path = `v1/runs/${encodeURIComponent(id)}`;
-  const state = { view: await get(path, page), events: [], figures: await get(`${path}/figures`, page), batch: null, certificate: null };
+  const [view, figures] = await page.insist(() => Promise.all([get(path, page), get(`${path}/figures`, page)]));
+  const state = { view, events: [], figures, batch: null, certificate: null };
   page.redraw = () => draw(page, id, state);
   let asked = Date.now();
   const refresh = async () => {
@@ -40,13 +41,13 @@ export async function run(page, id) {
       return over;
     }, error => page.health(error), page.signal);
   }
-  await refresh();
+  await page.insist(refresh);
 
   // The requests are certified after their run: the page goes on to look until that is so.
   for (let i = 0; state.figures.model && state.view.status === "completed" && !state.certificate && i < 100 && !page.signal.aborted; i++) {
     if (!state.batch || state.batch.phase === "failed") break;
     await pause(2000, page.signal);
-    if (!page.signal.aborted) await refresh();
+    if (!page.signal.aborted) await page.insist(refresh);
   }
 }
 
