@@ -92,6 +92,8 @@ internal sealed class DeletionIntake(ModelCatalogue catalogue, RequestWriter wri
             (samples, before, resolution) = RequestResolver.Resolve(ids, subjects, view);
         }
 
+        // Where all was forgotten before, the model's grain ends it: what is known here may be from before a roll-back.
+        var isNothing = samples.Count + before.Count == 0;
         var received = submission.ReceivedAt ?? now;
         var request = new DeletionRequest
         {
@@ -104,11 +106,11 @@ internal sealed class DeletionIntake(ModelCatalogue catalogue, RequestWriter wri
             ReceivedAt = received,
             AcceptedAt = now,
             Deadline = submission.Deadline ?? received + DefaultDeadline,
-            State = samples.Count == 0 ? RequestState.Rejected : RequestState.Received,
-            Reason = samples.Count > 0 ? null : resolution.AlreadyForgotten.Count > 0 ? "nothing is left to forget: what it names was forgotten before, or is not in the data" : "nothing that it names is in the data",
-            EndedAt = samples.Count == 0 ? now : null,
+            State = isNothing ? RequestState.Rejected : RequestState.Received,
+            Reason = isNothing ? "nothing that it names is in the data" : null,
+            EndedAt = isNothing ? now : null,
             LegalHold = submission.LegalHold,
-            Samples = samples.Count == 0 ? null : samples,
+            Samples = isNothing ? null : samples,
             ForgottenBefore = before,
             Resolution = Tellable(submission, resolution),
             Trace = Activity.Current?.Id,

@@ -117,7 +117,7 @@ internal sealed class BatchDriver
     /// <summary>A request whose samples were all forgotten while it waited.</summary>
     internal static DeletionRequest Needless(DeletionRequest request, DateTimeOffset now) => Move(request, RequestState.Rejected, now).WithoutNames() with
     {
-        Reason = "all of its samples were forgotten by an earlier run meanwhile",
+        Reason = request.Samples is [] ? "nothing is left to forget: what it names was forgotten before, or is not in the data" : "all of its samples were forgotten by an earlier run meanwhile",
         RetryAt = null,
         EndedAt = now,
     };

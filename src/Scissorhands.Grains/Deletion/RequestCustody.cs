@@ -88,7 +88,16 @@ internal sealed class RequestCustody
             {
                 late.AddRange(RequestTransitions.IsFinal(request.State) ? [request.Id] : (string[])[]);
             }
-            else if (!request.LegalHold && request.Samples!.All(known.Contains))
+            else if (request.ForgottenBefore.Any(id => !known.Contains(id)))
+            {
+                // It was taken in by what was known a moment before a roll-back. They are copied with the others next time.
+                changed.Add(request with
+                {
+                    Samples = [.. request.Samples!, .. request.ForgottenBefore.Where(id => !known.Contains(id))],
+                    ForgottenBefore = [.. request.ForgottenBefore.Where(known.Contains)],
+                });
+            }
+            else if (request.Samples!.Count == 0 || (!request.LegalHold && request.Samples.All(known.Contains)))
             {
                 needless.AddRange(BatchDriver.Done([request]));
                 changed.Add(BatchDriver.Needless(request, now));

@@ -223,11 +223,8 @@ internal sealed class SqlDeletionStore(StoreDatabase database) : IDeletionStore
                 continue;
             }
 
-            // One that has nothing left to forget ends here: what it named is kept where that of all others is that are done.
-            var ended = RequestTransitions.IsFinal(request.State);
-            var row = RequestRow.Of(ended ? request with { ForgottenBefore = [] } : request);
+            var row = RequestRow.Of(request);
             context.Requests.Add(row);
-            context.DoneSamples.AddRange(ended ? request.ForgottenBefore.Select(id => new DoneSampleRow { Model = request.Model, RequestId = request.Id, SampleId = id }) : []);
             context.AuditInbox.Add(AuditInboxRow.Of(audit));
             known.Add(request.Id, row);
             outcomes.Add(new AcceptOutcome(request, false));

@@ -199,10 +199,28 @@ public sealed class BatchDriverTests : IDisposable
 
         // Also what was forgotten before it came, whether or not there was anything left to do.
         await AcceptAsync(world.Store, static r => r with { ForgottenBefore = ["1"] }, ("e", ["5"]));
-        await AcceptAsync(world.Store, static r => r with { State = RequestState.Rejected, Samples = null, ForgottenBefore = ["5", "1"] }, ("f", []));
+        await AcceptAsync(world.Store, static r => r with { ForgottenBefore = ["4", "1"] }, ("f", []));
+        await AcceptAsync(world.Store, static r => r with { ForgottenBefore = ["4"], LegalHold = true }, ("g", []));
         await RunAsync(world);
-        Assert.Equal("a:1,2 b:2,3 d:1,4 e:1,5 f:1,5", Text(await world.Store.DoneByAsync("m", [1], Ct)));
+        Assert.Equal("a:1,2 b:2,3 d:1,4 e:1,5 f:1,4", Text(await world.Store.DoneByAsync("m", [1], Ct)));
         Assert.All([await world.Store.RequestAsync("e", Ct), await world.Store.RequestAsync("f", Ct)], static r => Assert.Empty(r!.ForgottenBefore));
+        Assert.All([await world.Store.RequestAsync("f", Ct), await world.Store.RequestAsync("g", Ct)], static r => Assert.Equal((RequestState.Rejected, true), (r!.State, r.Reason!.StartsWith("nothing is left to forget", StringComparison.Ordinal))));
+    }
+
+    /// <summary>A request may be taken in by what was known a moment before a roll-back: what it names is judged again by what is known now.</summary>
+    [Fact]
+    public async Task Request_thatWasTakenInByWhatWasKnownBefore_forgetsWhatIsKnownAgain()
+    {
+        await using var world = await WorldAsync();
+        await AcceptAsync(world.Store, ("a", ["1"]));
+        await RunAsync(world);
+        await AcceptAsync(world.Store, static r => r with { ForgottenBefore = ["1", "2"] }, ("some", ["3"]));
+        await AcceptAsync(world.Store, static r => r with { ForgottenBefore = ["4"] }, ("all", []));
+
+        await RunAsync(world);
+
+        Assert.Equal("forget 2,3,4 after 1", world.Folders.Log.Last(static l => l.StartsWith("forget", StringComparison.Ordinal)));
+        Assert.All([await world.Store.RequestAsync("some", Ct), await world.Store.RequestAsync("all", Ct)], static r => Assert.Equal((RequestState.Completed, 2), (r!.State, r.Batch)));
     }
 
     /// <summary>Judged again is what the data has as it was; what is gone, or another by now, is withheld as what may go at any moment.</summary>
