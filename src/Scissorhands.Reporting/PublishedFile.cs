@@ -1,12 +1,13 @@
 using System.Security.Cryptography;
 using Scissorhands.Planning;
+using Scissorhands.Planning.Files;
 
 namespace Scissorhands.Reporting;
 
 /// <summary>Files that carry their name only once they are whole.</summary>
 public static class PublishedFile
 {
-    /// <summary>Writes beside the file, flushes to the device, and renames.</summary>
+    /// <summary>Writes beside the file, flushes to the device, renames, and flushes the name.</summary>
     /// <param name="path">The final name; an older file of that name is replaced.</param>
     /// <param name="write">Writes the content.</param>
     /// <param name="mode">Who may do what with the file, from its first byte on; null for the process's default.</param>
@@ -33,6 +34,7 @@ public static class PublishedFile
             }
 
             File.Move(beside, path, overwrite: true);
+            DurableFolder.Flush(Path.GetDirectoryName(Path.GetFullPath(path))!);
         }
         catch (Exception failure)
         {

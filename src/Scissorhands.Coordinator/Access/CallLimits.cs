@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -7,12 +9,13 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Scissorhands.Coordinator.Access;
 
-/// <summary>Holds callers to <see cref="CallLimitOptions"/>. Callers are told apart by tenant and name, and by their address where they have not shown who they are.</summary>
+/// <summary>Holds callers to <see cref="CallLimitOptions"/>. Callers are told apart by tenant and name, and by their address (of IPv6 its network, /64) where they have not shown who they are.</summary>
 internal sealed class CallLimits(CallLimitOptions options) : IDisposable
 {
     /// <summary>The policy of endpoints that take submissions.</summary>
     public const string Submissions = "submissions";
 
+    private const int NetworkBytes = 8;
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
     private readonly PartitionedRateLimiter<HttpContext> _names = PartitionedRateLimiter.Create<HttpContext, string>(http => Bucket(CallerOf(http), options.NamesPerSecond, options.NamesAtOnce, Second));
 
@@ -88,7 +91,25 @@ internal sealed class CallLimits(CallLimitOptions options) : IDisposable
     private static string CallerOf(HttpContext http) =>
         http.User.Identity is { IsAuthenticated: true, Name: { } name } ? $"{http.User.FindFirst(ApiKeyHandler.TenantClaim)?.Value}\0{name}" : AddressOf(http);
 
-    private static string AddressOf(HttpContext http) => http.Connection.RemoteIpAddress?.ToString() ?? "";
+    private static string AddressOf(HttpContext http) => http.Connection.RemoteIpAddress is { } address ? Origin(address) : "";
+
+    /// <summary>What stands for whoever has an address: of IPv6 the network, as one host has all the addresses of its own.</summary>
+    internal static string Origin(IPAddress address)
+    {
+        if (address.AddressFamily != AddressFamily.InterNetworkV6)
+        {
+            return address.ToString();
+        }
+
+        if (address.IsIPv4MappedToIPv6)
+        {
+            return address.MapToIPv4().ToString();
+        }
+
+        var bytes = address.GetAddressBytes();
+        bytes.AsSpan(NetworkBytes).Clear();
+        return new IPAddress(bytes).ToString();
+    }
 
     private static RateLimitPartition<string> Bucket(string key, int refilled, int capacity, TimeSpan period) => refilled == 0
         ? RateLimitPartition.GetNoLimiter(key)

@@ -52,6 +52,28 @@ public sealed class StorageRoots
             : throw new InputException($"{key}: lies outside of the folders that this service may use (--root)");
     }
 
+    /// <summary>
+    /// Whether a file of the service's own folders may be told to a caller: it is there and, where there are roots, in one of
+    /// them. Whoever may write to the folder must not be able to have other files told by a link in it.
+    /// </summary>
+    /// <param name="path">The file.</param>
+    public bool MayServe(string path)
+    {
+        if (new FileInfo(path) is not { Exists: true, LinkTarget: null })
+        {
+            return false;
+        }
+
+        try
+        {
+            return !Any || Check("file", path).Length > 0;
+        }
+        catch (InputException)
+        {
+            return false;
+        }
+    }
+
     // Each part that exists is followed where it is a link; what does not exist cannot lead anywhere yet.
     private static string Real(string path, int depth = 0)
     {

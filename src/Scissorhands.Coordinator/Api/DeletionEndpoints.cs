@@ -224,7 +224,7 @@ public static class DeletionEndpoints
             ? Results.Json(View(request, (await RunsAsync([request], store, grains, ct)).GetValueOrDefault(BatchOf(request)), model.Record.Policy.Slack, time.GetUtcNow()), DeletionJson.Options)
             : Unknown($"request {id}");
 
-    private static async Task<IResult> CertificateAsync(string id, HttpContext http, IDeletionStore store, CancellationToken ct)
+    private static async Task<IResult> CertificateAsync(string id, HttpContext http, IDeletionStore store, StorageRoots roots, CancellationToken ct)
     {
         if (await FindAsync(id, http, store, ct) is not { } request || await store.ModelAsync(request.Model, ct) is not { } model)
         {
@@ -237,7 +237,7 @@ public static class DeletionEndpoints
         }
 
         var path = Path.Combine(VersionFolders.VersionPath(model.Record, version.Number), Certificate.FileName);
-        return File.Exists(path) ? Results.File(path, "application/json", Certificate.FileName) : Error(StatusCodes.Status404NotFound, "the certificate is no longer in the version's folder");
+        return roots.MayServe(path) ? Results.File(path, "application/json", Certificate.FileName) : Error(StatusCodes.Status404NotFound, "the certificate is no longer in the version's folder");
     }
 
     private static (string Model, int? Batch) BatchOf(DeletionRequest request) => (request.Model, request.Batch);
@@ -304,6 +304,7 @@ public static class DeletionEndpoints
             throw new InputException($"file {file}: no such file");
         }
 
+        await Task.Run(() => ModelFileForm.Check(file), ct);
         var record = new ModelRecord
         {
             Name = name,

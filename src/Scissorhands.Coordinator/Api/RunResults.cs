@@ -82,7 +82,7 @@ internal sealed class RunResults(IRunStore runs, IDeletionStore deletions, Stora
             folders.Insert(0, VersionFolders.VersionPath(model.Record, version.Number));
         }
 
-        return folders.Select(folder => Path.Combine(folder, file)).FirstOrDefault(MayServe) is { } path
+        return folders.Select(folder => Path.Combine(folder, file)).FirstOrDefault(roots.MayServe) is { } path
             ? (true, path, null)
             : (true, null, $"run {id}: its report is no longer there, or not on storage that this coordinator sees");
     }
@@ -95,24 +95,6 @@ internal sealed class RunResults(IRunStore runs, IDeletionStore deletions, Stora
         await runs.ReadAsync(id, ct) is { } run ? (run, OriginOf(run, await deletions.ModelsAsync(null, ct))) : null;
 
     private static bool IsSeenBy(string tenant, (StoredModel Model, int Batch)? origin) => origin is not var (model, _) || model.Record.Tenant == tenant;
-
-    // Whoever may write to the folder must not be able to have other files served by a link in it.
-    private bool MayServe(string path)
-    {
-        if (new FileInfo(path) is not { Exists: true, LinkTarget: null })
-        {
-            return false;
-        }
-
-        try
-        {
-            return !roots.Any || roots.Check("report", path).Length > 0;
-        }
-        catch (InputException)
-        {
-            return false;
-        }
-    }
 
     private static (StoredModel Model, int Batch)? OriginOf(StoredRun run, IReadOnlyList<StoredModel> models)
     {

@@ -1,11 +1,11 @@
 using Microsoft.Extensions.Logging;
 using Scissorhands.Data.Quarantine;
-using Scissorhands.Data.Storage;
 using Scissorhands.Deletion.Models;
 using Scissorhands.Deletion.Requests;
 using Scissorhands.Grains.Deletion;
 using Scissorhands.Planning;
 using Scissorhands.Planning.Configuration;
+using Scissorhands.Planning.Files;
 using Scissorhands.Reporting;
 
 namespace Scissorhands.Coordinator.Deletion;

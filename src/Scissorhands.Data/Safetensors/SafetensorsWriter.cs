@@ -1,3 +1,5 @@
+using Scissorhands.Planning.Files;
+
 namespace Scissorhands.Data.Safetensors;
 
 /// <summary>Writes safetensors files: equal input gives equal bytes.</summary>
@@ -28,6 +30,7 @@ public static class SafetensorsWriter
             }
 
             File.Move(beside, path, overwrite: true);
+            DurableFolder.Flush(Path.GetDirectoryName(Path.GetFullPath(path))!);
         }
         catch
         {

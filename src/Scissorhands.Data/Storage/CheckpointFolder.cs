@@ -1,6 +1,6 @@
-using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
 using Scissorhands.Planning;
+using Scissorhands.Planning.Files;
 
 namespace Scissorhands.Data.Storage;
 
@@ -13,7 +13,6 @@ public sealed partial class CheckpointFolder : ICheckpointStore
     /// <summary>Name of the folder of state and checkpoints within a run's output folder.</summary>
     public const string WorkFolderName = ".scissorhands";
 
-    private const int InvalidArgument = 22;
 
     private readonly string _path;
 
@@ -55,7 +54,9 @@ public sealed partial class CheckpointFolder : ICheckpointStore
             }
 
             File.Move(beside, path, overwrite: true);
-            FlushNames();
+
+            // A renamed file is durable, but under which name is only once its folder is.
+            DurableFolder.Flush(_path);
         }
         catch
         {
@@ -94,34 +95,6 @@ public sealed partial class CheckpointFolder : ICheckpointStore
         return objects;
     }
 
-    /// <summary>A renamed file is durable, but under which name is only once its folder is.</summary>
-    private void FlushNames()
-    {
-        if (!OperatingSystem.IsLinux())
-        {
-            return;
-        }
-
-        var descriptor = OpenFolder(_path, 0);
-        if (descriptor < 0)
-        {
-            throw new IOException($"{_path}: cannot be flushed (error {Marshal.GetLastPInvokeError()})");
-        }
-
-        try
-        {
-            // Some network file systems know no flushing of folders: there, names are as durable as the server makes them.
-            if (Flush(descriptor) != 0 && Marshal.GetLastPInvokeError() is var error && error != InvalidArgument)
-            {
-                throw new IOException($"{_path}: cannot be flushed (error {error})");
-            }
-        }
-        finally
-        {
-            _ = CloseFolder(descriptor);
-        }
-    }
-
     private string[] Names()
     {
         try
@@ -142,13 +115,4 @@ public sealed partial class CheckpointFolder : ICheckpointStore
 
     [GeneratedRegex(@"\A(.*)[.][0-9a-f]{32}[.]tmp\z")]
     private static partial Regex LeftPattern();
-
-    [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
-    private static partial int OpenFolder(string path, int flags);
-
-    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
-    private static partial int Flush(int descriptor);
-
-    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
-    private static partial int CloseFolder(int descriptor);
 }

@@ -281,6 +281,12 @@ internal sealed class BatchDriver
             verdict = verdict with { Notes = [.. verdict.Notes, $"no last word by test data that the choice had not seen: there are fewer than {policy.Gate.MinForgetSamples} of them"] };
         }
 
+        var earlier = (Judged: figures.Earlier?.Count ?? 0, All: model.Forgotten);
+        if (earlier.Judged < earlier.All)
+        {
+            verdict = verdict with { Notes = [.. verdict.Notes, $"{earlier.Judged} of the {earlier.All} samples that earlier runs forgot are judged again: the others are no longer in the data as they were"] };
+        }
+
         var judged = batch with { Attempts = [.. batch.Attempts.SkipLast(1), attempt with { Verdict = verdict, Final = final }] };
         var verifying = requests.Where(static r => r.State == RequestState.Running).Select(r => Move(r, RequestState.Verifying, now)).ToArray();
         var audit = Audit(requests, judged, "judged", new { attempt = attempt.Number, attempt.Preset, verdict, final }, now);

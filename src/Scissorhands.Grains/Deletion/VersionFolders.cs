@@ -10,6 +10,7 @@ using Scissorhands.Deletion.Models;
 using Scissorhands.Grains.Store;
 using Scissorhands.Planning;
 using Scissorhands.Planning.Configuration;
+using Scissorhands.Planning.Files;
 using Scissorhands.Reporting;
 using Scissorhands.Reporting.Model;
 
@@ -56,6 +57,7 @@ public sealed partial class VersionFolders : IVersionFolders
                     }
 
                     File.Move(beside, file, overwrite: true);
+                    DurableFolder.Flush(folder);
                 }
                 finally
                 {
@@ -225,6 +227,10 @@ public sealed partial class VersionFolders : IVersionFolders
             Directory.Move(beside, target);
         }
 
+        // The version's names must outlast a power cut before anything that it could be made from again is destroyed.
+        DurableFolder.Flush(target);
+        DurableFolder.Flush(record.Versions);
+
         var report = ReportJson.Read(Path.Combine(target, "report.json"));
         var files = new SortedDictionary<string, string>(StringComparer.Ordinal);
         foreach (var artifact in report.Artifacts.Where(static a => a.File != SaliencyFile))
@@ -276,6 +282,7 @@ public sealed partial class VersionFolders : IVersionFolders
             throw new IOException($"{link}: cannot be pointed at version {version} ({Marshal.GetPInvokeErrorMessage(error)})");
         }
 
+        DurableFolder.Flush(model.Versions);
         return Task.CompletedTask;
     }
 

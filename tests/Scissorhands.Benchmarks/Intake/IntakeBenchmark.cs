@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
+using Scissorhands.Data.Safetensors;
 using Scissorhands.Deletion.Requests;
 using Scissorhands.Drill.Cluster;
 using Scissorhands.Drill.World;
@@ -83,7 +84,9 @@ internal static class IntakeBenchmark
     {
         var file = Path.Combine(folder, "model.safetensors");
         var data = Path.Combine(folder, "train-0.tar");
-        await File.WriteAllTextAsync(file, "nothing reads it: its requests wait");
+
+        // Nobody loads it: its requests wait.
+        SafetensorsWriter.Write(file, [new SafetensorsInput("weight", SafetensorsDType.F32, [1], static destination => destination.Write(new byte[sizeof(float)]))], null);
         TinyData.WriteShard(data, "train", Samples, static _ => TinyFiles.Size, static i => i % TinyFiles.Classes);
         using var http = new HttpClient { BaseAddress = new Uri(address) };
         var response = await http.PutAsJsonAsync(

@@ -86,6 +86,7 @@ internal sealed class FakeFolders(Faults faults) : IVersionFolders, ICertifier, 
 {
     private readonly HashSet<string> _log = new(StringComparer.Ordinal);
     private int? _reports;
+    private int _earlier;
 
     /// <summary>Presets whose results remember too much.</summary>
     public IReadOnlyList<string> Remembers { get; set; } = [];
@@ -169,7 +170,7 @@ internal sealed class FakeFolders(Faults faults) : IVersionFolders, ICertifier, 
 
     public Task<RunOrder> PrepareAsync(StoredModel model, DeletionBatch batch, BatchAttempt attempt, ModelVersion from, RunSamples samples, CancellationToken ct) => faults.CallAsync(() =>
     {
-        _reports = batch.Number;
+        (_reports, _earlier) = (batch.Number, samples.Earlier.Count);
         _log.Add($"forget {string.Join(',', samples.Forget)} after {string.Join(',', samples.Earlier)}{(samples.Withheld.Count > 0 ? $" without {string.Join(',', samples.Withheld)}" : "")}");
         return Task.FromResult(new RunOrder { Model = from.File, Data = "/d", Forget = string.Join(',', samples.Forget), Forgotten = string.Join(',', samples.Earlier), Out = $"/v/work/{batch.Number}/{attempt.Number}", Configuration = attempt.Preset });
     });
@@ -181,7 +182,7 @@ internal sealed class FakeFolders(Faults faults) : IVersionFolders, ICertifier, 
         new MeasuredShare(0.9, 1000),
         new MeasuredShare(0.8, 1000),
         new MeasuredShare(0.8, 1000),
-        null,
+        _earlier > 0 ? new MeasuredShare(0.8, _earlier) : null,
         new MeasuredShare(0.8, 1000),
         new MeasuredShare(Unseen, 1000))));
 

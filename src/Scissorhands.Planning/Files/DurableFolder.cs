@@ -1,29 +1,41 @@
 using System.Runtime.InteropServices;
 
-namespace Scissorhands.Data.Storage;
+namespace Scissorhands.Planning.Files;
 
 /// <summary>Makes the names in a folder durable: a file that was renamed into it may otherwise be gone after a power cut.</summary>
 public static partial class DurableFolder
 {
     private const int ReadOnly = 0;
+    private const int InvalidArgument = 22;
 
-    /// <summary>Waits until the device has a folder's names.</summary>
+    /// <summary>Waits until the device has a folder's names. Does nothing on other systems than Linux.</summary>
     /// <param name="path">The folder.</param>
     /// <exception cref="IOException">The device does not take them.</exception>
     public static void Flush(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
+        if (!OperatingSystem.IsLinux())
+        {
+            return;
+        }
+
         var folder = Open(path, ReadOnly);
         if (folder < 0)
         {
-            throw new IOException($"{path}: {Marshal.GetLastPInvokeErrorMessage()}");
+            throw new IOException($"{path}: cannot be flushed ({Marshal.GetLastPInvokeErrorMessage()})");
         }
 
-        var failed = Synchronise(folder) != 0 ? Marshal.GetLastPInvokeErrorMessage() : null;
-        _ = Close(folder);
-        if (failed is not null)
+        try
         {
-            throw new IOException($"{path}: {failed}");
+            // Some network file systems know no flushing of folders: there, names are as durable as the server makes them.
+            if (Synchronise(folder) != 0 && Marshal.GetLastPInvokeError() is var error && error != InvalidArgument)
+            {
+                throw new IOException($"{path}: cannot be flushed ({Marshal.GetPInvokeErrorMessage(error)})");
+            }
+        }
+        finally
+        {
+            _ = Close(folder);
         }
     }
 
