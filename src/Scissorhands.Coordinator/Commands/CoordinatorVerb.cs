@@ -123,7 +123,8 @@ public static class CoordinatorVerb
         var name = Dns.GetHostName();
         try
         {
-            return Dns.GetHostAddresses(name).FirstOrDefault(static a => a.AddressFamily == AddressFamily.InterNetwork && !IPAddress.IsLoopback(a))
+            var reachable = Dns.GetHostAddresses(name).Where(static a => !IPAddress.IsLoopback(a) && !a.IsIPv6LinkLocal).ToArray();
+            return reachable.FirstOrDefault(static a => a.AddressFamily == AddressFamily.InterNetwork) ?? reachable.FirstOrDefault()
                 ?? throw new InputException($"--address {OwnHost}: {name} stands for no address that others can reach; name the address");
         }
         catch (SocketException e)

@@ -137,7 +137,7 @@ public static partial class ClusterCoordinator
 
         // The bus warns of each attempt to reach a broker that is away, with its stack; the watch says it once.
         builder.Logging.AddConsoleLogs().AddFilter("MassTransit", LogLevel.Error).AddFilter("Microsoft.AspNetCore", LogLevel.Warning).AddFilter("Orleans", LogLevel.Warning).AddFilter("Polly", LogLevel.Warning).AddFilter("Microsoft.EntityFrameworkCore", LogLevel.Warning);
-        builder.WebHost.UseUrls(options.Http.ToString());
+        builder.WebHost.UseUrls(Listening(options.Http));
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton(options.Liveness);
@@ -174,6 +174,11 @@ public static partial class ClusterCoordinator
         app.MapPages();
         return app;
     }
+
+    // "Every address" means those of both families, as far as the machine has them; the server takes 0.0.0.0 at its word.
+    private static string Listening(Uri http) => IPAddress.TryParse(http.DnsSafeHost, out var address) && (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any))
+        ? string.Create(CultureInfo.InvariantCulture, $"{http.Scheme}://*:{http.Port}")
+        : http.ToString();
 
     private static void AddTelemetry(IServiceCollection services, ClusterCoordinatorOptions options)
     {

@@ -131,6 +131,28 @@ public sealed class StartTests(BrokerFixture fixture) : IClassFixture<BrokerFixt
         Assert.DoesNotContain(Secret, process.Output, StringComparison.Ordinal);
     }
 
+    /// <summary>Hosts may have addresses of either family, or of both.</summary>
+    [Theory]
+    [InlineData("0.0.0.0")]
+    [InlineData("[::]")]
+    public async Task Coordinator_onEveryAddress_answersThoseOfBothFamilies(string host)
+    {
+        Assert.SkipUnless(File.Exists("/proc/net/if_inet6") && (await File.ReadAllTextAsync("/proc/net/if_inet6", TestContext.Current.CancellationToken)).Contains(" lo", StringComparison.Ordinal), "This machine has no IPv6.");
+        var keys = Path.Combine(_folder, "keys");
+        Assert.Equal(0, (await CliProcess.RunAsync(["key", "k", "--scope", "submit", "--keys", keys])).ExitCode);
+        var arguments = Role("coordinator");
+        var port = new Uri(arguments[2]).Port;
+        arguments[2] = $"http://{host}:{port}";
+        var process = Start([.. arguments, "--keys", keys]);
+        await process.SaysAsync("coordinator ready").WaitAsync(Deadline, TestContext.Current.CancellationToken);
+
+        using var http = new HttpClient();
+        foreach (var address in (string[])["127.0.0.1", "[::1]"])
+        {
+            Assert.Equal("ok", await http.GetStringAsync(new Uri($"http://{address}:{port}/healthz"), TestContext.Current.CancellationToken));
+        }
+    }
+
     [Theory]
     [InlineData("worker", "foo")]
     [InlineData("worker", "amqp://")]
