@@ -23,6 +23,8 @@ public sealed class RefusalTests
     [InlineData("cluster: {logFormat: xml}", "logFormat")]
     [InlineData("images: {coordinator: {digest: abc}}", "digest")]
     [InlineData("limits: {submissionsPerSecond: -1}", "submissionsPerSecond")]
+    [InlineData("orleansDashboard: {enabled: 'yes'}", "enabled")]
+    [InlineData("orleansDashboard: true", "orleansDashboard")]
     [InlineData("hooks: [{name: a, kind: mail}]", "kind")]
     [InlineData("hooks: [{name: a, kind: webhook}]", "url")]
     [InlineData("hooks: [{name: a, kind: webhook, url: 'https://a', existingSecret: s, secretFile: /etc/passwd}]", "secretFile")]

@@ -75,6 +75,7 @@ internal static class ValueSets
     public static ValueSet Served { get; } = new("served", """
         http: {tls: {existingSecret: http-tls}}
         service: {type: LoadBalancer, port: 443, annotations: {example.org/internal: "true"}}
+        orleansDashboard: {enabled: true}
         limits: {submissionsPerSecond: 100, namesPerSecond: 5000, refusalsPerMinute: 0}
         ingress:
           enabled: true

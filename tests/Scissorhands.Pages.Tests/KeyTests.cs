@@ -43,7 +43,7 @@ public sealed class GuardedCoordinator : IAsyncLifetime
             await process.WaitForExitAsync();
         }
 
-        _cluster = await LocalCluster.StartAsync(new ClusterOptions { Broker = _broker, CoordinatorArguments = ["--root", _folder, "--keys", file] }, workers: 0);
+        _cluster = await LocalCluster.StartAsync(new ClusterOptions { Broker = _broker, CoordinatorArguments = ["--root", _folder, "--keys", file, "--orleans-dashboard"] }, workers: 0);
     }
 
     public async ValueTask DisposeAsync()

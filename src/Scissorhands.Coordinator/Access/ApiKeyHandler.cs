@@ -15,7 +15,7 @@ public sealed class ApiKeyOptions : AuthenticationSchemeOptions
     public ApiKeys? Keys { get; set; }
 }
 
-/// <summary>Authenticates callers by <c>Authorization: Bearer KEY</c>.</summary>
+/// <summary>Authenticates callers by <c>Authorization: Bearer KEY</c>, and by a password where <see cref="KeyAsPassword"/> says so.</summary>
 internal sealed class ApiKeyHandler(IOptionsMonitor<ApiKeyOptions> options, ILoggerFactory logger, UrlEncoder encoder) : AuthenticationHandler<ApiKeyOptions>(options, logger, encoder)
 {
     public const string SchemeName = "key";
@@ -27,7 +27,7 @@ internal sealed class ApiKeyHandler(IOptionsMonitor<ApiKeyOptions> options, ILog
     public static string? Sent(HttpRequest request)
     {
         var header = request.Headers.Authorization.ToString();
-        return header.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase) ? header[Prefix.Length..].Trim() : null;
+        return header.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase) ? header[Prefix.Length..].Trim() : KeyAsPassword.Sent(request.HttpContext);
     }
 
     /// <summary>The scope that a call needs.</summary>
@@ -63,7 +63,7 @@ internal sealed class ApiKeyHandler(IOptionsMonitor<ApiKeyOptions> options, ILog
     protected override async Task HandleChallengeAsync(AuthenticationProperties properties)
     {
         Response.StatusCode = StatusCodes.Status401Unauthorized;
-        Response.Headers.WWWAuthenticate = "Bearer";
+        Response.Headers.WWWAuthenticate = KeyAsPassword.Challenge(Context) ?? "Bearer";
         await Response.WriteAsJsonAsync(new { error = "a key or token is needed, in the header Authorization: Bearer KEY" });
     }
 

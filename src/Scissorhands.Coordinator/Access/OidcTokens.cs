@@ -62,6 +62,7 @@ internal static class OidcTokens
     // Otherwise an issuer that does not answer would look like a token with a wrong signature. What it said is kept for hours.
     private static async Task AskIssuerAsync(MessageReceivedContext context)
     {
+        context.Token = ApiKeyHandler.Sent(context.Request);
         try
         {
             await context.Options.ConfigurationManager!.GetConfigurationAsync(context.HttpContext.RequestAborted);
@@ -109,7 +110,7 @@ internal static class OidcTokens
         }
 
         context.Response.StatusCode = StatusCodes.Status401Unauthorized;
-        context.Response.Headers.WWWAuthenticate = "Bearer error=\"invalid_token\"";
+        context.Response.Headers.WWWAuthenticate = KeyAsPassword.Challenge(context.HttpContext) ?? "Bearer error=\"invalid_token\"";
         await context.Response.WriteAsJsonAsync(new { error = "the token is not accepted: " + Reason(context.AuthenticateFailure) });
     }
 

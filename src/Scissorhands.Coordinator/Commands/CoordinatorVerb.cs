@@ -51,13 +51,14 @@ public static class CoordinatorVerb
         var submissions = new Option<int>("--limit-submissions") { Description = "Submissions over HTTP that a caller may send a second; 0: no limit", HelpName = "N", DefaultValueFactory = _ => defaults.SubmissionsPerSecond };
         var limitNames = new Option<int>("--limit-names") { Description = "Names in these that a caller may send a second; 0: no limit", HelpName = "N", DefaultValueFactory = _ => defaults.NamesPerSecond };
         var refusals = new Option<int>("--limit-refusals") { Description = "Wrong keys and tokens a minute after which an address has to wait; 0: no limit", HelpName = "N", DefaultValueFactory = _ => defaults.RefusalsPerMinute };
+        var dashboard = new Option<bool>("--orleans-dashboard") { Description = "Serve Orleans' own dashboard at /orleans, to callers with the scope operate: a browser asks for a password, which is the key. It shows the whole cluster and counts each call of a grain while it is looked at. The same for all coordinators of a cluster" };
         var beat = ClusterOptions.Beat();
         var metrics = ClusterOptions.MetricsPort();
         var command = new Command(
             name,
             $"Decide what the workers of a cluster do. Broker, store and Redis are named in {ControlBus.BrokerVariable}, {StoreVariable} (sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE; default sqlite:scissorhands.db) and {RedisVariable} (only where several coordinators share the load); {ControlBus.IntakeVariable} names the virtual host that deletion requests arrive in over the broker (none by default). Each of them may be in a file that VARIABLE_FILE names")
         {
-            http, certificate, key, address, silo, gateway, siloAuthority, siloCertificate, siloKey, cluster, roots, keys, authority, audience, tenantClaim, sign, head, hooks, submissions, limitNames, refusals, beat, metrics,
+            http, certificate, key, address, silo, gateway, siloAuthority, siloCertificate, siloKey, cluster, roots, keys, authority, audience, tenantClaim, sign, head, hooks, submissions, limitNames, refusals, dashboard, beat, metrics,
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -94,6 +95,7 @@ public static class CoordinatorVerb
                 SigningKey = SigningKey.Find(parsed.GetValue(sign)),
                 HeadInterval = TimeSpan.FromMinutes(minutes),
                 Telemetry = new TelemetryOptions { MetricsPort = parsed.GetValue(metrics) },
+                OrleansDashboard = parsed.GetValue(dashboard),
                 Limits = new CallLimitOptions { SubmissionsPerSecond = parsed.GetValue(submissions), NamesPerSecond = parsed.GetValue(limitNames), RefusalsPerMinute = parsed.GetValue(refusals) },
                 Liveness = new LivenessOptions { BeatInterval = interval, LostAfter = interval * 3, SettleTime = interval * 1.5, WakeInterval = interval * 1.5 },
             });

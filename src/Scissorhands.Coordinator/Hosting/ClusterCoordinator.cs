@@ -98,6 +98,9 @@ public sealed record ClusterCoordinatorOptions
     /// <summary>What the coordinator tells of itself, and where. Default: what the environment says.</summary>
     public TelemetryOptions Telemetry { get; init; } = new();
 
+    /// <summary>Whether Orleans' dashboard is served, to callers with the scope <see cref="AccessScopes.Operate"/>. All coordinators of a cluster need it alike: any of them may be asked for its figures. Default: false.</summary>
+    public bool OrleansDashboard { get; init; }
+
     /// <summary>How much a caller may ask.</summary>
     public CallLimitOptions Limits { get; init; } = new();
 
@@ -164,6 +167,11 @@ public static partial class ClusterCoordinator
 
         // What no endpoint has answered, an unknown path or a content type that none takes, has the form of the other errors.
         app.UseStatusCodePages(static context => BareStatus.WriteAsync(context.HttpContext));
+        if (options.OrleansDashboard)
+        {
+            app.UseDashboardFolder();
+        }
+
         CallLimits.UseRefusalLimit(app);
         app.UseAuthentication();
         app.UseRateLimiter();
@@ -172,6 +180,11 @@ public static partial class ClusterCoordinator
         app.MapDeletion();
         app.MapDescription();
         app.MapPages();
+        if (options.OrleansDashboard)
+        {
+            app.MapDashboard();
+        }
+
         return app;
     }
 
@@ -318,6 +331,10 @@ public static partial class ClusterCoordinator
         }
 
         options.SiloCertificate?.ApplyTo(silo);
+        if (options.OrleansDashboard)
+        {
+            silo.AddOwnDashboard();
+        }
     });
 
     private static void AddBus(IServiceCollection services, Uri broker)

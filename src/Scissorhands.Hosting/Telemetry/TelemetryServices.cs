@@ -50,7 +50,7 @@ public static class TelemetryServices
         });
         if (options.SendsOtlp)
         {
-            telemetry.WithTracing(tracing => tracing.SetSampler(new OwnTraces(["batch ", "deletion-request ", "generation", "stage "], ["/BeatAsync", "/CallAsync", "/ProgressAsync", "/NeedAsync", "/WakeAsync", "/WaitsAsync", "/ViewAsync"])).AddSource([.. sources]).AddAspNetCoreInstrumentation(static asp => asp.Filter = static http => !http.Request.Path.StartsWithSegments("/health") && !http.Request.Path.StartsWithSegments("/metrics") && http.Request.Path != "/healthz").AddOtlpExporter());
+            telemetry.WithTracing(tracing => tracing.SetSampler(new OwnTraces(["batch ", "deletion-request ", "generation", "stage "], ["/BeatAsync", "/CallAsync", "/ProgressAsync", "/NeedAsync", "/WakeAsync", "/WaitsAsync", "/ViewAsync"])).AddSource([.. sources]).AddAspNetCoreInstrumentation(static asp => asp.Filter = static http => !http.Request.Path.StartsWithSegments("/health") && !http.Request.Path.StartsWithSegments("/metrics") && !http.Request.Path.StartsWithSegments("/orleans") && http.Request.Path != "/healthz").AddOtlpExporter());
         }
 
         if (options.MetricsPort is { } port)

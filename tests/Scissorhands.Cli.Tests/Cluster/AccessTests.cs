@@ -124,6 +124,8 @@ public sealed class AccessTests(GuardedCluster service) : IClassFixture<GuardedC
     [InlineData("auditor", "POST", "v1/deletion-requests", HttpStatusCode.Forbidden)]
     [InlineData("operator", "GET", "v1/models", HttpStatusCode.OK)]
     [InlineData("operator", "GET", "v1/runs", HttpStatusCode.OK)]
+    [InlineData("operator", "GET", "orleans", HttpStatusCode.NotFound)]
+    [InlineData("operator", "GET", "orleans/DashboardCounters", HttpStatusCode.NotFound)]
     [InlineData(null, "GET", "healthz", HttpStatusCode.OK)]
     public async Task Call_withTheKeyOf_isAnsweredAsItsScopesSay(string? name, string method, string path, HttpStatusCode expected)
     {

@@ -30,7 +30,8 @@ public sealed class Chromium : IAsyncLifetime
     /// <param name="address">Where the coordinator serves HTTP.</param>
     /// <param name="width">Width of the window.</param>
     /// <param name="scheme">What the reader prefers.</param>
-    public async Task<Visit> VisitAsync(string address, int width = 1200, ColorScheme scheme = ColorScheme.Light)
+    /// <param name="password">What the reader enters where the browser itself asks for a password; null where nothing.</param>
+    public async Task<Visit> VisitAsync(string address, int width = 1200, ColorScheme scheme = ColorScheme.Light, string? password = null)
     {
         Assert.SkipWhen(_browser is null, "chromium is not installed (apt-get install chromium).");
         var context = await _browser.NewContextAsync(new BrowserNewContextOptions
@@ -39,6 +40,7 @@ public sealed class Chromium : IAsyncLifetime
             ViewportSize = new ViewportSize { Width = width, Height = 860 },
             ColorScheme = scheme,
             ReducedMotion = ReducedMotion.Reduce,
+            HttpCredentials = password is null ? null : new HttpCredentials { Username = "operator", Password = password },
         });
         context.SetDefaultTimeout(PatienceMilliseconds);
         return new Visit(context, await context.NewPageAsync(), new Uri(address));
