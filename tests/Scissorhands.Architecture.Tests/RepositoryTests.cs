@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.RegularExpressions;
 
 namespace Scissorhands.Architecture.Tests;
@@ -80,6 +81,22 @@ public sealed class RepositoryTests
         }
 
         Assert.Empty(found);
+    }
+
+    /// <summary>Packages for Node.js come from wherever a machine gets them, but with these bytes.</summary>
+    [Fact]
+    public void Files_LocksOfPackages_NameHashesAndNoRegistry()
+    {
+        var locks = TextFiles().Where(static path => Path.GetFileName(path) == "package-lock.json").ToList();
+        Assert.NotEmpty(locks);
+        foreach (var path in locks)
+        {
+            using var document = JsonDocument.Parse(File.ReadAllText(path));
+            var packages = document.RootElement.GetProperty("packages").EnumerateObject().Where(static package => package.Name.Length > 0).ToList();
+            Assert.NotEmpty(packages);
+            Assert.DoesNotContain(packages, static package => package.Value.TryGetProperty("resolved", out _));
+            Assert.All(packages, static package => Assert.StartsWith("sha512-", package.Value.GetProperty("integrity").GetString(), StringComparison.Ordinal));
+        }
     }
 
     private static IEnumerable<string> TextFiles()

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace Scissorhands.Testing;
 
 /// <summary>Debian's Python, which sees Debian's PyTorch and cryptography where they are installed.</summary>
@@ -24,11 +22,7 @@ public static class PythonProgram
     {
         // A file, because torch.jit.script reads the source of what it compiles.
         using var file = new TemporaryFile(program);
-        using var process = Process.Start(new ProcessStartInfo(Python, [file.Path, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        var errors = process.StandardError.ReadToEndAsync(cancellationToken);
-        var output = await process.StandardOutput.ReadToEndAsync(cancellationToken);
-        await process.WaitForExitAsync(cancellationToken);
-        return (process.ExitCode == 0, process.ExitCode == 0 ? output.Trim() : await errors);
+        return await ScriptProcess.RunAsync(Python, [file.Path, .. arguments], null, cancellationToken);
     }
 
     private sealed class TemporaryFile : IDisposable

@@ -4,6 +4,7 @@ using System.Net.Http.Json;
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Scissorhands.Certificates.Statements;
 using Scissorhands.Cli.Tests.Hooks;
 using Scissorhands.Cli.Tests.Runs;
@@ -82,7 +83,7 @@ public sealed class DeletionCluster : IAsyncLifetime
 }
 
 /// <summary>From a deletion request to a certificate, with real processes.</summary>
-public sealed class DeletionServiceTests(TinyWorld world, DeletionCluster service) : IClassFixture<DeletionCluster>
+public sealed partial class DeletionServiceTests(TinyWorld world, DeletionCluster service) : IClassFixture<DeletionCluster>
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
 
@@ -446,6 +447,68 @@ public sealed class DeletionServiceTests(TinyWorld world, DeletionCluster servic
         Assert.Contains("content type", got[7]!["error"]!.GetValue<string>(), StringComparison.Ordinal);
     }
 
+    /// <summary>A producer in JavaScript, whose messages the CloudEvents SDK makes in both modes, with whatever an event may hold.</summary>
+    [Fact]
+    public async Task Queue_producerWithTheSdkOfAnotherLanguage_answersAndBuries()
+    {
+        var name = Skippable("queued-js");
+        var node = await NodeAsync();
+        await RegisterAsync(name, maxWait: "10.00:00:00");
+
+        var result = JsonNode.Parse(await node.RunAsync(Path.Combine(JavaScript, "requests.js"), Ct, null, service.Intake!.ToString(), name, Id(1)))!;
+
+        // One event is one request, in whatever mode and form it comes.
+        var answers = result["answers"]!;
+        Assert.All(answers.AsObject(), static a => Assert.Equal("application/json", (string?)a.Value!["type"]));
+        foreach (var form in (string[])["structured", "base64", "colon", "underscore", "bytes"])
+        {
+            Assert.Equal((form, null), (form, (string?)answers[form]!["error"]));
+            Assert.Equal(("/pipelines/dsar 7", 1, (string?)answers["structured"]!["id"]), ((string?)answers[form]!["requestId"], (int)answers[form]!["resolved"]!, (string?)answers[form]!["id"]));
+        }
+
+        foreach (var form in (string[])["fullStructured", "fullBinary"])
+        {
+            var answer = answers[form]!.AsObject();
+            Assert.Equal((form, null), (form, (string?)answer["error"]));
+            Assert.Equal(("grüße-😀", 1, (string?)answers["fullStructured"]!["id"]), ((string?)answer["requestId"], (int)answer["resolved"]!, (string?)answer["id"]));
+            Assert.Equal(["niemand-ß-😀"], Names(answer, "unknown"));
+        }
+
+        // What is no request is buried as it came, with the reason that its producer is told.
+        var dead = result["dead"]!.AsObject();
+        foreach (var (form, reason) in ((string, string)[])[("conflict", "another request"), ("noData", "neither data"), ("otherType", "type must be"), ("otherVersion", "specversion must be 1.0")])
+        {
+            Assert.Contains(reason, (string?)answers[form]!["error"], StringComparison.Ordinal);
+            Assert.Equal((string?)answers[form]!["error"], (string?)dead[form]!["x-scissorhands-reason"]);
+        }
+
+        Assert.Equal(4, dead.Count);
+        var kept = dead["conflict"]!;
+        Assert.Equal(("Löschung №1", "3", "true"), ((string?)kept["cloudEvents:subject"], kept["cloudEvents:attempt"]?.ToJsonString(), kept["cloudEvents:urgent"]?.ToJsonString()));
+
+        // The principal is whom the broker knows: it takes no message in another's name.
+        Assert.Equal(406, (int)result["refusal"]!);
+    }
+
+    /// <summary>The documentation's producer, as it stands there, with the rights that the documentation gives it.</summary>
+    [Fact]
+    public async Task Queue_producerOfTheDocumentation_isAnswered()
+    {
+        var name = Skippable("classifier");
+        var node = await NodeAsync();
+        await RegisterAsync(name, maxWait: "10.00:00:00");
+        await service.Fixture.Broker.ControlAsync("add_user", "dsar", "dsar");
+        await service.Fixture.Broker.ControlAsync("set_permissions", "-p", "intake", "dsar", "^$", @"^scissorhands\.deletion-requests$", "^$");
+        var text = await File.ReadAllTextAsync(Path.Combine(RepositoryFiles.Root, "docs", "deletion.md"), Ct);
+        var program = Path.Combine(service.Folder, "producer.js");
+        await File.WriteAllTextAsync(program, Assert.Single(JavaScriptBlock().Matches(text)).Groups[1].Value, Ct);
+
+        var address = new UriBuilder(service.Intake!) { UserName = "dsar", Password = "dsar" }.Uri.ToString();
+        var answer = JsonNode.Parse(await node.RunAsync(program, Ct, new Dictionary<string, string> { ["SCISSORHANDS_INTAKE"] = address }))!;
+
+        Assert.Equal((name, "/pipelines/dsar 19", 1), ((string?)answer["model"], (string?)answer["requestId"], (int)answer["resolved"]!));
+    }
+
     /// <summary>
     /// Neither the image as it came nor its decoded pixels, in whatever file of the service: versions, work, quarantine, caches. Only
     /// requests to other models, which are open, may have copies of the same sample.
@@ -470,6 +533,15 @@ public sealed class DeletionServiceTests(TinyWorld world, DeletionCluster servic
     }
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    private static string JavaScript => Path.Combine(RepositoryFiles.Root, "tests", "Scissorhands.Cli.Tests", "JavaScript");
+
+    private static async Task<NodePrograms> NodeAsync()
+    {
+        var node = await NodePrograms.OfAsync(JavaScript);
+        Assert.SkipWhen(node.Missing is not null, node.Missing ?? "");
+        return node;
+    }
 
     private static string Id(int sample) => TinyData.Id("train", sample);
 
@@ -581,4 +653,7 @@ public sealed class DeletionServiceTests(TinyWorld world, DeletionCluster servic
         {
         }
     }
+
+    [GeneratedRegex("```js\n(.*?)```", RegexOptions.Singleline)]
+    private static partial Regex JavaScriptBlock();
 }

@@ -210,6 +210,44 @@ public sealed class HookDeliveryTests(BrokerFixture fixture) : IAsyncLifetime, I
         Assert.Null(await reading.BasicGetAsync("told", autoAck: true, Ct));
     }
 
+    /// <summary>Every type of event, read and checked against the schema by the CloudEvents SDK for JavaScript.</summary>
+    [Fact]
+    public async Task RabbitMq_receiverWithTheSdkOfAnotherLanguage_readsEveryEvent()
+    {
+        Assert.SkipWhen(fixture.Broker.Missing is not null, fixture.Broker.Missing ?? "");
+        var programs = Path.Combine(RepositoryFiles.Root, "tests", "Scissorhands.Cli.Tests", "JavaScript");
+        var node = await NodePrograms.OfAsync(programs);
+        Assert.SkipWhen(node.Missing is not null, node.Missing ?? "");
+        var broker = await fixture.Broker.AddVirtualHostAsync("events-js", "js");
+        await using var connection = await BrokerConnection.OpenAsync(broker, "test", null, Ct);
+        await using var channel = await connection.CreateChannelAsync(cancellationToken: Ct);
+        await channel.ExchangeDeclareAsync(RabbitHook.Exchange, ExchangeType.Topic, durable: true, autoDelete: false, cancellationToken: Ct);
+        await channel.QueueDeclareAsync("told", durable: true, exclusive: false, autoDelete: false, cancellationToken: Ct);
+        await channel.QueueBindAsync("told", RabbitHook.Exchange, "#", cancellationToken: Ct);
+
+        var expected = EveryEvent("m.n_o-1");
+        await using (var hook = new RabbitHook("h", broker))
+        {
+            foreach (var told in expected)
+            {
+                await hook.DeliverAsync(told, Ct);
+            }
+        }
+
+        var got = JsonNode.Parse(await node.RunAsync(Path.Combine(programs, "events.js"), Ct, null, broker.ToString(), "told"))!.AsArray();
+        Assert.Equal(PublicationEvents.Types, got.Select(static g => (string?)g!["event"]!["type"]));
+        foreach (var (told, read) in expected.Zip(got))
+        {
+            // Equal attributes, and none that the SDK made up or did not know.
+            var (sent, parsed) = (JsonNode.Parse(told.Body)!.AsObject(), read!["event"]!.AsObject());
+            Assert.Equal((told.Id, true), ((string?)read["messageId"], (bool)read["same"]!));
+            Assert.Matches(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$", (string?)sent["time"]);
+            Assert.Equal(DateTimeOffset.Parse((string)sent["time"]!, CultureInfo.InvariantCulture), DateTimeOffset.Parse((string)parsed["time"]!, CultureInfo.InvariantCulture));
+            Assert.True(sent.Remove("time") && parsed.Remove("time"));
+            Assert.True(JsonNode.DeepEquals(sent, parsed), $"{sent}\n{parsed}");
+        }
+    }
+
     private static ServedHook Serve(IPublicationHook hook) => new(hook, "webhook", TimeSpan.FromSeconds(10), TimeSpan.FromMinutes(10));
 
     private HookDelivery Delivery(ServedHook served) => new([served], _provider.GetRequiredService<IOutbox>(), _time, new LivenessOptions(), NullLogger<HookDelivery>.Instance);
@@ -246,13 +284,36 @@ public sealed class HookDeliveryTests(BrokerFixture fixture) : IAsyncLifetime, I
     /// <summary>Writes a version and its event, as the last step of a batch does.</summary>
     private async Task PublishAsync(string name, int version)
     {
-        var record = new ModelRecord { Name = name, File = "/m", Sha256 = "0", DataSet = "d", Data = "/d", Versions = "/v", Policy = new DeletionPolicy() };
+        var record = Record(name);
         var model = await Store.RegisterAsync(record, new ModelVersion { Model = name, Number = 0, File = "/v/v0/m", Sha256 = "0", PublishedAt = Start, State = VersionState.Superseded }, DeletionAudit.Registered("t", record, "p", Start), Ct);
-        var published = new ModelVersion { Model = name, Number = version, File = $"/v/v{version}/m", Sha256 = "1", RunId = "r", Batch = version, PublishedAt = Start, State = VersionState.Superseded };
-        var batch = new DeletionBatch { Model = name, Number = version, Phase = BatchPhase.Completed, Requests = ["a"], Samples = 1, From = 0, Deadline = Start, CreatedAt = Start, Attempts = [] };
-        var events = new PublicationEvents([new PublicationTarget("h", PublicationEvents.Types)]);
-        await Store.CommitAsync(model, new ModelChange { Versions = [published], Messages = events.Published(batch, published, "c", Start) }, Ct);
+        var published = Published(name, version);
+        await Store.CommitAsync(model, new ModelChange { Versions = [published], Messages = Events.Published(Ended(name, version), published, "c", Start) }, Ct);
     }
+
+    /// <summary>One event of each type.</summary>
+    private static HookEvent[] EveryEvent(string name)
+    {
+        var version = Published(name, 2) with { Retrain = "Zu viel vergessen: 12 %", Certificate = "c" };
+        var batch = Ended(name, 2) with { Reason = "the gate: no attempt got through", Attempts = [new BatchAttempt(1, "mild", "r", null, "beyond its bounds")] };
+        OutgoingMessage[] messages =
+        [
+            .. Events.Published(batch, version, "c", Start),
+            .. Events.Failed(batch, null, Start),
+            .. Events.RolledBack(new StoredModel { Record = Record(name), Version = 7, CurrentVersion = 2, LastBatch = 2 }, Published(name, 1), [version], ["a"], Start),
+            .. Events.RetrainRecommended(batch, version, Start),
+        ];
+        return [.. messages.Select(static m => HookEvent.Read(m.Body))];
+    }
+
+    private static PublicationEvents Events { get; } = new([new PublicationTarget("h", PublicationEvents.Types)]);
+
+    private static ModelRecord Record(string name) => new() { Name = name, File = "/m", Sha256 = "0", DataSet = "d", Data = "/d", Versions = "/v", Policy = new DeletionPolicy() };
+
+    private static ModelVersion Published(string name, int version) =>
+        new() { Model = name, Number = version, File = $"/v/v{version}/m", Sha256 = "1", RunId = "r", Batch = version, PublishedAt = Start, State = VersionState.Superseded };
+
+    private static DeletionBatch Ended(string name, int number) =>
+        new() { Model = name, Number = number, Phase = BatchPhase.Completed, Requests = ["a"], Samples = 1, From = 0, Deadline = Start, CreatedAt = Start, Attempts = [] };
 
     /// <summary>What a receiver checks; null where it takes the event.</summary>
     private string? Refusal(Received received)
