@@ -37,4 +37,4 @@ EXPOSE 8080 9464 11111 30000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
   CMD ["/app/scissorhands-coordinator", "health", "ready", "--metrics-port", "9464"]
 ENTRYPOINT ["/app/scissorhands-coordinator"]
-CMD ["--http", "http://0.0.0.0:8080", "--metrics-port", "9464"]
+CMD ["--http", "http://[::]:8080", "--metrics-port", "9464"]

@@ -11,8 +11,9 @@ public static class PublishedFile
     /// <param name="path">The final name; an older file of that name is replaced.</param>
     /// <param name="write">Writes the content.</param>
     /// <param name="mode">Who may do what with the file, from its first byte on; null for the process's default.</param>
+    /// <param name="flushName">Whether the name is flushed too; false for whoever writes many and then flushes their folder.</param>
     /// <exception cref="RunFailedException">The file cannot be written; nothing is left beside it.</exception>
-    public static void Write(string path, Action<Stream> write, UnixFileMode? mode = null)
+    public static void Write(string path, Action<Stream> write, UnixFileMode? mode = null, bool flushName = true)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(write);
@@ -34,7 +35,10 @@ public static class PublishedFile
             }
 
             File.Move(beside, path, overwrite: true);
-            DurableFolder.Flush(Path.GetDirectoryName(Path.GetFullPath(path))!);
+            if (flushName)
+            {
+                DurableFolder.Flush(Path.GetDirectoryName(Path.GetFullPath(path))!);
+            }
         }
         catch (Exception failure)
         {

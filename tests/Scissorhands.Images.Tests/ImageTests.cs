@@ -75,7 +75,7 @@ public sealed class ImageTests : IAsyncLifetime
         Assert.SkipWhen(_broker.Missing is not null, _broker.Missing ?? "");
 
         // Whoever can be reached by others needs keys: the image's own command says so.
-        var (code, output) = await ChildProcess.RunAsync("buildah", Run(coordinator, "/app/scissorhands-coordinator", "--http", "http://0.0.0.0:8080"), environment: Isolated);
+        var (code, output) = await ChildProcess.RunAsync("buildah", Run(coordinator, "/app/scissorhands-coordinator", "--http", "http://[::]:8080"), environment: Isolated);
         Assert.True(code == 2 && output.Contains("--keys", StringComparison.Ordinal), output);
 
         var files = new TinyFiles(Directory.CreateDirectory(Path.Combine(_folder, "files")).FullName);

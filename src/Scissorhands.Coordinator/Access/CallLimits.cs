@@ -96,7 +96,7 @@ internal sealed class CallLimits(CallLimitOptions options) : IDisposable
     /// <summary>What stands for whoever has an address: of IPv6 the network, as one host has all the addresses of its own.</summary>
     internal static string Origin(IPAddress address)
     {
-        if (address.AddressFamily != AddressFamily.InterNetworkV6)
+        if (address.AddressFamily != AddressFamily.InterNetworkV6 || address.IsIPv6LinkLocal || IPAddress.IsLoopback(address))
         {
             return address.ToString();
         }

@@ -221,7 +221,7 @@ internal sealed partial class QuarantineFolder(ILogger<QuarantineFolder> logger)
                 return new CopyOutcome(request.Id, missing, null);
             }
 
-            PublishedFile.Write(path, stream => source.Value.Write(stream, request.Samples), FileMode);
+            PublishedFile.Write(path, stream => source.Value.Write(stream, request.Samples), FileMode, flushName: false);
             return new CopyOutcome(request.Id, 0, null);
         }
         catch (RunFailedException e)

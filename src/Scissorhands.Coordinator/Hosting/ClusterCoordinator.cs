@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Security;
+using System.Net.Sockets;
 using MassTransit;
 using MassTransit.Monitoring;
 using Microsoft.AspNetCore.Builder;
@@ -127,6 +128,11 @@ public static partial class ClusterCoordinator
             throw new InputException($"--http {options.Http}: is reachable from other machines, so --keys must name the callers' keys (scissorhands key makes them), or --oidc-authority the issuer of their tokens");
         }
 
+        if (options.Http.AbsolutePath != "/")
+        {
+            throw new InputException($"--http {options.Http}: takes no path; a proxy in front of it may have one");
+        }
+
         if (options.Http.Scheme == Uri.UriSchemeHttps != options.HttpsCertificate is not null)
         {
             throw new InputException($"--http {options.Http}: https needs --http-cert, its certificate, and http takes none");
@@ -188,8 +194,8 @@ public static partial class ClusterCoordinator
         return app;
     }
 
-    // "Every address" means those of both families, as far as the machine has them; the server takes 0.0.0.0 at its word.
-    private static string Listening(Uri http) => IPAddress.TryParse(http.DnsSafeHost, out var address) && (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any))
+    // [::] means every address of both families, also where the machine has one of them only. 0.0.0.0 is every one of IPv4.
+    private static string Listening(Uri http) => IPAddress.TryParse(http.DnsSafeHost, out var address) && address.Equals(IPAddress.IPv6Any)
         ? string.Create(CultureInfo.InvariantCulture, $"{http.Scheme}://*:{http.Port}")
         : http.ToString();
 
@@ -312,6 +318,16 @@ public static partial class ClusterCoordinator
             });
             silo.Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = (options.ClusterId, ServiceId));
             silo.ConfigureEndpoints(options.Address, options.SiloPort, options.GatewayPort, listenOnAnyHostAddress: !IPAddress.IsLoopback(options.Address));
+            if (options.Address.AddressFamily == AddressFamily.InterNetworkV6 && !IPAddress.IsLoopback(options.Address))
+            {
+                // What was configured above listens on every address of the other family.
+                silo.Configure<EndpointOptions>(endpoints =>
+                {
+                    endpoints.SiloListeningEndpoint = new IPEndPoint(IPAddress.IPv6Any, options.SiloPort);
+                    endpoints.GatewayListeningEndpoint = new IPEndPoint(IPAddress.IPv6Any, options.GatewayPort);
+                });
+            }
+
             silo.Configure<ClusterMembershipOptions>(static membership =>
             {
                 // A lost coordinator is noticed within about six seconds.

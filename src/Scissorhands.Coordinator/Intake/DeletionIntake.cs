@@ -92,6 +92,14 @@ internal sealed class DeletionIntake(ModelCatalogue catalogue, RequestWriter wri
             (samples, before, resolution) = RequestResolver.Resolve(ids, subjects, view);
         }
 
+        if (submission.LegalHold)
+        {
+            // What is held is evidence, also where a run has forgotten it: as long as the data have it, it is copied.
+            samples = [.. samples, .. before.Where(view.Names.Contains)];
+            before = [.. before.Where(id => !view.Names.Contains(id))];
+            resolution = resolution with { Samples = samples.Count };
+        }
+
         // Where all was forgotten before, the model's grain ends it: what is known here may be from before a roll-back.
         var isNothing = samples.Count + before.Count == 0;
         var received = submission.ReceivedAt ?? now;
@@ -107,7 +115,7 @@ internal sealed class DeletionIntake(ModelCatalogue catalogue, RequestWriter wri
             AcceptedAt = now,
             Deadline = submission.Deadline ?? received + DefaultDeadline,
             State = isNothing ? RequestState.Rejected : RequestState.Received,
-            Reason = isNothing ? "nothing that it names is in the data" : null,
+            Reason = isNothing ? "nothing that it names is in the data" : samples.Count == 0 ? "all that it names was forgotten before: it is rejected once its model has looked again" : null,
             EndedAt = isNothing ? now : null,
             LegalHold = submission.LegalHold,
             Samples = isNothing ? null : samples,
@@ -118,7 +126,7 @@ internal sealed class DeletionIntake(ModelCatalogue catalogue, RequestWriter wri
         var outcome = await writer.WriteAsync(request, DeletionAudit.Received(request), ct);
         var stored = outcome.Request;
         var policy = view.Model.Record.Policy;
-        var expected = BatchPlanner.Expect([new WaitingRequest(stored.Id, stored.AcceptedAt, stored.Deadline, stored.Resolution.Samples)], policy, stored.AcceptedAt);
+        var expected = stored.Samples is [] ? stored.AcceptedAt : BatchPlanner.Expect([new WaitingRequest(stored.Id, stored.AcceptedAt, stored.Deadline, stored.Resolution.Samples)], policy, stored.AcceptedAt);
         return new IntakeAnswer(stored, expected, outcome.Conflict);
     }
 

@@ -1,8 +1,10 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
 using Orleans.Dashboard;
 using Orleans.Hosting;
+using Orleans.Runtime;
 using Scissorhands.Coordinator.Access;
 using Scissorhands.Coordinator.Api;
 
@@ -34,6 +36,9 @@ internal static class OrleansDashboard
         ]).Select(static route => Path + route),
         StringComparer.Ordinal);
 
+    // The parameters that are a silo's address.
+    private static readonly string[] SiloParameters = ["path", "address"];
+
     /// <summary>Has the silo count what the dashboard shows.</summary>
     public static ISiloBuilder AddOwnDashboard(this ISiloBuilder silo) => silo.AddDashboard(static dashboard => dashboard.HideTrace = true);
 
@@ -63,12 +68,18 @@ internal static class OrleansDashboard
         {
             var http = context.HttpContext;
             Confine(http.Response.Headers);
-            return IsReading(http) && http.GetEndpoint() is RouteEndpoint { RoutePattern.RawText: { } route } && Shown.Contains(route)
+            return IsReading(http) && http.GetEndpoint() is RouteEndpoint { RoutePattern.RawText: { } route } && Shown.Contains(route) && NamesNoStranger(http, route)
                 ? await next(context)
                 : Results.NotFound(new ErrorAnswer("this part of the dashboard is not served"));
         });
         return routes;
     }
+
+    // What is asked of a silo goes to the address in the path, whatever it is: it must be a member's, or a caller could have the
+    // coordinator connect to any host.
+    private static bool NamesNoStranger(HttpContext http, string route) =>
+        SiloParameters.FirstOrDefault(name => route.EndsWith($"{{*{name}}}", StringComparison.Ordinal)) is not { } parameter
+        || http.RequestServices.GetRequiredService<IClusterMembershipService>().CurrentSnapshot.Members.Keys.Any(silo => silo.ToParsableString() == http.GetRouteValue(parameter) as string);
 
     private static bool IsReading(HttpContext http) => HttpMethods.IsGet(http.Request.Method) || HttpMethods.IsHead(http.Request.Method);
 

@@ -13,7 +13,6 @@ public sealed partial class CheckpointFolder : ICheckpointStore
     /// <summary>Name of the folder of state and checkpoints within a run's output folder.</summary>
     public const string WorkFolderName = ".scissorhands";
 
-
     private readonly string _path;
 
     /// <summary>Describes a store; creates nothing.</summary>

@@ -284,7 +284,7 @@ internal sealed class BatchDriver
         var earlier = (Judged: figures.Earlier?.Count ?? 0, All: model.Forgotten);
         if (earlier.Judged < earlier.All)
         {
-            verdict = verdict with { Notes = [.. verdict.Notes, $"{earlier.Judged} of the {earlier.All} samples that earlier runs forgot are judged again: the others are no longer in the data as they were"] };
+            verdict = verdict with { Notes = [.. verdict.Notes, $"{earlier.Judged} of the {earlier.All} samples that earlier runs forgot are judged again: the others are gone, are changed, or their bytes are not known"] };
         }
 
         var judged = batch with { Attempts = [.. batch.Attempts.SkipLast(1), attempt with { Verdict = verdict, Final = final }] };

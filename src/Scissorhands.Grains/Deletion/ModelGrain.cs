@@ -197,6 +197,7 @@ public sealed partial class ModelGrain : Grain, IModelGrain
                 QuarantinedAt = null,
                 RetryAt = null,
                 Samples = [.. r.Samples!, .. r.ForgottenBefore.Where(again.Contains)],
+                Resolution = r.Resolution with { Samples = r.Samples!.Count + r.ForgottenBefore.Count(again.Contains) },
                 ForgottenBefore = [.. r.ForgottenBefore.Where(id => !again.Contains(id))],
             });
         await _store.CommitAsync(

@@ -5,8 +5,11 @@ namespace Scissorhands.Planning.Files;
 /// <summary>Makes the names in a folder durable: a file that was renamed into it may otherwise be gone after a power cut.</summary>
 public static partial class DurableFolder
 {
-    private const int ReadOnly = 0;
-    private const int InvalidArgument = 22;
+    private const int CloseOnExecute = 0x80000;
+    private const int AccessDenied = 13;
+
+    // EBADF, EINVAL, ENOSYS and EOPNOTSUPP.
+    private static readonly int[] Unknown = [9, 22, 38, 95];
 
     /// <summary>Waits until the device has a folder's names. Does nothing on other systems than Linux.</summary>
     /// <param name="path">The folder.</param>
@@ -19,16 +22,22 @@ public static partial class DurableFolder
             return;
         }
 
-        var folder = Open(path, ReadOnly);
+        var folder = Open(path, CloseOnExecute);
         if (folder < 0)
         {
+            // It may be written to without being read.
+            if (Marshal.GetLastPInvokeError() == AccessDenied)
+            {
+                return;
+            }
+
             throw new IOException($"{path}: cannot be flushed ({Marshal.GetLastPInvokeErrorMessage()})");
         }
 
         try
         {
             // Some network file systems know no flushing of folders: there, names are as durable as the server makes them.
-            if (Synchronise(folder) != 0 && Marshal.GetLastPInvokeError() is var error && error != InvalidArgument)
+            if (Synchronise(folder) != 0 && Marshal.GetLastPInvokeError() is var error && !Unknown.Contains(error))
             {
                 throw new IOException($"{path}: cannot be flushed ({Marshal.GetPInvokeErrorMessage(error)})");
             }

@@ -235,6 +235,7 @@ public sealed class AccessTests(GuardedCluster service) : IClassFixture<GuardedC
     [InlineData("must be https", "--oidc-authority", "http://login.example.org", "--oidc-audience", "a")]
     [InlineData("--oidc-audience: missing", "--oidc-authority", "https://login.example.org")]
     [InlineData("--keys must name", "--http", "http://0.0.0.0:1")]
+    [InlineData("takes no path", "--http", "http://localhost:1/base")]
     public async Task Coordinator_oidcOptionsThatAreNotInOrder_endItWithOneLine(string expected, params string[] arguments)
     {
         await using var process = CliProcess.Start(["coordinator", .. arguments], environment: [("SCISSORHANDS_RABBITMQ", "amqp://localhost"), ("SCISSORHANDS_INTAKE", "")]);

@@ -285,8 +285,16 @@ public sealed partial class DeletionServiceTests(TinyWorld world, DeletionCluste
         Assert.Equal("completed", await EndAsync(first));
         var partly = (await SubmitAsync(name, "partly", [Id(54), Id(55)]))["status"]!.GetValue<string>();
         Assert.Equal("completed", await EndAsync(partly));
-        var needless = (await SubmitAsync(name, "needless", [Id(54)]))["status"]!.GetValue<string>();
+        var answer = await SubmitAsync(name, "needless", [Id(54)]);
+        Assert.Equal((0, "all that it names was forgotten before: it is rejected once its model has looked again"), (answer["resolved"]!.GetValue<int>(), answer["reason"]!.GetValue<string>()));
+        var needless = answer["status"]!.GetValue<string>();
         Assert.Equal("rejected", await EndAsync(needless));
+
+        // What is held is evidence all the same, as long as the data have it.
+        answer = await SubmitAsync(name, "held", [Id(54)], legalHold: true);
+        Assert.Equal(1, answer["resolved"]!.GetValue<int>());
+        var held = answer["status"]!.GetValue<string>();
+        Assert.Equal("onHold", await LeaveAsync(held, "received"));
 
         var back = await service.Http.PostAsJsonAsync($"v1/models/{name}/rollback", new { version = 0, reopen = true }, Ct);
         Assert.True(back.IsSuccessStatusCode, await back.Content.ReadAsStringAsync(Ct));
@@ -294,6 +302,8 @@ public sealed partial class DeletionServiceTests(TinyWorld world, DeletionCluste
         {
             Assert.Equal("completed", await EndAsync(status));
         }
+
+        Assert.Equal("onHold", await LeaveAsync(held, "received"));
     }
 
     /// <summary>The coordinator is killed while it copies: what was received is copied and accepted when it is back, each sample whole.</summary>

@@ -60,6 +60,8 @@ public sealed class OwnFilesTests : IDisposable
     [InlineData("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::")]
     [InlineData("2001:db8:1:2::9", "2001:db8:1:2::")]
     [InlineData("2001:db8:1:3::9", "2001:db8:1:3::")]
+    [InlineData("::1", "::1")]
+    [InlineData("fe80::1:2", "fe80::1:2")]
     public void Caller_isToldByTheNetworkThatIsItsOwn(string address, string origin) => Assert.Equal(origin, CallLimits.Origin(IPAddress.Parse(address)));
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);

@@ -11,7 +11,7 @@ const TYPE = "dev.scissorhands.deletion-request";
 const DEADLINE_MS = 90_000;
 
 const [address, model, id] = process.argv.slice(2);
-const user = new URL(address).username;
+const user = decodeURIComponent(new URL(address).username);
 
 /** The SDK's structured message: attributes and data in one body. */
 function structured(event) {

@@ -13,6 +13,7 @@ public sealed class DrillCluster : IAsyncDisposable
     private readonly int _seed;
     private ControlShuffler? _shuffler;
     private ChildProcess _submit = null!;
+    private bool _isOver;
 
     private DrillCluster(DrillGround ground, int seed)
     {
@@ -43,7 +44,7 @@ public sealed class DrillCluster : IAsyncDisposable
     public RunTrail Trail { get; private set; } = null!;
 
     /// <summary>Completes when the run has ended.</summary>
-    public Task Ended => _submit.Exited;
+    public Task Ended { get; private set; } = Task.CompletedTask;
 
     /// <summary>What the one who submitted the run was told.</summary>
     public string Told => _submit.Output;
@@ -105,9 +106,11 @@ public sealed class DrillCluster : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        _isOver = true;
         if (_submit is not null)
         {
             await _submit.DisposeAsync();
+            await Ended;
         }
 
         if (_shuffler is not null)
@@ -148,6 +151,24 @@ public sealed class DrillCluster : IAsyncDisposable
             },
             WorkersAtFirst);
         Trail = new RunTrail(Output, TimeProvider.System);
-        _submit = new ChildProcess(Executable.Path, Ground.Submission(Output, Processes.Address), new Dictionary<string, string>());
+        Ended = SubmitAsync();
+    }
+
+    /// <summary>Submits until a coordinator has heard of it: where none was there at first, whoever submits is told so and does it again.</summary>
+    private async Task SubmitAsync()
+    {
+        while (true)
+        {
+            _submit = new ChildProcess(Executable.Path, Ground.Submission(Output, Processes.Address), new Dictionary<string, string>());
+            await _submit.Exited;
+
+            // The only thing it was told: a coordinator that is lost later is asked again by the command itself.
+            if (_isOver || _submit.ExitCode == 0 || _submit.Output.Trim().Split('\n') is not [var only] || !only.Contains("cannot be reached", StringComparison.Ordinal))
+            {
+                return;
+            }
+
+            await _submit.DisposeAsync();
+        }
     }
 }

@@ -238,7 +238,7 @@ public sealed class BatchDriverTests : IDisposable
         // What was not judged again is told with the verdict, and so in the certificate.
         string[] Notes(int batch) => [.. world.Store.BatchAsync("m", batch, Ct).Result!.Attempts[^1].Verdict!.Notes];
         Assert.DoesNotContain(Notes(1), static note => note.Contains("judged again", StringComparison.Ordinal));
-        Assert.Contains("1 of the 2 samples that earlier runs forgot are judged again: the others are no longer in the data as they were", Notes(2));
+        Assert.Contains("1 of the 2 samples that earlier runs forgot are judged again: the others are gone, are changed, or their bytes are not known", Notes(2));
     }
 
     /// <summary>A row that was erased before its request's run costs that request time, not those it would have been forgotten with.</summary>

@@ -43,12 +43,19 @@ class Page {
   /** Shows the page's content. */
   show(title, ...content) {
     if (this.signal.aborted) return;
+    this.shown = true;
     document.title = `${title} · Scissorhands`;
     update(main, ...content);
     if (this.focusing) {
       this.focusing = false;
       main.querySelector("h1")?.focus();
     }
+  }
+
+  /** Nothing of another page is to stand under this one's address. */
+  wait() {
+    document.title = "Waiting · Scissorhands";
+    update(main, h("h1", { tabindex: "-1" }, "Waiting for the coordinator"));
   }
 
   /** Does something until the coordinator answers, less and less often; what would not pass is thrown. */
@@ -61,7 +68,9 @@ class Page {
       } catch (error) {
         if (this.signal.aborted || !(error instanceof CallError) || !error.passes) throw error;
         this.health(error);
-        await pause(Math.max(wait, (error.retryAfter ?? 0) * 1000), this.signal);
+        if (!this.shown) this.wait();
+        await pause(Math.min(Math.max(wait, (error.retryAfter ?? 0) * 1000), 30_000), this.signal);
+        while (document.hidden && !this.signal.aborted) await pause(1000, this.signal);
         if (this.signal.aborted) throw error;
       }
     }
