@@ -429,6 +429,39 @@ public sealed class AccessTests(GuardedCluster service) : IClassFixture<GuardedC
         Assert.Contains("is not registered", await probe.Content.ReadAsStringAsync(Ct), StringComparison.Ordinal);
     }
 
+    /// <summary>A run that carries out requests is its model's tenant's; it waits here, as there is no worker.</summary>
+    [Fact]
+    public async Task Run_ofAnotherTenantsModel_isAsUnknownAsNone()
+    {
+        Skip();
+        using var mine = service.As("operator");
+        using var other = service.As("alone");
+        var body = Registration("hidden");
+        body["policy"] = new JsonObject { ["maxWait"] = "00:00:00.1", ["minRequests"] = 1, ["gate"] = new JsonObject { ["smallSets"] = "accept" } };
+        var registered = await mine.PutAsJsonAsync("v1/models/hidden", body, Ct);
+        Assert.True(registered.IsSuccessStatusCode, await registered.Content.ReadAsStringAsync(Ct));
+        var answer = await (await mine.PostAsJsonAsync("v1/deletion-requests", new { requestId = "r", model = "hidden", ids = new[] { Id(1) } }, Ct)).Content.ReadFromJsonAsync<JsonObject>(Ct);
+        var status = answer!["status"]!.GetValue<string>();
+        await mine.UntilAsync(status, static state => state == "running", service.Cluster!);
+        var run = (await mine.GetFromJsonAsync<JsonObject>(status, Ct))!["run"]!.GetValue<string>();
+
+        Assert.Contains(run, await mine.GetStringAsync("v1/runs", Ct), StringComparison.Ordinal);
+        Assert.DoesNotContain(run, await other.GetStringAsync("v1/runs", Ct), StringComparison.Ordinal);
+        foreach (var part in (string[])["", "/figures"])
+        {
+            Assert.Equal(HttpStatusCode.OK, (await mine.GetAsync($"v1/runs/{run}{part}", Ct)).StatusCode);
+        }
+
+        foreach (var part in (string[])["", "/figures", "/events", "/report", "/report.html"])
+        {
+            Assert.Equal((part, HttpStatusCode.NotFound), (part, (await other.GetAsync($"v1/runs/{run}{part}", HttpCompletionOption.ResponseHeadersRead, Ct)).StatusCode));
+        }
+
+        Assert.Equal(HttpStatusCode.NotFound, (await other.PostAsJsonAsync($"v1/runs/{run}/cancel", new { }, Ct)).StatusCode);
+        Assert.Equal("queued", (await mine.GetFromJsonAsync<JsonObject>($"v1/runs/{run}", Ct))!["status"]!.GetValue<string>());
+        Assert.Equal(HttpStatusCode.OK, (await mine.PostAsJsonAsync($"v1/runs/{run}/cancel", new { }, Ct)).StatusCode);
+    }
+
     /// <summary>What stood in a file is not told back: whoever may submit could read the service's files.</summary>
     [Fact]
     public async Task Submit_namesOfAFile_areCounted()
