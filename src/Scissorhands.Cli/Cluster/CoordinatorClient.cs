@@ -233,7 +233,10 @@ internal sealed class CoordinatorClient : IDisposable
 
         try
         {
-            return File.ReadAllText(file).Trim();
+            var key = File.ReadAllText(file).Trim();
+            return key.All(static c => c is > ' ' and < '\u007f')
+                ? key
+                : throw new InputException($"{KeyFileVariable} {file}: must hold one key or token and nothing else; what a coordinator is given with --keys holds none");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

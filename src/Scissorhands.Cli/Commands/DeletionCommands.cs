@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -257,7 +258,7 @@ internal static class DeletionCommands
     private static Command RollBack(TimeProvider time)
     {
         var model = new Argument<string>("MODEL") { Description = "The model" };
-        var version = new Argument<int>("VERSION") { Description = "The version that is to be in use" };
+        var version = new Argument<int>("VERSION") { Description = "The version that is to be in use, such as 1 or v0001", CustomParser = Version };
         var reopen = new Option<bool>("--reopen") { Description = "Open the requests again whose samples that version still knows" };
         var coordinator = ClusterCommands.Coordinator();
         var command = new Command("rollback", "Put a former version of a model into use") { model, version, reopen, coordinator };
@@ -269,6 +270,19 @@ internal static class DeletionCommands
             return ExitCodes.Done;
         });
         return command;
+    }
+
+    // Folders of versions are called v0001.
+    private static int Version(ArgumentResult argument)
+    {
+        var text = argument.Tokens[0].Value;
+        if (int.TryParse(text.StartsWith('v') ? text.AsSpan(1) : text, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+        {
+            return number;
+        }
+
+        argument.AddError($"VERSION {text}: must be a number, such as 1 or v0001");
+        return 0;
     }
 
     private static string Utc(JsonElement time) => time.GetDateTimeOffset().UtcDateTime.ToString("u", CultureInfo.InvariantCulture);

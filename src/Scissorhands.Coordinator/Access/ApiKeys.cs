@@ -92,11 +92,11 @@ public sealed class ApiKeys
         return keys.Count > 0 ? new ApiKeys(keys) : throw new InputException($"{path}: holds no key; `scissorhands key` makes one");
     }
 
-    /// <summary>Whether a caller has a key in a file.</summary>
+    /// <summary>The tenant of a caller who has a key in a file; null where it has none.</summary>
     /// <param name="path">The file; an empty one holds no keys.</param>
     /// <param name="name">The caller.</param>
     /// <exception cref="InputException">As of <see cref="Read"/>.</exception>
-    public static bool Holds(string path, string name) => new FileInfo(path).Length > 0 && Read(path)._keys.Values.Any(key => key.Name == name);
+    public static string? TenantIn(string path, string name) => new FileInfo(path).Length > 0 ? Read(path)._keys.Values.FirstOrDefault(key => key.Name == name)?.Tenant : null;
 
     /// <summary>Makes a key.</summary>
     /// <param name="name">The caller.</param>

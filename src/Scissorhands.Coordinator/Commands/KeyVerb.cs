@@ -32,8 +32,13 @@ public static class KeyVerb
 
             var file = parsed.GetRequiredValue(keys);
             var (key, line) = ApiKeys.New(parsed.GetRequiredValue(name), parsed.GetRequiredValue(tenant), given);
-            if (File.Exists(file) && ApiKeys.Holds(file, parsed.GetRequiredValue(name)))
+            if (File.Exists(file) && ApiKeys.TenantIn(file, parsed.GetRequiredValue(name)) is { } former)
             {
+                if (former != parsed.GetRequiredValue(tenant))
+                {
+                    throw new InputException($"--tenant {parsed.GetRequiredValue(tenant)}: {parsed.GetRequiredValue(name)} is a caller of tenant {former} in {file}; a name is of one tenant only");
+                }
+
                 Console.Error.WriteLine($"{file}: {parsed.GetRequiredValue(name)} has a key already, which stays good until its line is taken out; this is one more");
             }
 

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using Scissorhands.Abstractions.Cluster;
 using Scissorhands.Deletion.Batching;
@@ -77,17 +76,29 @@ public sealed partial class VersionFolders : IVersionFolders
     private static void Own(ModelRecord model)
     {
         var marker = Path.Combine(model.Versions, OwnerFile);
-        try
+        var isCut = new FileInfo(marker) is { Exists: true, Length: 0 };
+        if (isCut || !File.Exists(marker))
         {
-            using var stream = new FileStream(marker, FileMode.CreateNew, FileAccess.Write);
-            stream.Write(Encoding.UTF8.GetBytes(model.Name));
-        }
-        catch (IOException) when (File.Exists(marker))
-        {
-            if (File.ReadAllText(marker) != model.Name)
+            // Whole or not at all: what a full disk had cut short would be nobody's name.
+            var beside = $"{marker}.{Guid.NewGuid():N}.part";
+            try
             {
-                throw new InputException($"versions {model.Versions}: is another model's folder");
+                File.WriteAllText(beside, model.Name);
+                File.Move(beside, marker, overwrite: isCut);
             }
+            catch (IOException) when (File.Exists(marker))
+            {
+                // Another was faster: whose it is follows.
+            }
+            finally
+            {
+                File.Delete(beside);
+            }
+        }
+
+        if (File.ReadAllText(marker) != model.Name)
+        {
+            throw new InputException($"versions {model.Versions}: is another model's folder; name one of its own");
         }
     }
 

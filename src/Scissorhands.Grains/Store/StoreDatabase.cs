@@ -216,11 +216,31 @@ internal sealed partial class StoreDatabase : IAsyncDisposable
             {
                 throw new InputException($"{_path}: its folder cannot be made ({e.Message})");
             }
+
+            MakePrivate(_path);
         }
 
         await using var context = new StoreContext(_options);
         await StoreSchema.ApplyAsync(context, ct);
         _ready = true;
+    }
+
+    // Names of samples and people stand in it until they are forgotten. What SQLite makes beside it has the file's mode.
+    private static void MakePrivate(string path)
+    {
+        if (OperatingSystem.IsWindows() || File.Exists(path))
+        {
+            return;
+        }
+
+        try
+        {
+            using var made = new FileStream(path, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Another process was faster, or SQLite is about to tell why it cannot be.
+        }
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The store does not answer; next attempt in {Milliseconds} ms at the latest: {Reason}")]

@@ -255,12 +255,34 @@ public sealed class AccessTests(GuardedCluster service) : IClassFixture<GuardedC
 
         Assert.True(second.ExitCode == 0, second.Describe());
         Assert.Contains("caller has a key already", Assert.Single(second.Errors), StringComparison.Ordinal);
+
+        // A file with this one more would be refused by the coordinator's next start.
+        var elsewhere = await CliProcess.RunAsync([.. make, "--tenant", "b"]);
+        Assert.Equal(2, elsewhere.ExitCode);
+        Assert.Contains("--tenant b: caller is a caller of tenant default", Assert.Single(elsewhere.Errors), StringComparison.Ordinal);
         Assert.Equal(2, (await File.ReadAllLinesAsync(file, Ct)).Length);
+    }
+
+    /// <summary>The file of keys' hashes and that of a key are easily taken for each other.</summary>
+    [Fact]
+    public async Task Command_withTheFileOfKeysForAKey_isToldWhatTheFileMustHold()
+    {
+        var file = Path.Combine(service.Folder, "hashes");
+        foreach (var name in (string[])["one", "two"])
+        {
+            Assert.Empty((await CliProcess.RunAsync(["key", name, "--scope", "submit", "--keys", file])).Errors);
+        }
+
+        await using var process = CliProcess.Start(["status"], environment: [("SCISSORHANDS_KEY_FILE", file), ("SCISSORHANDS_COORDINATOR", "http://127.0.0.1:1")]);
+        var result = await process.FinishAsync();
+        Assert.Equal(2, result.ExitCode);
+        Assert.StartsWith($"SCISSORHANDS_KEY_FILE {file}: must hold one key or token and nothing else", Assert.Single(result.Errors), StringComparison.Ordinal);
     }
 
     [Theory]
     [InlineData("--policy missing.yaml: no such file", "models", "add", "m", "--model", "m.pt", "--data-set", "d", "--data", "d", "--versions", "v", "--policy", "missing.yaml")]
     [InlineData("--timeout 5: must be above 0", "requests", "--timeout", "5")]
+    [InlineData("VERSION 1v: must be a number, such as 1 or v0001", "rollback", "m", "1v")]
     [InlineData("--timeout 0: must be above 0", "requests", "--wait", "--timeout", "0")]
     public async Task Command_optionThatIsNotInOrder_isNamed(string expected, params string[] arguments)
     {

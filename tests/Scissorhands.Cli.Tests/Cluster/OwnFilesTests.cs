@@ -1,8 +1,12 @@
 using System.IO.Compression;
 using System.Net;
 using System.Text;
+using Microsoft.Extensions.DependencyInjection;
 using Scissorhands.Coordinator.Access;
 using Scissorhands.Coordinator.Api;
+using Scissorhands.Deletion.Models;
+using Scissorhands.Grains.Deletion;
+using Scissorhands.Grains.Store;
 using Scissorhands.Planning;
 
 namespace Scissorhands.Cli.Tests.Cluster;
@@ -63,6 +67,32 @@ public sealed class OwnFilesTests : IDisposable
     [InlineData("::1", "::1")]
     [InlineData("fe80::1:2", "fe80::1:2")]
     public void Caller_isToldByTheNetworkThatIsItsOwn(string address, string origin) => Assert.Equal(origin, CallLimits.Origin(IPAddress.Parse(address)));
+
+    /// <summary>A full disk may have cut the owner's name short: nothing is whose folder it is then.</summary>
+    [Fact]
+    public async Task Versions_whoseOwnerWasNeverWritten_areTakenAndThoseOfAnotherAreNot()
+    {
+        var file = Write("m.safetensors", "weights");
+        var record = new ModelRecord { Name = "mine", Tenant = "t", File = file, Sha256 = await VersionFolders.HashAsync(file, TestContext.Current.CancellationToken), DataSet = "d", Data = "/d", Versions = Path.Combine(_folder, "versions") };
+        Directory.CreateDirectory(record.Versions);
+        Write(Path.Combine("versions", ".model"), "");
+        var folders = new VersionFolders();
+
+        Assert.Equal(record.Sha256, (await folders.AdoptAsync(record, TestContext.Current.CancellationToken)).Sha256);
+        await folders.AdoptAsync(record, TestContext.Current.CancellationToken);
+        var refused = await Assert.ThrowsAsync<InputException>(() => folders.AdoptAsync(record with { Name = "other" }, TestContext.Current.CancellationToken));
+        Assert.Contains("is another model's folder", refused.Message, StringComparison.Ordinal);
+        Assert.Equal("mine", await File.ReadAllTextAsync(Path.Combine(record.Versions, ".model"), TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task Store_inAFile_isItsOwnersAlone()
+    {
+        var path = Path.Combine(_folder, "store.db");
+        await using var provider = new ServiceCollection().AddLogging().AddSingleton(TimeProvider.System).AddRunStore(StoreOptions.Parse("sqlite:" + path)).BuildServiceProvider();
+        await provider.GetRequiredService<IRunStore>().OpenRunsAsync(TestContext.Current.CancellationToken);
+        Assert.True(OperatingSystem.IsWindows() || File.GetUnixFileMode(path) == (UnixFileMode.UserRead | UnixFileMode.UserWrite));
+    }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
