@@ -12,7 +12,10 @@ internal sealed class Pool
     private const int MaxSuperseded = 10_000;
     private readonly string _name;
     private readonly LivenessOptions _options;
-    private readonly Dictionary<string, long> _superseded = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (string WorkerId, long Since)> _superseded = new(StringComparer.Ordinal);
+
+    // The last life of workers that were lost: one that only stood still may stir again when another has its name.
+    private readonly Dictionary<string, string> _lostLives = new(StringComparer.Ordinal);
     private readonly TimeProvider _time;
     private readonly long _born;
     private readonly SortedDictionary<string, Seen> _workers = new(StringComparer.Ordinal);
@@ -36,9 +39,9 @@ internal sealed class Pool
         _time.GetElapsedTime(seen.At).TotalSeconds))];
 
     /// <summary>Whether a worker that another process has taken the name of is still there: two of one name would take each other's commands.</summary>
-    public bool IsSuperseded(WorkerBeat beat) => _superseded.TryGetValue(beat.Life, out var since)
+    public bool IsSuperseded(WorkerBeat beat) => _superseded.TryGetValue(beat.Life, out var superseded)
         && _workers.ContainsKey(beat.WorkerId)
-        && _time.GetElapsedTime(since) > _options.BeatInterval;
+        && _time.GetElapsedTime(superseded.Since) > _options.BeatInterval;
 
     /// <summary>Notes a sign of life.</summary>
     /// <returns>The run that loses the worker by it, because the worker began a new life or is leaving.</returns>
@@ -51,14 +54,16 @@ internal sealed class Pool
         }
 
         var known = _workers.TryGetValue(beat.WorkerId, out var before);
-        if (known && before!.Beat.Life != beat.Life)
+        var former = known ? before!.Beat.Life : _lostLives.GetValueOrDefault(beat.WorkerId);
+        _lostLives.Remove(beat.WorkerId);
+        if (former is not null && former != beat.Life)
         {
             if (_superseded.Count >= MaxSuperseded)
             {
                 _superseded.Clear();
             }
 
-            _superseded[before.Beat.Life] = _time.GetTimestamp();
+            _superseded[former] = (beat.WorkerId, _time.GetTimestamp());
         }
 
         var holder = HolderOf(beat.WorkerId);
@@ -93,9 +98,21 @@ internal sealed class Pool
         (string, string?)[] lost = [.. _workers.Values
             .Where(seen => _time.GetElapsedTime(seen.At) > _options.LostAfter)
             .Select(seen => (seen.Beat.WorkerId, HolderOf(seen.Beat.WorkerId)))];
+        if (_lostLives.Count >= MaxSuperseded)
+        {
+            _lostLives.Clear();
+        }
+
         foreach (var (worker, _) in lost)
         {
+            _lostLives[worker] = _workers[worker].Beat.Life;
             _workers.Remove(worker);
+
+            // Whom it had taken the name from may be the only one left of it.
+            foreach (var life in _superseded.Where(s => s.Value.WorkerId == worker).Select(static s => s.Key).ToArray())
+            {
+                _superseded.Remove(life);
+            }
         }
 
         return lost;

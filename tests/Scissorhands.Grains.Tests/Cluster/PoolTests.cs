@@ -218,6 +218,37 @@ public sealed class PoolTests
         Assert.False(_pool.IsSuperseded(Beat("a", life: "second")));
     }
 
+    /// <summary>It had stood still until it was taken for lost, and stirs when another has its name: its late sign of life is not a successor's.</summary>
+    [Fact]
+    public void IsSuperseded_oneThatWasLostAndStirs_isTheOlderOne()
+    {
+        Alive("a");
+        _time.Advance(Options.LostAfter + TimeSpan.FromMilliseconds(1));
+        Assert.Single(_pool.Lose());
+        _pool.Beat(Beat("a", life: "second"));
+        _pool.Beat(Beat("a"));
+        _time.Advance(Options.BeatInterval + TimeSpan.FromMilliseconds(1));
+
+        Assert.False(_pool.IsSuperseded(Beat("a", life: "second")));
+        Assert.True(_pool.IsSuperseded(Beat("a")));
+    }
+
+    [Fact]
+    public void Beat_ofOneWhoseSuccessorIsLost_countsAgain()
+    {
+        Alive("a");
+        _pool.Beat(Beat("a", life: "second"));
+        _pool.Beat(Beat("a"));
+        _time.Advance(Options.LostAfter + TimeSpan.FromMilliseconds(1));
+        Assert.Single(_pool.Lose());
+        Assert.Empty(_pool.Views);
+
+        _pool.Beat(Beat("a"));
+
+        Assert.Single(_pool.Views);
+        Assert.False(_pool.IsSuperseded(Beat("a")));
+    }
+
     [Fact]
     public void Strayed_workerInNoGenerationForLong_isNamed()
     {
