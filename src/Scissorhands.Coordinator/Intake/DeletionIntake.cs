@@ -85,19 +85,11 @@ internal sealed class DeletionIntake(ModelCatalogue catalogue, RequestWriter wri
     private async Task<IntakeAnswer> TakeAsync(Caller caller, DeletionSubmission submission, string model, IReadOnlyList<string> ids, IReadOnlyList<string> subjects, DateTimeOffset now, CancellationToken ct)
     {
         var view = await catalogue.FindAsync(model, again: false, ct) is { } found && found.Model.Record.Tenant == caller.Tenant ? found : throw new InputException($"model {model}: is not registered");
-        var (samples, before, resolution) = RequestResolver.Resolve(ids, subjects, view);
+        var (samples, before, resolution) = RequestResolver.Resolve(ids, subjects, view, submission.LegalHold);
         if (resolution.Unknown.Count > 0)
         {
             view = (await catalogue.FindAsync(model, again: true, ct))!;
-            (samples, before, resolution) = RequestResolver.Resolve(ids, subjects, view);
-        }
-
-        if (submission.LegalHold)
-        {
-            // What is held is evidence, also where a run has forgotten it: as long as the data have it, it is copied.
-            samples = [.. samples, .. before.Where(view.Names.Contains)];
-            before = [.. before.Where(id => !view.Names.Contains(id))];
-            resolution = resolution with { Samples = samples.Count };
+            (samples, before, resolution) = RequestResolver.Resolve(ids, subjects, view, submission.LegalHold);
         }
 
         // Where all was forgotten before, the model's grain ends it: what is known here may be from before a roll-back.

@@ -9,8 +9,9 @@ internal static class RequestResolver
     /// <param name="ids">Samples by id.</param>
     /// <param name="subjects">People.</param>
     /// <param name="view">The model.</param>
+    /// <param name="held">Whether it is under legal hold: what is held is evidence, also where a run has forgotten it, as long as the data have it.</param>
     /// <returns>Ids to forget, in the order they were named, those of them that are forgotten already, and what became of the names.</returns>
-    public static (IReadOnlyList<string> Samples, IReadOnlyList<string> Before, Resolution Resolution) Resolve(IEnumerable<string> ids, IEnumerable<string> subjects, ModelView view)
+    public static (IReadOnlyList<string> Samples, IReadOnlyList<string> Before, Resolution Resolution) Resolve(IEnumerable<string> ids, IEnumerable<string> subjects, ModelView view, bool held)
     {
         var samples = new List<string>();
         var before = new List<string>();
@@ -68,6 +69,12 @@ internal static class RequestResolver
                     duplicates.Add(subject);
                 }
             }
+        }
+
+        if (held)
+        {
+            samples.AddRange(before.Where(view.Names.Contains));
+            before.RemoveAll(view.Names.Contains);
         }
 
         return (samples, before, new Resolution { Samples = samples.Count, Unknown = unknown, Duplicates = duplicates, AlreadyForgotten = forgotten });

@@ -67,7 +67,7 @@ internal static class OrleansDashboard
         dashboard.AddEndpointFilter(static async (context, next) =>
         {
             var http = context.HttpContext;
-            Confine(http.Response.Headers);
+            PageHeaders.Confine(http.Response.Headers, ContentSecurityPolicy, caching: "no-store");
             return IsReading(http) && http.GetEndpoint() is RouteEndpoint { RoutePattern.RawText: { } route } && Shown.Contains(route) && NamesNoStranger(http, route)
                 ? await next(context)
                 : Results.NotFound(new ErrorAnswer("this part of the dashboard is not served"));
@@ -82,14 +82,4 @@ internal static class OrleansDashboard
         || http.RequestServices.GetRequiredService<IClusterMembershipService>().CurrentSnapshot.Members.Keys.Any(silo => silo.ToParsableString() == http.GetRouteValue(parameter) as string);
 
     private static bool IsReading(HttpContext http) => HttpMethods.IsGet(http.Request.Method) || HttpMethods.IsHead(http.Request.Method);
-
-    private static void Confine(IHeaderDictionary headers)
-    {
-        headers.ContentSecurityPolicy = ContentSecurityPolicy;
-        headers.XContentTypeOptions = "nosniff";
-        headers["Referrer-Policy"] = "no-referrer";
-        headers["Cross-Origin-Opener-Policy"] = "same-origin";
-        headers["Cross-Origin-Resource-Policy"] = "same-origin";
-        headers.CacheControl = "no-store";
-    }
 }

@@ -40,15 +40,8 @@ internal static class PageEndpoints
             return Results.NotFound(new ErrorAnswer("there is no such file of the pages"));
         }
 
-        var headers = http.Response.Headers;
-        headers.ContentSecurityPolicy = ContentSecurityPolicy;
-        headers.XContentTypeOptions = "nosniff";
-        headers["Referrer-Policy"] = "no-referrer";
-        headers["Cross-Origin-Opener-Policy"] = "same-origin";
-        headers["Cross-Origin-Resource-Policy"] = "same-origin";
-
         // Asked for again each time, and answered in a line where it is the same: another version of the program has other files.
-        headers.CacheControl = "no-cache";
+        PageHeaders.Confine(http.Response.Headers, ContentSecurityPolicy, caching: "no-cache");
         return Results.Bytes(asset.Bytes, asset.ContentType, entityTag: asset.Tag);
     }
 }

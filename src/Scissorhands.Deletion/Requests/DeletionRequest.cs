@@ -85,6 +85,18 @@ public sealed record DeletionRequest
     /// <summary>What became of its names, as it was answered first; without names once it is completed.</summary>
     public required Resolution Resolution { get; init; }
 
+    /// <summary>The same once some of what it found forgotten is known again: it is to forget that, too.</summary>
+    /// <param name="isKnown">Whether the model knows a sample.</param>
+    /// <returns>The request.</returns>
+    /// <exception cref="InvalidOperationException">It has ended, and names nothing any more.</exception>
+    public DeletionRequest KnownAgain(Func<string, bool> isKnown)
+    {
+        ArgumentNullException.ThrowIfNull(isKnown);
+        var known = ForgottenBefore.ToLookup(isKnown);
+        IReadOnlyList<string> samples = [.. Samples ?? throw new InvalidOperationException($"request {Id} has ended"), .. known[true]];
+        return this with { Samples = samples, ForgottenBefore = [.. known[false]], Resolution = Resolution with { Samples = samples.Count } };
+    }
+
     /// <summary>The same without any name in it, as it stays once it has ended.</summary>
     /// <returns>The request.</returns>
     public DeletionRequest WithoutNames() => this with { Samples = null, ForgottenBefore = [], Resolution = new Resolution { Samples = Resolution.Samples } };

@@ -190,15 +190,12 @@ public sealed partial class ModelGrain : Grain, IModelGrain
 
         var waiting = (await _store.RequestsAsync(Name, [RequestState.Received, RequestState.Accepted, RequestState.OnHold, RequestState.Failed], CancellationToken.None))
             .Where(r => r.Samples!.Concat(r.ForgottenBefore).Any(again.Contains))
-            .Select(r => r with
+            .Select(r => r.KnownAgain(again.Contains) with
             {
                 State = RequestState.Received,
                 LegalHold = r.LegalHold || r.State == RequestState.OnHold,
                 QuarantinedAt = null,
                 RetryAt = null,
-                Samples = [.. r.Samples!, .. r.ForgottenBefore.Where(again.Contains)],
-                Resolution = r.Resolution with { Samples = r.Samples!.Count + r.ForgottenBefore.Count(again.Contains) },
-                ForgottenBefore = [.. r.ForgottenBefore.Where(id => !again.Contains(id))],
             });
         await _store.CommitAsync(
             model with { CurrentVersion = version },

@@ -91,14 +91,7 @@ internal sealed class RequestCustody
             else if (request.ForgottenBefore.Any(id => !known.Contains(id)))
             {
                 // It was taken in by what was known a moment before a roll-back. They are copied with the others next time.
-                string[] samples = [.. request.Samples!, .. request.ForgottenBefore.Where(id => !known.Contains(id))];
-                changed.Add(request with
-                {
-                    Samples = samples,
-                    ForgottenBefore = [.. request.ForgottenBefore.Where(known.Contains)],
-                    Resolution = request.Resolution with { Samples = samples.Length },
-                    Reason = null,
-                });
+                changed.Add(request.KnownAgain(id => !known.Contains(id)) with { Reason = null });
             }
             else if (request.Samples!.Count == 0 || (!request.LegalHold && request.Samples.All(known.Contains)))
             {

@@ -16,13 +16,13 @@ namespace Scissorhands.Cli.Tests.Cluster;
 /// <summary>A coordinator with callers' keys, an issuer of tokens, one root, and no workers.</summary>
 public sealed class GuardedCluster : IAsyncLifetime
 {
-    private readonly Dictionary<string, string> _keys = new(StringComparer.Ordinal);
-
     public BrokerFixture Fixture { get; } = new();
 
     public LocalCluster? Cluster { get; private set; }
 
     public string Folder { get; } = Directory.CreateTempSubdirectory("scissorhands-guarded-").FullName;
+
+    private CallerKeys Keys => field ??= new CallerKeys(Folder);
 
     public TinyFiles Files { get; private set; } = null!;
 
@@ -47,11 +47,9 @@ public sealed class GuardedCluster : IAsyncLifetime
         Directory.CreateDirectory(Path.Combine(Folder, "root"));
         Files = new TinyFiles(Path.Combine(Folder, "root"));
         await Files.WriteAsync();
-        var file = Path.Combine(Folder, "keys");
         foreach (var (name, tenant, scopes) in ((string, string, string)[])[("pipeline", "a", "submit"), ("other", "b", "submit"), ("operator", "a", "submit,operate"), ("auditor", "a", "audit"), ("alone", "z", "submit,operate,audit")])
         {
-            var made = await CliProcess.RunAsync(["key", name, "--tenant", tenant, "--scope", scopes, "--keys", file]);
-            _keys[name] = Assert.Single(made.Output);
+            await Keys.AddAsync(name, scopes, "--tenant", tenant);
         }
 
         Issuer = await TokenIssuer.StartAsync(CancellationToken.None);
@@ -61,7 +59,7 @@ public sealed class GuardedCluster : IAsyncLifetime
         await File.WriteAllTextAsync(PublicKey, signing.ExportSubjectPublicKeyInfoPem());
         string[] sign = ["--sign-key", Path.Combine(Folder, "sign.pem"), "--head-interval", "0.01"];
         Cluster = await LocalCluster.StartAsync(
-            new ClusterOptions { Broker = Fixture.Broker, Store = "sqlite:" + StorePath, CoordinatorArguments = ["--root", Files.Folder, "--keys", file, .. oidc, .. sign] },
+            new ClusterOptions { Broker = Fixture.Broker, Store = "sqlite:" + StorePath, CoordinatorArguments = ["--root", Files.Folder, "--keys", Keys.File, .. oidc, .. sign] },
             workers: 0);
 
         // Before the first other token: what the issuer has said once is kept.
@@ -81,14 +79,14 @@ public sealed class GuardedCluster : IAsyncLifetime
     public HttpClient As(string? name)
     {
         var http = new HttpClient { BaseAddress = new Uri(Cluster!.Address) };
-        http.DefaultRequestHeaders.Authorization = name is null ? null : new AuthenticationHeaderValue("Bearer", _keys.GetValueOrDefault(name, "sh_nobodys"));
+        http.DefaultRequestHeaders.Authorization = Keys.Header(name);
         return http;
     }
 
     public async Task<CliResult> CommandAsync(string name, params string[] arguments)
     {
         var key = Path.Combine(Folder, $"key-of-{name}");
-        await File.WriteAllTextAsync(key, _keys[name] + "\n");
+        await File.WriteAllTextAsync(key, Keys[name] + "\n");
         await using var process = CliProcess.Start(arguments, environment: [("SCISSORHANDS_KEY_FILE", key), ("SCISSORHANDS_COORDINATOR", Cluster!.Address)]);
         return await process.FinishAsync();
     }

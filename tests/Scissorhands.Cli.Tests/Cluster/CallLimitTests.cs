@@ -1,7 +1,5 @@
 using System.Net;
-using System.Net.Http.Headers;
 using System.Net.Http.Json;
-using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using Scissorhands.Cli.Tests.Runs;
 using Scissorhands.Drill.Cluster;
@@ -11,12 +9,13 @@ namespace Scissorhands.Cli.Tests.Cluster;
 /// <summary>A coordinator with keys and the lowest limits.</summary>
 public sealed class LimitedCluster : IAsyncLifetime
 {
-    private readonly Dictionary<string, string> _keys = new(StringComparer.Ordinal);
     private readonly string _folder = Directory.CreateTempSubdirectory("scissorhands-limited-").FullName;
 
     public BrokerFixture Fixture { get; } = new();
 
     public LocalCluster? Cluster { get; private set; }
+
+    private CallerKeys Keys => field ??= new CallerKeys(_folder);
 
     public async ValueTask InitializeAsync()
     {
@@ -26,32 +25,21 @@ public sealed class LimitedCluster : IAsyncLifetime
             return;
         }
 
-        var file = Path.Combine(_folder, "keys");
         foreach (var name in (string[])["busy", "calm", "wordy"])
         {
-            _keys[name] = Assert.Single((await CliProcess.RunAsync(["key", name, "--scope", "submit", "--keys", file])).Output);
+            await Keys.AddAsync(name, "submit");
         }
 
         Cluster = await LocalCluster.StartAsync(
-            new ClusterOptions { Broker = Fixture.Broker, CoordinatorArguments = ["--keys", file, "--limit-submissions", "1", "--limit-names", "1", "--limit-refusals", "3"] },
+            new ClusterOptions { Broker = Fixture.Broker, CoordinatorArguments = ["--keys", Keys.File, "--limit-submissions", "1", "--limit-names", "1", "--limit-refusals", "3"] },
             workers: 0);
     }
 
     /// <summary>A client with a caller's key, or nobody's, that calls from an address of this machine.</summary>
     public HttpClient From(string address, string? name)
     {
-        var handler = new SocketsHttpHandler
-        {
-            ConnectCallback = async (context, ct) =>
-            {
-                var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-                socket.Bind(new IPEndPoint(IPAddress.Parse(address), 0));
-                await socket.ConnectAsync(context.DnsEndPoint, ct);
-                return new NetworkStream(socket, ownsSocket: true);
-            },
-        };
-        var http = new HttpClient(handler) { BaseAddress = new Uri(Cluster!.Address) };
-        http.DefaultRequestHeaders.Authorization = name is null ? null : new AuthenticationHeaderValue("Bearer", _keys.GetValueOrDefault(name, "sh_nobodys"));
+        var http = new HttpClient(LocalAddress.Handler(address)) { BaseAddress = new Uri(Cluster!.Address) };
+        http.DefaultRequestHeaders.Authorization = Keys.Header(name);
         return http;
     }
 

@@ -462,10 +462,10 @@ public sealed partial class DeletionServiceTests(TinyWorld world, DeletionCluste
     public async Task Queue_producerWithTheSdkOfAnotherLanguage_answersAndBuries()
     {
         var name = Skippable("queued-js");
-        var node = await NodeAsync();
+        var node = await JavaScriptPrograms.StartAsync();
         await RegisterAsync(name, maxWait: "10.00:00:00");
 
-        var result = JsonNode.Parse(await node.RunAsync(Path.Combine(JavaScript, "requests.js"), Ct, null, service.Intake!.ToString(), name, Id(1)))!;
+        var result = JsonNode.Parse(await node.RunAsync(JavaScriptPrograms.PathOf("requests.js"), Ct, null, service.Intake!.ToString(), name, Id(1)))!;
 
         // One event is one request, in whatever mode and form it comes.
         var answers = result["answers"]!;
@@ -505,7 +505,7 @@ public sealed partial class DeletionServiceTests(TinyWorld world, DeletionCluste
     public async Task Queue_producerOfTheDocumentation_isAnswered()
     {
         var name = Skippable("classifier");
-        var node = await NodeAsync();
+        var node = await JavaScriptPrograms.StartAsync();
         await RegisterAsync(name, maxWait: "10.00:00:00");
         await service.Fixture.Broker.ControlAsync("add_user", "dsar", "dsar");
         await service.Fixture.Broker.ControlAsync("set_permissions", "-p", "intake", "dsar", "^$", @"^scissorhands\.deletion-requests$", "^$");
@@ -543,15 +543,6 @@ public sealed partial class DeletionServiceTests(TinyWorld world, DeletionCluste
     }
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
-
-    private static string JavaScript => Path.Combine(RepositoryFiles.Root, "tests", "Scissorhands.Cli.Tests", "JavaScript");
-
-    private static async Task<NodePrograms> NodeAsync()
-    {
-        var node = await NodePrograms.OfAsync(JavaScript);
-        Assert.SkipWhen(node.Missing is not null, node.Missing ?? "");
-        return node;
-    }
 
     private static string Id(int sample) => TinyData.Id("train", sample);
 

@@ -1,10 +1,8 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
-using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
-using Scissorhands.Cli.Tests.Runs;
 using Scissorhands.Drill.Cluster;
 using Scissorhands.Testing;
 
@@ -13,7 +11,6 @@ namespace Scissorhands.Cli.Tests.Cluster;
 /// <summary>Two coordinators that serve Orleans' dashboard to callers with keys or tokens, and look at few wrong ones.</summary>
 public sealed class DashboardCluster : IAsyncLifetime
 {
-    private readonly Dictionary<string, string> _keys = new(StringComparer.Ordinal);
     private readonly string _folder = Directory.CreateTempSubdirectory("scissorhands-dashboard-").FullName;
     private readonly Broker _broker = new();
     private readonly Redis _redis = new();
@@ -33,10 +30,9 @@ public sealed class DashboardCluster : IAsyncLifetime
             return;
         }
 
-        var file = Path.Combine(_folder, "keys");
         foreach (var (name, scopes) in ((string, string)[])[("pipeline", "submit,audit"), ("operator", "operate")])
         {
-            _keys[name] = Assert.Single((await CliProcess.RunAsync(["key", name, "--scope", scopes, "--keys", file])).Output);
+            await Keys.AddAsync(name, scopes);
         }
 
         Issuer = await TokenIssuer.StartAsync(CancellationToken.None);
@@ -46,13 +42,12 @@ public sealed class DashboardCluster : IAsyncLifetime
                 Broker = _broker,
                 Redis = _redis.Address,
                 Coordinators = 2,
-                CoordinatorArguments = ["--keys", file, "--oidc-authority", Issuer.Address, "--oidc-audience", "scissorhands", "--limit-refusals", "3", "--orleans-dashboard"],
+                CoordinatorArguments = ["--keys", Keys.File, "--oidc-authority", Issuer.Address, "--oidc-audience", "scissorhands", "--limit-refusals", "3", "--orleans-dashboard"],
             },
             workers: 0);
     }
 
-    /// <summary>The key of a caller; one that is nobody's where there is no such caller.</summary>
-    public string KeyOf(string name) => _keys.GetValueOrDefault(name, "sh_nobodys");
+    public CallerKeys Keys => field ??= new CallerKeys(_folder);
 
     public async ValueTask DisposeAsync()
     {
@@ -97,7 +92,7 @@ public sealed class OrleansDashboardTests(DashboardCluster service) : IClassFixt
     public async Task Call_withTheKeyOf_isAnsweredAsItsScopesSayAndStrictly(string path, string? name, HttpStatusCode expected)
     {
         Skip();
-        foreach (var sent in (AuthenticationHeaderValue?[])(name is null ? [null] : [Password(service.KeyOf(name)), Bearer(service.KeyOf(name))]))
+        foreach (var sent in (AuthenticationHeaderValue?[])(name is null ? [null] : [Password(service.Keys[name]), Bearer(service.Keys[name])]))
         {
             using var http = From("127.0.1.1", sent);
             var answer = await http.GetAsync(path, Ct);
@@ -140,7 +135,7 @@ public sealed class OrleansDashboardTests(DashboardCluster service) : IClassFixt
     public async Task Password_anywhereElse_isNotTakenNorCounted()
     {
         Skip();
-        using var right = From("127.0.1.3", Password(service.KeyOf("operator")));
+        using var right = From("127.0.1.3", Password(service.Keys["operator"]));
         using var wrong = From("127.0.1.3", Password("sh_nobodys"));
         for (var call = 0; call < 5; call++)
         {
@@ -169,11 +164,11 @@ public sealed class OrleansDashboardTests(DashboardCluster service) : IClassFixt
             AssertAsksForPassword(await http.GetAsync("orleans/", Ct));
         }
 
-        using var byPassword = From(address, Password(service.KeyOf("operator")));
+        using var byPassword = From(address, Password(service.Keys["operator"]));
         Assert.Equal(HttpStatusCode.TooManyRequests, (await byPassword.GetAsync("orleans/", Ct)).StatusCode);
-        using var byHeader = From(address, Bearer(service.KeyOf("operator")));
+        using var byHeader = From(address, Bearer(service.Keys["operator"]));
         Assert.Equal(HttpStatusCode.TooManyRequests, (await byHeader.GetAsync("v1/models", Ct)).StatusCode);
-        using var elsewhere = From("127.0.1.1", Password(service.KeyOf("operator")));
+        using var elsewhere = From("127.0.1.1", Password(service.Keys["operator"]));
         Assert.Equal(HttpStatusCode.OK, (await elsewhere.GetAsync("orleans/", Ct)).StatusCode);
     }
 
@@ -185,7 +180,7 @@ public sealed class OrleansDashboardTests(DashboardCluster service) : IClassFixt
     public async Task Call_thatDoesMoreThanRead_isRefused(string method, string path, HttpStatusCode expected)
     {
         Skip();
-        using var http = From("127.0.1.1", Password(service.KeyOf("operator")));
+        using var http = From("127.0.1.1", Password(service.Keys["operator"]));
         using var request = new HttpRequestMessage(new HttpMethod(method), path) { Content = JsonContent.Create(new { }) };
 
         Assert.Equal(expected, (await http.SendAsync(request, Ct)).StatusCode);
@@ -211,7 +206,7 @@ public sealed class OrleansDashboardTests(DashboardCluster service) : IClassFixt
         patience.CancelAfter(Deadline);
         for (var coordinator = 0; coordinator < 2; coordinator++)
         {
-            using var http = From("127.0.1.1", Password(service.KeyOf("operator")), coordinator);
+            using var http = From("127.0.1.1", Password(service.Keys["operator"]), coordinator);
             string[] silos = [];
 
             // It asks the silos once a second.
@@ -233,8 +228,8 @@ public sealed class OrleansDashboardTests(DashboardCluster service) : IClassFixt
         Assert.DoesNotContain("Dashboard", said, StringComparison.OrdinalIgnoreCase);
         Assert.DoesNotContain("eminder", said, StringComparison.OrdinalIgnoreCase);
         Assert.DoesNotContain("fail: ", said, StringComparison.Ordinal);
-        Assert.DoesNotContain(service.KeyOf("operator"), said, StringComparison.Ordinal);
-        Assert.DoesNotContain(Pair(service.KeyOf("operator")), said, StringComparison.Ordinal);
+        Assert.DoesNotContain(service.Keys["operator"], said, StringComparison.Ordinal);
+        Assert.DoesNotContain(Pair(service.Keys["operator"]), said, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -261,17 +256,8 @@ public sealed class OrleansDashboardTests(DashboardCluster service) : IClassFixt
 
     private HttpClient From(string address, AuthenticationHeaderValue? sent, int coordinator = 0)
     {
-        var handler = new SocketsHttpHandler
-        {
-            AllowAutoRedirect = false,
-            ConnectCallback = async (context, ct) =>
-            {
-                var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-                socket.Bind(new IPEndPoint(IPAddress.Parse(address), 0));
-                await socket.ConnectAsync(context.DnsEndPoint, ct);
-                return new NetworkStream(socket, ownsSocket: true);
-            },
-        };
+        var handler = LocalAddress.Handler(address);
+        handler.AllowAutoRedirect = false;
         var http = new HttpClient(handler) { BaseAddress = new Uri(service.Cluster!.AddressOf(coordinator)) };
         http.DefaultRequestHeaders.Authorization = sent;
         return http;

@@ -6,6 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using RabbitMQ.Client;
+using Scissorhands.Cli.Tests.Cluster;
 using Scissorhands.Cli.Tests.Runs;
 using Scissorhands.Coordinator.Hooks;
 using Scissorhands.Deletion.Batching;
@@ -215,9 +216,7 @@ public sealed class HookDeliveryTests(BrokerFixture fixture) : IAsyncLifetime, I
     public async Task RabbitMq_receiverWithTheSdkOfAnotherLanguage_readsEveryEvent()
     {
         Assert.SkipWhen(fixture.Broker.Missing is not null, fixture.Broker.Missing ?? "");
-        var programs = Path.Combine(RepositoryFiles.Root, "tests", "Scissorhands.Cli.Tests", "JavaScript");
-        var node = await NodePrograms.OfAsync(programs);
-        Assert.SkipWhen(node.Missing is not null, node.Missing ?? "");
+        var node = await JavaScriptPrograms.StartAsync();
         var broker = await fixture.Broker.AddVirtualHostAsync("events-js", "js");
         await using var connection = await BrokerConnection.OpenAsync(broker, "test", null, Ct);
         await using var channel = await connection.CreateChannelAsync(cancellationToken: Ct);
@@ -234,7 +233,7 @@ public sealed class HookDeliveryTests(BrokerFixture fixture) : IAsyncLifetime, I
             }
         }
 
-        var got = JsonNode.Parse(await node.RunAsync(Path.Combine(programs, "events.js"), Ct, null, broker.ToString(), "told"))!.AsArray();
+        var got = JsonNode.Parse(await node.RunAsync(JavaScriptPrograms.PathOf("events.js"), Ct, null, broker.ToString(), "told"))!.AsArray();
         Assert.Equal(PublicationEvents.Types, got.Select(static g => (string?)g!["event"]!["type"]));
         foreach (var (told, read) in expected.Zip(got))
         {
