@@ -12,4 +12,10 @@ public sealed class InputException : Exception
     public InputException(string message, Exception? inner = null) : base(message, inner)
     {
     }
+
+    /// <summary>
+    /// The configuration key at fault, such as <c>trim.scope</c>; null where it is something else. It may be told also where the
+    /// message may not, as that can quote an id.
+    /// </summary>
+    public string? Key { get; init; }
 }

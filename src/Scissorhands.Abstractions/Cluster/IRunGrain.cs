@@ -172,6 +172,10 @@ public sealed record RunView
     [Id(6)]
     public bool BadInput { get; init; }
 
+    /// <summary>The configuration key that is at fault, where one is: unlike the reason it never quotes a sample.</summary>
+    [Id(16)]
+    public string? BadKey { get; init; }
+
     /// <summary>How far each rank is.</summary>
     [Id(7)]
     public IReadOnlyList<WorkerProgress> Progress { get; init; } = [];

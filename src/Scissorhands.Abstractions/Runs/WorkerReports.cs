@@ -127,9 +127,10 @@ public enum FailureCause
 /// <param name="Stage">The stage.</param>
 /// <param name="Reason">One line for the user.</param>
 /// <param name="Cause">What kind of reason it is.</param>
+/// <param name="Key">The configuration key at fault; null where it is something else.</param>
 [GenerateSerializer]
 [Alias("scissorhands.worker-failed")]
-public sealed record WorkerFailed(string RunId, long Generation, int Rank, RunStage Stage, string Reason, FailureCause Cause)
+public sealed record WorkerFailed(string RunId, long Generation, int Rank, RunStage Stage, string Reason, FailureCause Cause, string? Key = null)
     : WorkerReport(RunId, Generation, Rank);
 
 /// <summary>The worker cannot do this run in this generation, but another one might: it has too little memory, for instance.</summary>

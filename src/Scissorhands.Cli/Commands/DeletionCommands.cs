@@ -18,6 +18,7 @@ internal static class DeletionCommands
 {
     private const double LongestWaitSeconds = 31_536_000;
     private static readonly TimeSpan WaitInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(30);
 
     public static IEnumerable<Command> Create(TimeProvider time)
     {
@@ -141,6 +142,11 @@ internal static class DeletionCommands
                     Console.WriteLine(line);
                 }
 
+                if (parsed.GetValue(id) is not null && !parsed.GetValue(json) && listed[0].GetProperty("state").GetString() == "failed" && shown.Add("failed"))
+                {
+                    await ExplainAsync(client, listed[0], ct);
+                }
+
                 var states = listed.Select(static request => request.GetProperty("state").GetString()).ToArray();
                 if (!parsed.GetValue(wait) || states.All(HasEnded))
                 {
@@ -172,7 +178,31 @@ internal static class DeletionCommands
             "missed" => ", missed",
             _ => "",
         };
-        return $"{request.GetProperty("id").GetString()}  {request.GetProperty("state").GetString(),-9}  {request.GetProperty("model").GetString()}  {request.GetProperty("samples")} samples  due {Utc(request.GetProperty("deadline"))}{late}{(request.GetProperty("run").GetString() is { } run ? $"  run {run}" : "")}{(reason is null ? "" : $"  ({reason})")}";
+        var retry = request.GetProperty("retryAt") is { ValueKind: JsonValueKind.String } at ? $"  tried again {Utc(at)}" : "";
+        return $"{request.GetProperty("id").GetString()}  {request.GetProperty("state").GetString(),-9}  {request.GetProperty("model").GetString()}  {request.GetProperty("samples")} samples  due {Utc(request.GetProperty("deadline"))}{late}{(request.GetProperty("run").GetString() is { } run ? $"  run {run}" : "")}{retry}{(reason is null ? "" : $"  ({reason})")}";
+    }
+
+    private static async Task ExplainAsync(CoordinatorClient client, JsonElement request, CancellationToken ct)
+    {
+        if (request.GetProperty("batch") is { ValueKind: JsonValueKind.Number } batch)
+        {
+            try
+            {
+                var attempts = (await client.GetAsync($"v1/models/{Uri.EscapeDataString(request.GetProperty("model").GetString()!)}/batches/{batch}", ct)).GetProperty("attempts");
+                if (attempts.GetArrayLength() > 0 && attempts[attempts.GetArrayLength() - 1] is var last && last.GetProperty("failure").ValueKind == JsonValueKind.String && last.GetProperty("runId").GetString() is { } run)
+                {
+                    Console.WriteLine($"  run {run}: {(await client.GetAsync($"v1/runs/{run}", ct)).GetProperty("reason").GetString()}");
+                }
+            }
+            catch (Exception e) when (e is InputException or RunFailedException)
+            {
+                // Runs are for the scope "operate": without it the request's own reason has to do.
+            }
+        }
+
+        Console.WriteLine(request.GetProperty("retryAt").ValueKind == JsonValueKind.String
+            ? $"  It is tried again by itself; to try it now: scissorhands requests retry {request.GetProperty("id").GetString()}"
+            : $"  It is not tried again by itself. Once the cause is removed: scissorhands requests retry {request.GetProperty("id").GetString()}");
     }
 
     private static Command Submit(TimeProvider time)
@@ -188,7 +218,7 @@ internal static class DeletionCommands
         var hold = new Option<bool>("--hold") { Description = "Keep the samples for now: they are under a legal hold" };
         var coordinator = ClusterCommands.Coordinator();
         var json = ClusterCommands.Json();
-        var command = new Command("submit", "Hand a deletion request in; ends with exit code 1 where it is rejected") { requestId, model, dataSet, ids, subjects, file, received, deadline, hold, coordinator, json };
+        var command = new Command("submit", "Hand a deletion request in; ends with exit code 1 where it is rejected, as there is nothing to forget") { requestId, model, dataSet, ids, subjects, file, received, deadline, hold, coordinator, json };
         command.SetAction(async (parsed, ct) =>
         {
             var body = new JsonObject { ["requestId"] = parsed.GetRequiredValue(requestId), ["legalHold"] = parsed.GetValue(hold) };
@@ -202,17 +232,45 @@ internal static class DeletionCommands
             using var client = new CoordinatorClient(CoordinatorClient.Address(parsed.GetValue(coordinator)), time);
             var answer = await client.SendAsync(HttpMethod.Post, "v1/deletion-requests", body, ct);
             var answers = answer.TryGetProperty("requests", out var several) ? several.EnumerateArray().ToArray() : [answer];
+            var isRejected = false;
             foreach (var one in answers)
             {
-                Console.WriteLine(parsed.GetValue(json) ? one.GetRawText() : Accepted(one));
+                Console.WriteLine(parsed.GetValue(json) ? one.GetRawText() : Received(one));
+                isRejected |= IsRejected(one) || await IsRejectedLaterAsync(client, one, parsed.GetValue(json), time, ct);
             }
 
-            return answers.Any(IsRejected) ? ExitCodes.Failed : ExitCodes.Done;
+            return isRejected ? ExitCodes.Failed : ExitCodes.Done;
         });
         return command;
     }
 
-    private static string Accepted(JsonElement answer)
+    // What names only samples that were forgotten before is ended by its model, which knows of roll-backs: within seconds.
+    private static async Task<bool> IsRejectedLaterAsync(CoordinatorClient client, JsonElement answer, bool json, TimeProvider time, CancellationToken ct)
+    {
+        if (answer.GetProperty("state").GetString() != "received" || answer.GetProperty("resolved").GetInt32() > 0)
+        {
+            return false;
+        }
+
+        using var timer = new PeriodicTimer(WaitInterval, time);
+        for (var begun = time.GetTimestamp(); time.GetElapsedTime(begun) < LongestLook; await timer.WaitForNextTickAsync(ct))
+        {
+            var request = await client.GetAsync($"v1/deletion-requests/{answer.GetProperty("id").GetString()}", ct);
+            if (request.GetProperty("state").GetString() != "received")
+            {
+                if (!json)
+                {
+                    Console.WriteLine(Line(request));
+                }
+
+                return IsRejected(request);
+            }
+        }
+
+        return false;
+    }
+
+    private static string Received(JsonElement answer)
     {
         var odd = string.Concat(((string[])["unknown", "duplicates", "alreadyForgotten"]).Select(key => answer.GetProperty(key).GetArrayLength() is > 0 and var count ? $", {count} {key switch { "unknown" => "unknown", "duplicates" => "repeated", _ => "already forgotten" }}" : ""));
         var reason = answer.GetProperty("reason").GetString();

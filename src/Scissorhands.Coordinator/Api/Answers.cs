@@ -37,7 +37,11 @@ public sealed record SubmissionAnswer
     /// <summary>Why it is in that state; null where that needs no words.</summary>
     public string? Reason { get; init; }
 
-    /// <summary>When it was accepted (UTC).</summary>
+    /// <summary>When it became durable here (UTC).</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? StoredAt { get; init; }
+
+    /// <summary>When it was accepted (UTC): from then on, and not before, its rows may be erased. Null until then.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public DateTimeOffset? AcceptedAt { get; init; }
 
@@ -94,8 +98,11 @@ public sealed record RequestView
     /// <summary>When the person asked (UTC).</summary>
     public required DateTimeOffset ReceivedAt { get; init; }
 
-    /// <summary>When the service accepted it (UTC).</summary>
-    public required DateTimeOffset AcceptedAt { get; init; }
+    /// <summary>When it became durable here (UTC).</summary>
+    public required DateTimeOffset StoredAt { get; init; }
+
+    /// <summary>When it was accepted (UTC): from then on, and not before, its rows may be erased. Null until then.</summary>
+    public required DateTimeOffset? AcceptedAt { get; init; }
 
     /// <summary>When it has to be done (UTC).</summary>
     public required DateTimeOffset Deadline { get; init; }

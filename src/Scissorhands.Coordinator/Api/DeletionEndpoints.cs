@@ -266,6 +266,7 @@ public static class DeletionEndpoints
         Reason = request.Reason ?? run.Waits,
         DeadlineStatus = RequestTransitions.Status(request.State, request.Deadline, request.EndedAt, now, slack),
         ReceivedAt = request.ReceivedAt,
+        StoredAt = request.StoredAt,
         AcceptedAt = request.AcceptedAt,
         Deadline = request.Deadline,
         RetryAt = request.RetryAt,

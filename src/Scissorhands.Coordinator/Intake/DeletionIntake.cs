@@ -41,7 +41,7 @@ internal sealed class DeletionIntake(ModelCatalogue catalogue, RequestWriter wri
             var answers = await TakeAsync(caller, submission, now, ct);
             foreach (var answer in answers)
             {
-                ServiceMeters.Submitted(door, answer.Conflict ? "conflict" : answer.Request.AcceptedAt != now ? "repeated" : answer.Request.State == RequestState.Rejected ? "rejected" : "accepted");
+                ServiceMeters.Submitted(door, answer.Conflict ? "conflict" : answer.Request.StoredAt != now ? "repeated" : answer.Request.State == RequestState.Rejected ? "rejected" : "accepted");
             }
 
             return answers;
@@ -104,7 +104,7 @@ internal sealed class DeletionIntake(ModelCatalogue catalogue, RequestWriter wri
             BodyDigest = submission.Digest(),
             Model = model,
             ReceivedAt = received,
-            AcceptedAt = now,
+            StoredAt = now,
             Deadline = submission.Deadline ?? received + DefaultDeadline,
             State = isNothing ? RequestState.Rejected : RequestState.Received,
             Reason = isNothing ? "nothing that it names is in the data" : samples.Count == 0 ? "all that it names was forgotten before: it is rejected once its model has looked again" : null,
@@ -118,7 +118,7 @@ internal sealed class DeletionIntake(ModelCatalogue catalogue, RequestWriter wri
         var outcome = await writer.WriteAsync(request, DeletionAudit.Received(request), ct);
         var stored = outcome.Request;
         var policy = view.Model.Record.Policy;
-        var expected = stored.Samples is [] ? stored.AcceptedAt : BatchPlanner.Expect([new WaitingRequest(stored.Id, stored.AcceptedAt, stored.Deadline, stored.Resolution.Samples)], policy, stored.AcceptedAt);
+        var expected = stored.Samples is [] ? stored.StoredAt : BatchPlanner.Expect([new WaitingRequest(stored.Id, stored.StoredAt, stored.Deadline, stored.Resolution.Samples)], policy, stored.StoredAt);
         return new IntakeAnswer(stored, expected, outcome.Conflict);
     }
 

@@ -30,6 +30,7 @@ internal static class IntakeJson
         Status = StatusUrl(answer.Request),
         State = answer.Request.State,
         Reason = answer.Request.Reason,
+        StoredAt = answer.Request.StoredAt,
         AcceptedAt = answer.Request.AcceptedAt,
         Deadline = answer.Request.Deadline,
         ExpectedCompletion = answer.Expected,

@@ -87,11 +87,11 @@ public static partial class NumericProfile
             "default" => (true, "default", "SSE41", "COMPATIBLE"),
             "avx2" => (HasAvx2, "avx2", "AVX2", "AVX2"),
             "avx512" => (HasAvx512, "avx512", "AVX512_CORE", "AVX512"),
-            _ => throw new InputException($"numerics: '{profile.Numerics}' is not a profile: use default, avx2 or avx512"),
+            _ => throw new InputException($"numerics: '{profile.Numerics}' is not a profile: use default, avx2 or avx512") { Key = "numerics" },
         };
         if (!supported)
         {
-            throw new InputException($"numerics: this machine's CPU lacks {profile.Numerics}: run every worker with --set numerics=default (another profile is another answer)");
+            throw new InputException($"numerics: this machine's CPU lacks {profile.Numerics}: run every worker with --set numerics=default (another profile is another answer)") { Key = "numerics" };
         }
 
         var threads = profile.Threads.ToString(CultureInfo.InvariantCulture);

@@ -36,13 +36,13 @@ public static class MaskSelection
         {
             "all" => null,
             "scope" => Within(trimmable, owned),
-            _ => throw new InputException($"trim.thresholdOver: '{trim.ThresholdOver}' is unknown; all and scope are known"),
+            _ => throw new InputException($"trim.thresholdOver: '{trim.ThresholdOver}' is unknown; all and scope are known") { Key = "trim.thresholdOver" },
         };
         var ties = trim.Ties switch
         {
             "index" => TieRule.Index,
             "strict" => TieRule.Strict,
-            _ => throw new InputException($"trim.ties: '{trim.Ties}' is unknown; index and strict are known"),
+            _ => throw new InputException($"trim.ties: '{trim.Ties}' is unknown; index and strict are known") { Key = "trim.ties" },
         };
         var options = new SelectionOptions(trim.Fraction, ties, configuration.Seed);
         var result = new ExactSelection(exchange).Select(saliency, owned.Start, ranked, options, index => parameters.At(index).Name);

@@ -25,7 +25,7 @@ public static class TrimScope
             (included.Length == 0 ? !slot.IsNormalization : included.Any(p => p.Matches(slot.Name))) && !excluded.Any(p => p.Matches(slot.Name)));
         if (segments.Count == 0)
         {
-            throw new InputException($"trim.scope: [{string.Join(", ", trim.Scope)}] without trim.exclude [{string.Join(", ", trim.Exclude)}] leaves no parameter to trim; {Examples(parameters)}");
+            throw new InputException($"trim.scope: [{string.Join(", ", trim.Scope)}] without trim.exclude [{string.Join(", ", trim.Exclude)}] leaves no parameter to trim; {Examples(parameters)}") { Key = "trim.scope" };
         }
 
         return segments;
@@ -53,7 +53,7 @@ public static class TrimScope
             // An exclusion that matches nothing is harmless: presets name layers not every architecture has.
             if (key != "trim.exclude" && !parameters.Slots.Any(s => pattern.Matches(s.Name)))
             {
-                throw new InputException($"{key}: '{glob}' matches no parameter of the model; {Examples(parameters)}");
+                throw new InputException($"{key}: '{glob}' matches no parameter of the model; {Examples(parameters)}") { Key = key };
             }
         }
     }

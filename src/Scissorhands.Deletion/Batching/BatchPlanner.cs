@@ -4,10 +4,10 @@ namespace Scissorhands.Deletion.Batching;
 
 /// <summary>A request that waits for a run.</summary>
 /// <param name="Id">The request.</param>
-/// <param name="AcceptedAt">Since when it waits (UTC).</param>
+/// <param name="StoredAt">Since when it waits (UTC).</param>
 /// <param name="Deadline">When it has to be done (UTC).</param>
 /// <param name="Samples">Its samples.</param>
-public sealed record WaitingRequest(string Id, DateTimeOffset AcceptedAt, DateTimeOffset Deadline, int Samples);
+public sealed record WaitingRequest(string Id, DateTimeOffset StoredAt, DateTimeOffset Deadline, int Samples);
 
 /// <summary>What is to be done with those that wait.</summary>
 /// <param name="Requests">Those that become a batch now, the earliest deadline first; empty for none.</param>
@@ -32,7 +32,7 @@ public static class BatchPlanner
             return new BatchDecision([], "no request waits", null);
         }
 
-        var ordered = waiting.OrderBy(static r => r.Deadline).ThenBy(static r => r.AcceptedAt).ThenBy(static r => r.Id, StringComparer.Ordinal).ToArray();
+        var ordered = waiting.OrderBy(static r => r.Deadline).ThenBy(static r => r.StoredAt).ThenBy(static r => r.Id, StringComparer.Ordinal).ToArray();
         var urgentAt = ordered[0].Deadline - policy.Slack;
         if (now >= urgentAt)
         {
@@ -53,7 +53,7 @@ public static class BatchPlanner
             return Take(ordered, policy, $"{waiting.Count} requests wait");
         }
 
-        var due = waiting.Min(static r => r.AcceptedAt) + policy.MaxWait;
+        var due = waiting.Min(static r => r.StoredAt) + policy.MaxWait;
         if (!patient && now >= due)
         {
             return Take(ordered, policy, "the oldest has waited long enough");

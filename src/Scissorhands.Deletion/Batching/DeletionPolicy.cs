@@ -61,7 +61,10 @@ public sealed record DeletionPolicy
     /// <summary>Most attempts of a batch. Default: 3.</summary>
     public int MaxAttempts { get; init; } = 3;
 
-    /// <summary>After a batch whose run failed, or that no attempt got through the gate, its requests wait so long before they are tried again. Default: 1 day.</summary>
+    /// <summary>
+    /// The longest wait after a batch whose run failed for a reason that may pass, until its requests are tried again. The first
+    /// is 10 minutes, and each further batch that fails in a row doubles it. Default: 1 day.
+    /// </summary>
     public TimeSpan RetryAfter { get; init; } = TimeSpan.FromDays(1);
 
     /// <summary>

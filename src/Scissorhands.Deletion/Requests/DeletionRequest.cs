@@ -41,7 +41,13 @@ public sealed record DeletionRequest
     public required DateTimeOffset ReceivedAt { get; init; }
 
     /// <summary>When it became durable here (UTC), before its samples were copied.</summary>
-    public required DateTimeOffset AcceptedAt { get; init; }
+    public required DateTimeOffset StoredAt { get; init; }
+
+    /// <summary>
+    /// When it was first accepted (UTC), its samples copied: from then on its rows may be erased at any moment, whatever becomes
+    /// of it. Null before, and where it never was.
+    /// </summary>
+    public DateTimeOffset? AcceptedAt { get; init; }
 
     /// <summary>When it has to be done (UTC).</summary>
     public required DateTimeOffset Deadline { get; init; }
@@ -75,9 +81,6 @@ public sealed record DeletionRequest
     /// taken back. Empty once it has ended.
     /// </summary>
     public IReadOnlyList<string> ForgottenBefore { get; init; } = [];
-
-    /// <summary>Whether it was ever accepted: from then on its rows may be erased at any moment, whatever becomes of it.</summary>
-    public bool RowsMayGo { get; init; }
 
     /// <summary>Where its trace goes on (W3C trace context); null where it was not traced.</summary>
     public string? Trace { get; init; }

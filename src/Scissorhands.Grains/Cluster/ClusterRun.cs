@@ -86,7 +86,7 @@ internal sealed class ClusterRun
         var decision = new Decision { Store = true, NeedChanged = true };
         // Not running: another run may work on its model by now.
         (Status, Reason) = (RunStatus.Queued, null);
-        State = State with { Attempts = 0, BadInput = false, EndedAt = null };
+        State = State with { Attempts = 0, BadInput = false, BadKey = null, EndedAt = null };
         decision.Events.Add(Event("reopened"));
         return decision;
     }
@@ -313,7 +313,7 @@ internal sealed class ClusterRun
         switch (report)
         {
             case WorkerFailed { Cause: FailureCause.Input } failed:
-                Fail(failed.Reason, input: true, decision);
+                Fail(failed.Reason, input: true, decision, failed.Key);
                 return;
             case WorkerFailed failed when failed.Cause == FailureCause.Lasting || State.Attempts + 1 >= _options.MaxAttempts:
                 Fail(failed.Reason, input: false, decision);
@@ -448,10 +448,10 @@ internal sealed class ClusterRun
         }
     }
 
-    private void Fail(string reason, bool input, Decision decision)
+    private void Fail(string reason, bool input, Decision decision, string? key = null)
     {
         Close(RunStatus.Failed, reason, decision);
-        State = State with { BadInput = input, Run = State.Run is null ? null : State.Run with { Failure = reason } };
+        State = State with { BadInput = input, BadKey = key, Run = State.Run is null ? null : State.Run with { Failure = reason } };
         decision.Events.Add(Event("failed", new { reason, input }));
     }
 

@@ -37,6 +37,9 @@ public sealed record ClusterRunState
     /// <summary>Whether the input is why the run failed.</summary>
     public bool BadInput { get; init; }
 
+    /// <summary>The configuration key that is why the run failed; null where it is something else.</summary>
+    public string? BadKey { get; init; }
+
     /// <summary>When the run ended, however (UTC); null while it is open.</summary>
     public DateTimeOffset? EndedAt { get; init; }
 

@@ -232,6 +232,7 @@ public sealed partial class RunGrain : Grain, IRunGrain
         Reason = run.Reason,
         Waits = run.IsOpen && run.Members.Count == 0 ? _waits : null,
         BadInput = run.State.BadInput,
+        BadKey = run.State.BadKey,
         Progress = run.Progress,
         SubmittedAt = _stored!.SubmittedAt,
         Deadline = _stored.Deadline,

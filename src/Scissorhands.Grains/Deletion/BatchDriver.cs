@@ -19,8 +19,13 @@ namespace Scissorhands.Grains.Deletion;
 internal sealed class BatchDriver
 {
     private const int MaxLinks = 128;
+
+    // The same again would come to the same: what has to change is the policy, the configuration, or the set of requests.
+    private const string GateRemedy = "register the model (scissorhands models add) with a policy of other bounds or presets, or with another configuration, then try the requests again";
+
     private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LongestRetry = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan FirstRunRetry = TimeSpan.FromMinutes(10);
     private readonly IDeletionStore _store;
     private readonly IVersionFolders _folders;
     private readonly ICertifier _certifier;
@@ -117,7 +122,7 @@ internal sealed class BatchDriver
     /// <summary>A request whose samples were all forgotten while it waited.</summary>
     internal static DeletionRequest Needless(DeletionRequest request, DateTimeOffset now) => Move(request, RequestState.Rejected, now).WithoutNames() with
     {
-        Reason = request.Samples is [] ? "nothing is left to forget: what it names was forgotten before, or is not in the data" : "all of its samples were forgotten by an earlier run meanwhile",
+        Reason = request.Samples is [] ? "nothing is left to forget: what it names was forgotten before, or is not in the data" : "nothing is left to forget: other runs have forgotten all of its samples since",
         RetryAt = null,
         EndedAt = now,
     };
@@ -156,7 +161,7 @@ internal sealed class BatchDriver
             CreatedAt = now,
             Attempts = [new BatchAttempt(0, policy.FirstPreset ?? policy.Presets[0].Name, null, null, null)],
             Terms = new BatchTerms(policy, model.Record.Configuration),
-            Trace = chosen.Where(static r => r.Trace is not null).MinBy(static r => r.AcceptedAt)?.Trace,
+            Trace = chosen.Where(static r => r.Trace is not null).MinBy(static r => r.StoredAt)?.Trace,
         };
         using var span = Begin("form", batch, [.. chosen.Select(static r => r.Trace).OfType<string>().Distinct(StringComparer.Ordinal)]);
         var scheduled = chosen.Select(r => Move(r, RequestState.Scheduled, now) with { Batch = number, RetryAt = null, Reason = null }).ToArray();
@@ -207,7 +212,7 @@ internal sealed class BatchDriver
         // Rows of accepted requests, and of those forgotten before, may be erased at any moment, so that the run must not depend on them.
         var ours = Samples(requests, known).ToHashSet(StringComparer.Ordinal);
         var others = (await _store.RequestsAsync(model.Record.Name, [RequestState.Received, RequestState.Accepted, RequestState.OnHold, RequestState.Failed], ct))
-            .Where(static r => r.RowsMayGo);
+            .Where(static r => r.AcceptedAt is not null);
         string[] withheld = [.. tombstones.Except(gathered.Earlier, StringComparer.Ordinal).Concat(Samples(others, known).Where(id => !ours.Contains(id))).Order(StringComparer.Ordinal)];
         var from = (await _store.VersionsAsync(model.Record.Name, ct)).Single(v => v.Number == batch.From);
         var attempt = batch.Attempts[^1];
@@ -255,7 +260,7 @@ internal sealed class BatchDriver
                 return (await JudgeAsync(model, batch, ct), true);
             case "failed" or "cancelled":
                 // A run's own reason may quote a sample; audit and certificate must not.
-                var reason = view.Status == "failed" ? $"run {attempt.RunId} failed; its status says why" : $"run {attempt.RunId} was cancelled";
+                var reason = view.Status == "failed" ? $"run {attempt.RunId} failed: {Cause(view)}" : $"run {attempt.RunId} was cancelled";
                 var failed = batch with { Attempts = [.. batch.Attempts.SkipLast(1), attempt with { Failure = reason }] };
                 return (await FailAsync(model, failed, reason, mayPass: !view.BadInput, ct), true);
             case null:
@@ -265,6 +270,13 @@ internal sealed class BatchDriver
                 return (model, false);
         }
     }
+
+    private static string Cause(RunView view) => (view.BadInput, view.BadKey) switch
+    {
+        (true, { } key) => $"configuration key '{key}' does not fit the model (scissorhands status {view.RunId} says how); register the model with another value (scissorhands models add), then try the requests again",
+        (true, null) => $"what it was given is at fault (scissorhands status {view.RunId} names it); put that right, then try the requests again",
+        _ => $"scissorhands status {view.RunId} says why",
+    };
 
     private async Task<StoredModel> JudgeAsync(StoredModel model, DeletionBatch batch, CancellationToken ct)
     {
@@ -297,7 +309,7 @@ internal sealed class BatchDriver
             return await FailAsync(
                 model,
                 judged,
-                $"no version was published: attempt {attempt.Number + 1} was chosen, but did not hold on test data that the choice had not seen: {final.Describe()}; change the policy and try the requests again",
+                $"no version was published: attempt {attempt.Number + 1} was chosen, but did not hold on test data that the choice had not seen: {final.Describe()}; {GateRemedy}",
                 mayPass: false,
                 ct,
                 [.. Audit(verifying, now), .. audit]);
@@ -311,8 +323,7 @@ internal sealed class BatchDriver
 
         if (Next(policy, judged, verdict.Decision) is not { } preset)
         {
-            // The same again would come to the same: what has to change is the policy, or the set of requests.
-            return await FailAsync(model, judged, $"no version was published: {verdict.Describe()}; change the policy and try the requests again", mayPass: false, ct, [.. Audit(verifying, now), .. audit]);
+            return await FailAsync(model, judged, $"no version was published: {verdict.Describe()}; {GateRemedy}", mayPass: false, ct, [.. Audit(verifying, now), .. audit]);
         }
 
         var again = judged with { Phase = BatchPhase.Preparing, Attempts = [.. judged.Attempts, new BatchAttempt(attempt.Number + 1, preset, null, null, null)] };
@@ -467,7 +478,7 @@ internal sealed class BatchDriver
         ServiceMeters.BatchEnded(completed: true);
         foreach (var request in completed)
         {
-            ServiceMeters.Completed((now - request.AcceptedAt).TotalSeconds);
+            ServiceMeters.Completed((now - request.StoredAt).TotalSeconds);
         }
 
         return model;
@@ -501,11 +512,24 @@ internal sealed class BatchDriver
         }
     }
 
+    // What passes, such as a full disk, is mostly put right soon; what fails again and again is tried ever more rarely.
+    private async Task<TimeSpan> RetryAfterAsync(StoredModel model, DeletionBatch batch, CancellationToken ct)
+    {
+        var longest = model.Record.Policy.RetryAfter;
+        var wait = FirstRunRetry;
+        for (var number = batch.Number - 1; number > 0 && wait < longest && await _store.BatchAsync(batch.Model, number, ct) is { Phase: BatchPhase.Failed }; number--)
+        {
+            wait *= 2;
+        }
+
+        return wait < longest ? wait : longest;
+    }
+
     private async Task<StoredModel> FailAsync(StoredModel model, DeletionBatch batch, string reason, bool mayPass, CancellationToken ct, IReadOnlyList<AuditDraft>? before = null)
     {
         var now = _time.GetUtcNow();
         var requests = await RequestsAsync(batch, ct);
-        DateTimeOffset? retry = mayPass ? now + model.Record.Policy.RetryAfter : null;
+        DateTimeOffset? retry = mayPass ? now + await RetryAfterAsync(model, batch, ct) : null;
         var failed = requests.Select(r => Move(r, RequestState.Failed, now) with { Reason = reason, RetryAt = retry }).ToArray();
         var next = batch with { Phase = BatchPhase.Failed, Reason = reason, EndedAt = now };
         model = await _store.CommitAsync(

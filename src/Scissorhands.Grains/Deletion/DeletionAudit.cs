@@ -20,7 +20,7 @@ public static class DeletionAudit
     /// <summary>A request became durable.</summary>
     public static AuditDraft Received(DeletionRequest request) => Draft(
         request.Tenant,
-        request.AcceptedAt,
+        request.StoredAt,
         request.State == RequestState.Rejected ? "request.rejected" : "request.received",
         new { request = request.Id, principal = request.Principal, model = request.Model, samples = request.Resolution.Samples, deadline = request.Deadline, state = request.State, legalHold = request.LegalHold, reason = request.Reason });
 

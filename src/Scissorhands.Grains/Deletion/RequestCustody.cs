@@ -15,6 +15,7 @@ internal sealed class RequestCustody
 {
     private const int MostAtOnce = 1000;
     private static readonly TimeSpan AfterFailure = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan AfterLoss = TimeSpan.FromHours(1);
     private static readonly TimeSpan BetweenFailures = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan SweepInterval = TimeSpan.FromMinutes(10);
     private readonly IDeletionStore _store;
@@ -49,7 +50,7 @@ internal sealed class RequestCustody
 
         if (await MayAcceptAsync(model, ct) && await _store.CustodyAsync(name, CustodyNeed.Accept, now, MostAtOnce, ct) is { Count: > 0 } copied)
         {
-            return (await CommitAsync(model, [.. copied.Select(Accept)], [], ct), true);
+            return (await CommitAsync(model, [.. copied.Select(r => Accept(r, now))], [], ct), true);
         }
 
         if (now >= _sweepAt)
@@ -61,7 +62,13 @@ internal sealed class RequestCustody
         return now >= _notBefore || _copying.IsBusy ? await CopyAsync(model, now, ct) : (model, false);
     }
 
-    private static DeletionRequest Accept(DeletionRequest request) => request with { State = request.LegalHold ? RequestState.OnHold : RequestState.Accepted, Reason = null, RetryAt = null, RowsMayGo = true };
+    private static DeletionRequest Accept(DeletionRequest request, DateTimeOffset now) => request with
+    {
+        State = request.LegalHold ? RequestState.OnHold : RequestState.Accepted,
+        Reason = null,
+        RetryAt = null,
+        AcceptedAt = request.AcceptedAt ?? now,
+    };
 
     // No attempt of a batch follows once it is published: nobody reads the data then.
     private async Task<bool> MayAcceptAsync(StoredModel model, CancellationToken ct) =>
@@ -108,13 +115,13 @@ internal sealed class RequestCustody
                 {
                     State = RequestState.Failed,
                     Reason = $"{outcome.Missing} of its {request.Samples!.Count} samples are no longer in the data: put them back until the request is accepted",
-                    RetryAt = now + model.Record.Policy.RetryAfter,
+                    RetryAt = now + (model.Record.Policy.RetryAfter < AfterLoss ? model.Record.Policy.RetryAfter : AfterLoss),
                 });
             }
             else if (done.Tombstones == known.Count)
             {
                 var kept = request with { State = RequestState.Received, Reason = null, RetryAt = null, QuarantinedAt = now };
-                changed.Add(mayAccept ? Accept(kept) : kept);
+                changed.Add(mayAccept ? Accept(kept, now) : kept);
             }
         }
 

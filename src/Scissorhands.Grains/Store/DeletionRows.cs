@@ -68,7 +68,7 @@ internal sealed class RequestRow
 
     public required string State { get; set; }
 
-    public long AcceptedAt { get; set; }
+    public long StoredAt { get; set; }
 
     public long Deadline { get; set; }
 
@@ -88,7 +88,7 @@ internal sealed class RequestRow
         Tenant = request.Tenant,
         Model = request.Model,
         State = request.State.ToString(),
-        AcceptedAt = request.AcceptedAt.UtcTicks,
+        StoredAt = request.StoredAt.UtcTicks,
         Deadline = request.Deadline.UtcTicks,
         Samples = request.Samples?.Count ?? request.Resolution.Samples,
         RetryAt = request.RetryAt?.UtcTicks,

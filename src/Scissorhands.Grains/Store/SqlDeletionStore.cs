@@ -105,9 +105,9 @@ internal sealed class SqlDeletionStore(StoreDatabase database) : IDeletionStore
             var (accepted, failed, due) = (nameof(RequestState.Accepted), nameof(RequestState.Failed), now.UtcTicks);
             var rows = await context.Requests
                 .Where(r => r.Model == model && (r.State == accepted || (r.State == failed && r.QuarantinedAt != null && r.RetryAt <= due)))
-                .Select(static r => new { r.Id, r.AcceptedAt, r.Deadline, r.Samples })
+                .Select(static r => new { r.Id, r.StoredAt, r.Deadline, r.Samples })
                 .ToListAsync(ct);
-            return rows.ConvertAll(static r => new WaitingRequest(r.Id, new DateTimeOffset(r.AcceptedAt, TimeSpan.Zero), new DateTimeOffset(r.Deadline, TimeSpan.Zero), r.Samples));
+            return rows.ConvertAll(static r => new WaitingRequest(r.Id, new DateTimeOffset(r.StoredAt, TimeSpan.Zero), new DateTimeOffset(r.Deadline, TimeSpan.Zero), r.Samples));
         },
         ct);
 
@@ -132,7 +132,7 @@ internal sealed class SqlDeletionStore(StoreDatabase database) : IDeletionStore
         async context =>
         {
             var rows = await context.Requests.AsNoTracking().Where(r => r.Tenant == tenant && (model == null || r.Model == model))
-                .OrderByDescending(r => r.AcceptedAt).ThenByDescending(r => r.Id).Take(limit).ToListAsync(ct);
+                .OrderByDescending(r => r.StoredAt).ThenByDescending(r => r.Id).Take(limit).ToListAsync(ct);
             return rows.ConvertAll(static r => r.ToRequest());
         },
         ct);
@@ -154,7 +154,7 @@ internal sealed class SqlDeletionStore(StoreDatabase database) : IDeletionStore
                 atRisk += await open.CountAsync(r => r.Model == model.Name && r.Deadline >= passed && r.Deadline < near, ct);
             }
 
-            var oldest = await open.MinAsync(r => (long?)r.AcceptedAt, ct);
+            var oldest = await open.MinAsync(r => (long?)r.StoredAt, ct);
             var first = await open.OrderBy(r => r.Deadline).ThenBy(r => r.Id).Take(due).ToListAsync(ct);
             return new RequestCounts(
                 states.ToDictionary(static g => Enum.Parse<RequestState>(g.Key), static g => g.Count),

@@ -17,7 +17,7 @@ internal sealed class SqlServiceCensus(StoreDatabase database, TimeProvider time
         var states = await context.Requests.GroupBy(r => r.State).Select(static g => new { g.Key, Count = g.Count() }).ToDictionaryAsync(static g => g.Key, static g => g.Count, ct);
         // What is held is not late: it must not be done.
         var open = context.Requests.Where(r => !Closed.Contains(r.State) && r.State != OnHold);
-        var oldest = await open.MinAsync(r => (long?)r.AcceptedAt, ct);
+        var oldest = await open.MinAsync(r => (long?)r.StoredAt, ct);
         var nearest = await open.MinAsync(r => (long?)r.Deadline, ct);
         var (onTime, atRisk, missed) = (0, 0, 0);
         foreach (var model in await context.Models.AsNoTracking().ToListAsync(ct))

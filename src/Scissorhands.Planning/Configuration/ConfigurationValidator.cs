@@ -127,7 +127,7 @@ public static class ConfigurationValidator
         if (!allowed)
         {
             var shown = Convert.ToString(value, CultureInfo.InvariantCulture)?.ReplaceLineEndings(" ");
-            throw new InputException($"configuration key '{key}' is {(string.IsNullOrEmpty(shown) ? "empty" : shown)}; it must be {what}");
+            throw new InputException($"configuration key '{key}' is {(string.IsNullOrEmpty(shown) ? "empty" : shown)}; it must be {what}") { Key = key };
         }
     }
 

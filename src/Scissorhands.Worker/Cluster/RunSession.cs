@@ -87,7 +87,7 @@ internal sealed class RunSession : IDisposable
 
     private static void Fail(GangAssigned assignment, CoordinatorLine line, Exception e, CancellationToken cancellationToken)
     {
-        Tell(line, new WorkerFailed(assignment.RunId, assignment.Generation, assignment.Rank, RunStage.EvaluateOriginal, e.Message, RunWorker.CauseOf(e)), cancellationToken);
+        Tell(line, new WorkerFailed(assignment.RunId, assignment.Generation, assignment.Rank, RunStage.EvaluateOriginal, e.Message, RunWorker.CauseOf(e), (e as InputException)?.Key), cancellationToken);
     }
 
     private static void Tell(CoordinatorLine line, WorkerReport report, CancellationToken cancellationToken) =>

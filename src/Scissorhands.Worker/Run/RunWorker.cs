@@ -98,7 +98,7 @@ public sealed class RunWorker : IDisposable
             try
             {
                 var reason = e is IOException ? $"{stage}: {e.Message}" : e.Message;
-                link.ReportAsync(new WorkerFailed(group.RunId, generation, group.Rank, stage, reason, CauseOf(e)), CancellationToken.None).AsTask().GetAwaiter().GetResult();
+                link.ReportAsync(new WorkerFailed(group.RunId, generation, group.Rank, stage, reason, CauseOf(e), (e as InputException)?.Key), CancellationToken.None).AsTask().GetAwaiter().GetResult();
             }
             finally
             {

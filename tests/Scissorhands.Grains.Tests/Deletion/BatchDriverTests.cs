@@ -252,14 +252,14 @@ public sealed class BatchDriverTests : IDisposable
         await RunAsync(world);
 
         var early = (await world.Store.RequestAsync("a", Ct))!;
-        Assert.Equal((RequestState.Failed, Start + TimeSpan.FromDays(1)), (early.State, early.RetryAt));
+        Assert.Equal((RequestState.Failed, Start + TimeSpan.FromHours(1), null), (early.State, early.RetryAt, early.AcceptedAt));
         Assert.StartsWith("1 of its 2 samples", early.Reason, StringComparison.Ordinal);
         Assert.Equal(RequestState.Completed, (await world.Store.RequestAsync("b", Ct))!.State);
 
         world.Folders.Gone = [];
-        _time.Advance(TimeSpan.FromDays(1));
+        _time.Advance(TimeSpan.FromHours(1));
         await RunAsync(world);
-        Assert.Equal(RequestState.Completed, (await world.Store.RequestAsync("a", Ct))!.State);
+        Assert.Equal((RequestState.Completed, Start.AddHours(1)), ((await world.Store.RequestAsync("a", Ct))!.State, (await world.Store.RequestAsync("a", Ct))!.AcceptedAt));
     }
 
     /// <summary>Once its copies are there a request needs its rows no more; before, they have to stay.</summary>
@@ -270,7 +270,7 @@ public sealed class BatchDriverTests : IDisposable
         await AcceptAsync(world.Store, ("a", ["1", "2"]));
         var model = (await world.Custody.StepAsync((await world.Store.ModelAsync("m", Ct))!, Ct)).Model;
         var request = (await world.Store.RequestAsync("a", Ct))!;
-        Assert.Equal((RequestState.Accepted, Start), (request.State, request.QuarantinedAt));
+        Assert.Equal((RequestState.Accepted, Start, Start), (request.State, request.QuarantinedAt, request.AcceptedAt));
 
         world.Folders.Gone = ["1", "2"];
         await AcceptAsync(world.Store, ("b", ["2"]), ("c", ["2", "9"]));
@@ -281,7 +281,7 @@ public sealed class BatchDriverTests : IDisposable
         Assert.Equal(RequestState.Completed, (await world.Store.RequestAsync("a", Ct))!.State);
         Assert.Equal(RequestState.Completed, (await world.Store.RequestAsync("b", Ct))!.State);
         var late = (await world.Store.RequestAsync("c", Ct))!;
-        Assert.Equal((RequestState.Failed, Start + TimeSpan.FromDays(1)), (late.State, late.RetryAt));
+        Assert.Equal((RequestState.Failed, Start + TimeSpan.FromHours(1)), (late.State, late.RetryAt));
         Assert.Empty(world.Folders.Copies);
     }
 
@@ -339,7 +339,7 @@ public sealed class BatchDriverTests : IDisposable
         await AcceptAsync(world.Store, ("a", ["1"]));
         await RunAsync(world);
         var request = (await world.Store.RequestAsync("a", Ct))!;
-        Assert.Equal((RequestState.Received, "no room", Start.AddMinutes(1), null), (request.State, request.Reason, request.RetryAt, request.QuarantinedAt));
+        Assert.Equal((RequestState.Received, "no room", Start.AddMinutes(1), null, null), (request.State, request.Reason, request.RetryAt, request.QuarantinedAt, request.AcceptedAt));
 
         world.Folders.Full = null;
         await RunAsync(world);
@@ -445,18 +445,47 @@ public sealed class BatchDriverTests : IDisposable
     }
 
     [Fact]
-    public async Task Run_failsForAReasonThatMayPass_isTriedAgainLater()
+    public async Task Run_failsForAReasonThatMayPass_isTriedAgainEverLater()
     {
         await using var world = await WorldAsync();
         world.Runs.Outcome = ("cancelled", false);
         await AcceptAsync(world.Store, ("a", ["1"]));
-        await RunAsync(world);
-        Assert.Equal(Start + TimeSpan.FromDays(1), (await world.Store.RequestAsync("a", Ct))!.RetryAt);
+        for (var wait = TimeSpan.FromMinutes(10); ; wait *= 2)
+        {
+            await RunAsync(world);
+            var longest = TimeSpan.FromDays(1);
+            Assert.Equal(_time.GetUtcNow() + (wait < longest ? wait : longest), (await world.Store.RequestAsync("a", Ct))!.RetryAt);
+            _time.Advance(wait < longest ? wait : longest);
+            if (wait > 2 * longest)
+            {
+                break;
+            }
+        }
 
         world.Runs.Outcome = ("completed", false);
-        _time.Advance(TimeSpan.FromDays(1));
         await RunAsync(world);
         Assert.Equal(RequestState.Completed, (await world.Store.RequestAsync("a", Ct))!.State);
+
+        // One that succeeds begins the waits anew.
+        world.Runs.Outcome = ("cancelled", false);
+        await AcceptAsync(world.Store, ("b", ["2"]));
+        await RunAsync(world);
+        Assert.Equal(_time.GetUtcNow() + TimeSpan.FromMinutes(10), (await world.Store.RequestAsync("b", Ct))!.RetryAt);
+    }
+
+    [Fact]
+    public async Task Run_failsForAKeyOfItsConfiguration_isToldWithTheRemedyAndWithoutTheRunsOwnWords()
+    {
+        await using var world = await WorldAsync();
+        (world.Runs.Outcome, world.Runs.BadKey) = (("failed", true), "trim.scope");
+        await AcceptAsync(world.Store, ("a", ["1"]));
+
+        await RunAsync(world);
+
+        var reason = (await world.Store.RequestAsync("a", Ct))!.Reason!;
+        Assert.Contains("configuration key 'trim.scope' does not fit the model", reason, StringComparison.Ordinal);
+        Assert.Contains("scissorhands models add", reason, StringComparison.Ordinal);
+        Assert.DoesNotContain("no luck", reason, StringComparison.Ordinal);
     }
 
     /// <summary>Also where the last gate fails: the verdict is written before the batch is failed.</summary>
@@ -685,7 +714,7 @@ public sealed class BatchDriverTests : IDisposable
                     BodyDigest = r.Id,
                     Model = "m",
                     ReceivedAt = Start,
-                    AcceptedAt = Start,
+                    StoredAt = Start,
                     Deadline = Start.AddDays(30),
                     State = RequestState.Received,
                     Samples = r.Samples,

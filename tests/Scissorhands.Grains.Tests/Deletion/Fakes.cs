@@ -226,6 +226,8 @@ internal sealed class FakeRuns(Faults faults)
     /// <summary>How they end.</summary>
     public (string Status, bool BadInput) Outcome { get; set; } = ("completed", false);
 
+    public string? BadKey { get; set; }
+
     public IRunGrain Of(string id) => new FakeRun(this, id);
 
     private sealed class FakeRun(FakeRuns runs, string id) : IRunGrain
@@ -233,7 +235,7 @@ internal sealed class FakeRuns(Faults faults)
         public Task<SubmitOutcome> SubmitAsync(RunOrder order) => runs._faults.CallAsync(() => Task.FromResult(new SubmitOutcome(true, runs._submitted.Add(id), null)));
 
         public Task<RunView?> ViewAsync() => runs._faults.CallAsync(() => Task.FromResult(runs._submitted.Contains(id)
-            ? new RunView { RunId = id, Status = runs.Outcome.Status, BadInput = runs.Outcome.BadInput, Reason = "no luck", Out = "/v", Pool = "default" }
+            ? new RunView { RunId = id, Status = runs.Outcome.Status, BadInput = runs.Outcome.BadInput, BadKey = runs.BadKey, Reason = "no luck", Out = "/v", Pool = "default" }
             : null));
 
         public Task<RunTrace> TraceAsync() => throw new NotSupportedException();

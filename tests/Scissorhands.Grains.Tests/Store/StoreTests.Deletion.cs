@@ -103,7 +103,7 @@ public abstract partial class StoreTests
 
         var waiting = await Deletions().WaitingAsync("m", Start, Ct);
         Assert.Equal(["accepted", "failed", "written in one go"], waiting.Select(static w => w.Id).Order(StringComparer.Ordinal));
-        Assert.All(waiting, static w => Assert.Equal((Start, Start.AddDays(30), 2), (w.AcceptedAt, w.Deadline, w.Samples)));
+        Assert.All(waiting, static w => Assert.Equal((Start, Start.AddDays(30), 2), (w.StoredAt, w.Deadline, w.Samples)));
         Assert.Equal(["late", "received"], await Need(CustodyNeed.Copy));
         Assert.Equal(["copied"], await Need(CustodyNeed.Accept));
         Assert.Equal(["cancelled"], await Need(CustodyNeed.Destroy));
@@ -134,6 +134,7 @@ public abstract partial class StoreTests
                 New("failed for good", "x", static r => r with { State = RequestState.Failed }), New("running", "x", static r => r with { State = RequestState.Running, Batch = 1 }),
             ],
             Ct);
+        await UndoAcceptedAsync();
         await ExecuteAsync("DROP INDEX deletion_request_in_quarantine");
         foreach (var column in (string[])["samples", "retry_at", "quarantined_at"])
         {
@@ -151,6 +152,29 @@ public abstract partial class StoreTests
         Assert.Equal((RequestState.Running, 1), (requests["running"].State, requests["running"].Batch));
         Assert.Equal(["1", "2"], requests["accepted"].Samples!);
         Assert.Equal(["accepted", "failed", "held"], (await store.CustodyAsync("m", CustodyNeed.Copy, Start, 100, Ct)).Select(static r => r.Id));
+    }
+
+    /// <summary>What was called accepted was the moment it became durable; whether it was ever accepted was told apart.</summary>
+    [Fact]
+    public async Task FirstUse_RequestsFromBeforeAcceptanceHadATime_KeepBoth()
+    {
+        await RegisterAsync(Record);
+        await Deletions().AcceptAsync([New("accepted", "x", static r => r with { AcceptedAt = Start.AddDays(1) }), New("received", "x")], Ct);
+        await UndoAcceptedAsync();
+        await ExecuteAsync("DELETE FROM schema_version WHERE version > 7");
+        var store = Deletions();
+
+        var (accepted, received) = ((await store.RequestAsync("accepted", Ct))!, (await store.RequestAsync("received", Ct))!);
+        Assert.Equal((Start, Start), (accepted.StoredAt, accepted.AcceptedAt));
+        Assert.Equal((Start, null), (received.StoredAt, received.AcceptedAt));
+        Assert.Equal(["accepted", "received"], (await store.ListAsync("t", null, 10, Ct)).Select(static r => r.Id).Order(StringComparer.Ordinal));
+    }
+
+    private async Task UndoAcceptedAsync()
+    {
+        await ExecuteAsync("ALTER TABLE deletion_request RENAME COLUMN stored_at TO accepted_at");
+        await ExecuteAsync("""UPDATE deletion_request SET body = replace(replace(body, '"acceptedAt":null', '"rowsMayGo":false'), '"acceptedAt":', '"rowsMayGo":true,"was":')""");
+        await ExecuteAsync("""UPDATE deletion_request SET body = replace(body, '"storedAt":', '"acceptedAt":')""");
     }
 
     [Fact]
@@ -172,11 +196,11 @@ public abstract partial class StoreTests
         await Deletions().RegisterAsync(Record with { Name = "theirs", Tenant = "u" }, First with { Model = "theirs" }, DeletionAudit.Registered("u", Record, "p", Start), Ct);
         await Deletions().AcceptAsync(
             [
-                New("late", "x", static r => r with { Deadline = Start.AddDays(-1), AcceptedAt = Start.AddDays(-31) }),
+                New("late", "x", static r => r with { Deadline = Start.AddDays(-1), StoredAt = Start.AddDays(-31) }),
                 New("near", "x", r => r with { Deadline = Start + slack - TimeSpan.FromSeconds(1) }),
                 New("early", "x", r => r with { Deadline = Start + slack, State = RequestState.Received }),
-                New("held", "x", static r => r with { Deadline = Start.AddDays(-2), AcceptedAt = Start.AddDays(-90), State = RequestState.OnHold }),
-                New("done", "x", static r => r with { Deadline = Start.AddDays(-3), AcceptedAt = Start.AddDays(-99), State = RequestState.Completed }),
+                New("held", "x", static r => r with { Deadline = Start.AddDays(-2), StoredAt = Start.AddDays(-90), State = RequestState.OnHold }),
+                New("done", "x", static r => r with { Deadline = Start.AddDays(-3), StoredAt = Start.AddDays(-99), State = RequestState.Completed }),
                 New("theirs", "x", static r => r with { Model = "theirs", Tenant = "u", Deadline = Start.AddDays(-9) }),
             ],
             Ct);
@@ -271,7 +295,7 @@ public abstract partial class StoreTests
             BodyDigest = digest,
             Model = "m",
             ReceivedAt = Start,
-            AcceptedAt = Start,
+            StoredAt = Start,
             Deadline = Start.AddDays(30),
             State = RequestState.Accepted,
             Samples = ["1", "2"],

@@ -29,9 +29,9 @@ export async function requests(page) {
         h("p", { class: "quiet" }, value.length === limit ? `Among the newest ${limit}: ` : "", plural(shown.length, "request")),
         value.length === 0 ? empty("No requests yet", "Hand one in over HTTP; it needs a registered model.", `curl ${location.origin}/v1/deletion-requests \\\n  -H 'Content-Type: application/json' \\\n  -d '{"requestId": "dsar-1", "model": "NAME", "ids": ["ID"]}'`)
           : shown.length === 0 ? h("p", null, "None of them is in this state. ", h("a", { href: "#/requests" }, "Show all"))
-            : table("Deletion requests", [{ name: "Request" }, { name: "State" }, { name: "Model" }, { name: "Samples", class: "number" }, { name: "Accepted" }, { name: "Deadline" }], shown.map(request => ({
+            : table("Deletion requests", [{ name: "Request" }, { name: "State" }, { name: "Model" }, { name: "Samples", class: "number" }, { name: "Stored" }, { name: "Deadline" }], shown.map(request => ({
               key: request.id,
-              cells: [requestLink(request.id, request.requestId), badge(request.state), modelLink(request.model), String(request.samples), time(request.acceptedAt), due(request)],
+              cells: [requestLink(request.id, request.requestId), badge(request.state), modelLink(request.model), String(request.samples), time(request.storedAt), due(request)],
             }))),
       ]);
   });
@@ -90,9 +90,10 @@ function draw(page, { view, batch, run, certificate }) {
           ["Samples", String(view.samples)],
           ["Batch", view.batch ? String(view.batch) : "none yet"],
           ["Asked", time(view.receivedAt)],
-          ["Accepted", time(view.acceptedAt)],
+          ["Stored", time(view.storedAt)],
+          ["Accepted", view.acceptedAt ? time(view.acceptedAt) : "not yet: its rows must stay in the data"],
           ["Ended", view.endedAt ? time(view.endedAt) : null],
-          ["Took", view.endedAt ? between(view.acceptedAt, view.endedAt) : null],
+          ["Took", view.endedAt ? between(view.storedAt, view.endedAt) : null],
           ["Tried again", view.retryAt ? time(view.retryAt) : null],
         ])))),
     batch ? card("Attempts", { id: "attempts" }, attempts(batch)) : view.batch && !batch ? card("Attempts", { id: "attempts" }, h("p", { class: "quiet" }, `It was carried out in batch ${view.batch}. Runs and verdicts need the scope “operate”.`)) : null,
