@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Scissorhands.Cli.Cluster;
+using Scissorhands.Cli.Run;
 using Scissorhands.CommandLine;
 using Scissorhands.CommandLine.Configuration;
 using Scissorhands.Deletion.Batching;
@@ -98,11 +99,22 @@ internal static class DeletionCommands
                 ["pool"] = parsed.GetRequiredValue(pool),
                 ["workers"] = parsed.GetValue(workers),
             };
+            var presets = new List<PolicyPreset>();
             if (parsed.GetValue(policy) is { } policyFile)
             {
                 var tree = File.Exists(policyFile) ? YamlLayers.ReadFile(policyFile).Tree : throw new InputException($"--policy {policyFile}: no such file");
-                PolicyReader.Read(tree, $"--policy {policyFile}");
+                presets.AddRange(PolicyReader.Read(tree, $"--policy {policyFile}").Presets);
                 body["policy"] = tree.DeepClone();
+            }
+
+            // Where the file is only on the cluster's storage, the first run tells.
+            if (File.Exists(parsed.GetRequiredValue(model)))
+            {
+                var own = body["configuration"]!;
+                await ModelCheck.CheckAsync(
+                    parsed.GetRequiredValue(model),
+                    parsed.GetValue(architecture),
+                    [("configuration", configuration), .. presets.Select(p => ($"--policy {parsed.GetValue(policy)}: preset {p.Name}", ConfigurationBinder.Bind([("configuration", own), ($"preset {p.Name}", p.Configuration)], [])))]);
             }
 
             using var client = new CoordinatorClient(CoordinatorClient.Address(parsed.GetValue(coordinator)), time);

@@ -47,6 +47,20 @@ public sealed class BadInputTests(TinyWorld world)
     }
 
     [Theory]
+    [InlineData("{}", "trim.scope=[*layer9*]", "configuration: trim.scope: '*layer9*' matches no parameter of the model; its parameters are ")]
+    [InlineData("presets: [{name: mild}, {name: strong, configuration: {projection: {scope: ['*layer9*']}}}]", "trim.scope=[*fc*]", "--policy policy.yaml: preset strong: projection.scope: '*layer9*' matches no parameter of the model; its parameters are ")]
+    public async Task ModelsAdd_configurationThatDoesNotFitTheModel_saidBeforeAnythingIsAsked(string policy, string setting, string expected)
+    {
+        var folder = world.NewPath("unfit");
+        Directory.CreateDirectory(folder);
+        await File.WriteAllTextAsync(Path.Combine(folder, "policy.yaml"), policy, TestContext.Current.CancellationToken);
+        var result = await CliProcess.RunAsync(["models", "add", "m", "--model", world.ModelPath, "--data-set", "d", "--data", "d", "--versions", "v", "--policy", "policy.yaml", "--set", setting], folder);
+
+        Assert.Equal(BadInput, result.ExitCode);
+        Assert.StartsWith(expected, Assert.Single(result.Errors), StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("scissorhands [command]", "--help")]
     [InlineData("scissorhands models [<NAME>] add <NAME>", "models", "add", "--help")]
     public async Task Help_usage_namesTheProgram(string expected, params string[] arguments)

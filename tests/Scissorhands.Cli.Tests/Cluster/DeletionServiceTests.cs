@@ -391,6 +391,34 @@ public sealed partial class DeletionServiceTests(TinyWorld world, DeletionCluste
         Assert.Equal(2, batch!["attempts"]!.AsArray().Count);
     }
 
+    /// <summary>What only the run's workers find out is told to whoever asks after the request, with what to do; that done, it goes on.</summary>
+    [Fact]
+    public async Task Run_configurationThatDoesNotFitTheModel_isToldWithTheRequestAndMended()
+    {
+        var name = Skippable("unfit");
+        await RegisterAsync(name, scope: "*layer9*");
+        var answer = await SubmitAsync(name, "u", [Id(1), Id(2)]);
+        Assert.Null(answer["acceptedAt"]);
+        var status = answer["status"]!.GetValue<string>();
+        var id = answer["id"]!.GetValue<string>();
+        Assert.Equal("failed", await EndAsync(status));
+
+        var shown = await CommandAsync("requests", id);
+        Assert.Contains(shown.Output, static line => line.Contains("(run ", StringComparison.Ordinal) && line.Contains("configuration key 'trim.scope' does not fit the model", StringComparison.Ordinal));
+        Assert.Contains(shown.Output, static line => line.StartsWith("  run ", StringComparison.Ordinal) && line.Contains("'*layer9*' matches no parameter of the model", StringComparison.Ordinal));
+        Assert.Contains($"  It is not tried again by itself. Once the cause is removed: scissorhands requests retry {id}", shown.Output);
+
+        await RegisterAsync(name);
+        Assert.Equal(0, (await CommandAsync("requests", "retry", id)).ExitCode);
+        Assert.Equal("completed", await EndAsync(status, "failed"));
+        Assert.NotNull((await service.Http.GetFromJsonAsync<JsonObject>(status, Ct))!["acceptedAt"]);
+
+        // Nothing is left to forget: who hands it in again under another id learns that at once, also by the exit code.
+        var again = await CommandAsync("requests", "submit", "--request-id", "again", "--model", name, "--id", Id(1));
+        Assert.Equal(1, again.ExitCode);
+        Assert.Contains(again.Output, static line => line.Contains("  rejected ", StringComparison.Ordinal));
+    }
+
     /// <summary>A producer in Python: plain JSON, both modes of CloudEvents, and messages that are no requests.</summary>
     [Fact]
     public async Task Queue_producerInPython_answersAndBuries()
@@ -560,8 +588,8 @@ public sealed partial class DeletionServiceTests(TinyWorld world, DeletionCluste
         return name;
     }
 
-    private Task RegisterAsync(string name, string maxWait = "00:00:00", JsonObject? gate = null, string? data = null, int keepVersions = 0) =>
-        TinyRegistration.RegisterAsync(service.Http, world.Files, name, Path.Combine(service.Folder, name), Ct, maxWait, gate, data, keepVersions);
+    private Task RegisterAsync(string name, string maxWait = "00:00:00", JsonObject? gate = null, string? data = null, int keepVersions = 0, string? scope = null) =>
+        TinyRegistration.RegisterAsync(service.Http, world.Files, name, Path.Combine(service.Folder, name), Ct, maxWait, gate, data, keepVersions, scope);
 
     private Task<HttpResponseMessage> PostAsync(string model, string requestId, string[] ids, bool legalHold = false) =>
         service.Http.PostAsJsonAsync("v1/deletion-requests", new { requestId, model, ids, legalHold }, Ct);
@@ -572,6 +600,8 @@ public sealed partial class DeletionServiceTests(TinyWorld world, DeletionCluste
         Assert.True(response.StatusCode == HttpStatusCode.Accepted, await response.Content.ReadAsStringAsync(Ct));
         return (await response.Content.ReadFromJsonAsync<JsonObject>(Ct))!;
     }
+
+    private Task<CliResult> CommandAsync(params string[] arguments) => CliProcess.RunAsync([.. arguments, "--coordinator", service.Cluster!.Address]);
 
     private async Task<string> ActAsync(string status, string action)
     {

@@ -4070,7 +4070,8 @@ namespace Scissorhands.Cli.Tests.Cluster.Generated
         public DriftBudget? Retrain { get; set; } = default!;
 
         /// <summary>
-        /// After a batch whose run failed, or that no attempt got through the gate, its requests wait so long before they are tried again. Default: 1 day.
+        /// The longest wait after a batch whose run failed for a reason that may pass, until its requests are tried again. The first
+        /// <br/>is 10 minutes, and each further batch that fails in a row doubles it. Default: 1 day.
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("retryAfter")]
         [System.ComponentModel.DataAnnotations.RegularExpression(@"^-?(\d+\.)?\d{2}:\d{2}:\d{2}(\.\d{1,7})?$")]
@@ -5020,11 +5021,10 @@ namespace Scissorhands.Cli.Tests.Cluster.Generated
     {
 
         /// <summary>
-        /// When the service accepted it (UTC).
+        /// When it was accepted (UTC): from then on, and not before, its rows may be erased. Null until then.
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("acceptedAt")]
-        [System.ComponentModel.DataAnnotations.Required(AllowEmptyStrings = true)]
-        public System.DateTimeOffset AcceptedAt { get; set; } = default!;
+        public System.DateTimeOffset? AcceptedAt { get; set; } = default!;
 
         /// <summary>
         /// The batch that carries it; null before.
@@ -5106,6 +5106,13 @@ namespace Scissorhands.Cli.Tests.Cluster.Generated
         [System.ComponentModel.DataAnnotations.Required(AllowEmptyStrings = true)]
         [System.Text.Json.Serialization.JsonConverter(typeof(System.Text.Json.Serialization.JsonStringEnumConverter<RequestState>))]
         public RequestState State { get; set; } = default!;
+
+        /// <summary>
+        /// When it became durable here (UTC).
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("storedAt")]
+        [System.ComponentModel.DataAnnotations.Required(AllowEmptyStrings = true)]
+        public System.DateTimeOffset StoredAt { get; set; } = default!;
 
         private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
 
@@ -5546,6 +5553,12 @@ namespace Scissorhands.Cli.Tests.Cluster.Generated
         public bool? BadInput { get; set; } = default!;
 
         /// <summary>
+        /// The configuration key that is at fault, where one is: unlike the reason it never quotes a sample.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("badKey")]
+        public string? BadKey { get; set; } = default!;
+
+        /// <summary>
         /// When it should be done (UTC).
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("deadline")]
@@ -5941,7 +5954,7 @@ namespace Scissorhands.Cli.Tests.Cluster.Generated
     {
 
         /// <summary>
-        /// When it was accepted (UTC).
+        /// When it was accepted (UTC): from then on, and not before, its rows may be erased. Null until then.
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("acceptedAt")]
         public System.DateTimeOffset? AcceptedAt { get; set; } = default!;
@@ -6015,6 +6028,12 @@ namespace Scissorhands.Cli.Tests.Cluster.Generated
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("status")]
         public string? Status { get; set; } = default!;
+
+        /// <summary>
+        /// When it became durable here (UTC).
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("storedAt")]
+        public System.DateTimeOffset? StoredAt { get; set; } = default!;
 
         /// <summary>
         /// Names that are not in the data.

@@ -7,10 +7,15 @@ namespace Scissorhands.Drill.World;
 public static class TinyRegistration
 {
     /// <summary>Registers it with two presets and, unless told otherwise, bounds that any result keeps.</summary>
-    public static async Task RegisterAsync(HttpClient http, TinyFiles files, string name, string versions, CancellationToken ct, string maxWait = "00:00:00", JsonObject? gate = null, string? data = null, int keepVersions = 0, params string[] settings)
+    public static async Task RegisterAsync(HttpClient http, TinyFiles files, string name, string versions, CancellationToken ct, string maxWait = "00:00:00", JsonObject? gate = null, string? data = null, int keepVersions = 0, string? scope = null, params string[] settings)
     {
         var configuration = files.Configuration(settings);
         configuration.Remove("data.cache");
+        if (scope is not null)
+        {
+            configuration["trim.scope"] = new JsonArray(scope);
+        }
+
         var response = await http.PutAsJsonAsync(
             $"v1/models/{name}",
             new
