@@ -33,7 +33,8 @@ internal sealed class BatchDriver
     private readonly IQuarantine _quarantine;
     private readonly Func<string, IRunGrain> _runs;
     private readonly TimeProvider _time;
-    private readonly OffTurn<GatheredCopies> _gathering;
+    private readonly OffTurn<PreparedRun> _preparing;
+    private readonly OffTurn<PublishedVersion> _publishing;
 
     public BatchDriver(IDeletionStore store, IVersionFolders folders, ICertifier certifier, PublicationEvents events, IQuarantine quarantine, Func<string, IRunGrain> runs, TimeProvider time)
     {
@@ -44,7 +45,8 @@ internal sealed class BatchDriver
         _quarantine = quarantine;
         _runs = runs;
         _time = time;
-        _gathering = new OffTurn<GatheredCopies>(time);
+        _preparing = new OffTurn<PreparedRun>(time);
+        _publishing = new OffTurn<PublishedVersion>(time);
     }
 
     /// <summary>Does the next step, if there is one.</summary>
@@ -96,12 +98,12 @@ internal sealed class BatchDriver
         try
         {
             var free = batch with { Hindrance = null, TryAt = null, Failures = 0 };
-            return (await (batch.Phase switch
+            return batch.Phase switch
             {
-                BatchPhase.Publishing => PublishAsync(model, free, ct),
-                BatchPhase.Destroying => DestroyAsync(model, free, ct),
-                _ => CertifyAsync(model, free, ct),
-            }), true);
+                BatchPhase.Publishing => await PublishAsync(model, free, ct) is { } published ? (published, true) : (model, false),
+                BatchPhase.Destroying => (await DestroyAsync(model, free, ct), true),
+                _ => (await CertifyAsync(model, free, ct), true),
+            };
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InputException or RunFailedException)
         {
@@ -187,36 +189,43 @@ internal sealed class BatchDriver
             .Select(r => new RequestSamples(r.Id, Samples([r], known))).ToArray();
         var contents = await _store.ContentsAsync(model.Record.Name, ct);
         var earlier = tombstones.Where(contents.ContainsKey).ToDictionary(static id => id, id => contents[id], StringComparer.Ordinal);
-        GatheredCopies? gathered;
+        var forget = Samples(requests, known);
+        var from = (await _store.VersionsAsync(model.Record.Name, ct)).Single(v => v.Number == batch.From);
+        var attempt = batch.Attempts[^1];
+
+        // Copies and model are read whole.
+        async Task<PreparedRun> PrepareAsync(CancellationToken token)
+        {
+            var gathered = copied.Length + earlier.Count == 0 ? new GatheredCopies([], []) : await _quarantine.GatherAsync(model.Record, batch, copied, earlier, token);
+            if (gathered.Damaged.Count > 0)
+            {
+                return new PreparedRun(gathered.Damaged, null);
+            }
+
+            var withheld = await WithheldAsync(model, tombstones.Except(gathered.Earlier, StringComparer.Ordinal), forget, known, token);
+            return new PreparedRun([], await _folders.PrepareAsync(Bound(model, batch), batch, attempt, from, new RunSamples(forget, gathered.Earlier, withheld, copied.Length > 0), token));
+        }
+
+        PreparedRun? prepared;
         try
         {
-            gathered = copied.Length + earlier.Count == 0
-                ? new GatheredCopies([], [])
-                : await _gathering.TryAsync(batch.Number.ToString(CultureInfo.InvariantCulture), token => _quarantine.GatherAsync(model.Record, batch, copied, earlier, token), ct);
+            prepared = await _preparing.TryAsync(Work(batch), PrepareAsync, ct);
         }
         catch (RunFailedException e) when (e.MayPass)
         {
             return (await FailAsync(model, batch, e.Message, mayPass: true, ct), true);
         }
 
-        if (gathered is null)
+        if (prepared is null)
         {
             return (model, false);
         }
 
-        if (gathered.Damaged.Count > 0)
+        if (prepared.Order is not { } order)
         {
-            return (await CopyAgainAsync(model, batch, requests, gathered.Damaged, ct), true);
+            return (await CopyAgainAsync(model, batch, requests, prepared.Damaged, ct), true);
         }
 
-        // Rows of accepted requests, and of those forgotten before, may be erased at any moment, so that the run must not depend on them.
-        var ours = Samples(requests, known).ToHashSet(StringComparer.Ordinal);
-        var others = (await _store.RequestsAsync(model.Record.Name, [RequestState.Received, RequestState.Accepted, RequestState.OnHold, RequestState.Failed], ct))
-            .Where(static r => r.AcceptedAt is not null);
-        string[] withheld = [.. tombstones.Except(gathered.Earlier, StringComparer.Ordinal).Concat(Samples(others, known).Where(id => !ours.Contains(id))).Order(StringComparer.Ordinal)];
-        var from = (await _store.VersionsAsync(model.Record.Name, ct)).Single(v => v.Number == batch.From);
-        var attempt = batch.Attempts[^1];
-        var order = await _folders.PrepareAsync(Bound(model, batch), batch, attempt, from, new RunSamples(Samples(requests, known), gathered.Earlier, withheld, copied.Length > 0), ct);
         var outcome = await _runs(order.Id()).SubmitAsync(order);
         if (!outcome.Accepted)
         {
@@ -228,6 +237,17 @@ internal sealed class BatchDriver
         var change = new ModelChange { Batch = next, Requests = running, Audit = [.. Audit(running, now), .. Audit(requests, next, "submitted", new { run = order.Id(), attempt = attempt.Number, attempt.Preset }, now)] };
         return (await _store.CommitAsync(model, change, ct), true);
     }
+
+    /// <summary>What a run must not depend on: rows of accepted requests, and of those forgotten before, may be erased at any moment.</summary>
+    private async Task<IReadOnlyList<string>> WithheldAsync(StoredModel model, IEnumerable<string> forgotten, IReadOnlyList<string> forget, HashSet<string> known, CancellationToken ct)
+    {
+        var ours = forget.ToHashSet(StringComparer.Ordinal);
+        var others = (await _store.RequestsAsync(model.Record.Name, [RequestState.Received, RequestState.Accepted, RequestState.OnHold, RequestState.Failed], ct))
+            .Where(static r => r.AcceptedAt is not null);
+        return [.. forgotten.Concat(Samples(others, known).Where(id => !ours.Contains(id))).Order(StringComparer.Ordinal)];
+    }
+
+    private static string Work(DeletionBatch batch) => string.Create(CultureInfo.InvariantCulture, $"{batch.Number}.{batch.Attempts[^1].Number}");
 
     /// <summary>Ends a batch whose copies are not whole: its other requests are formed anew, those are copied again where they still can be.</summary>
     private async Task<StoredModel> CopyAgainAsync(StoredModel model, DeletionBatch batch, IReadOnlyList<DeletionRequest> requests, IReadOnlyList<string> damaged, CancellationToken ct)
@@ -330,7 +350,7 @@ internal sealed class BatchDriver
         return await _store.CommitAsync(model, new ModelChange { Batch = again, Audit = audit }, ct);
     }
 
-    private async Task<StoredModel> PublishAsync(StoredModel model, DeletionBatch batch, CancellationToken ct)
+    private async Task<StoredModel?> PublishAsync(StoredModel model, DeletionBatch batch, CancellationToken ct)
     {
         using var span = Begin("publish", batch);
         var now = _time.GetUtcNow();
@@ -345,7 +365,11 @@ internal sealed class BatchDriver
 
         var number = versions.Max(static v => v.Number) + 1;
         var attempt = batch.Attempts[^1];
-        var published = await _folders.PublishAsync(model, batch, attempt, number, ct);
+        if (await _publishing.TryAsync(Work(batch), token => _folders.PublishAsync(model, batch, attempt, number, token), ct) is not { } published)
+        {
+            return null;
+        }
+
         var former = versions.Single(static v => v.State == VersionState.Current);
         var version = new ModelVersion
         {
@@ -588,4 +612,8 @@ internal sealed class BatchDriver
         var all = await _store.RequestsAsync(batch.Model, [RequestState.Scheduled, RequestState.Running, RequestState.Verifying], ct);
         return [.. all.Where(r => r.Batch == batch.Number)];
     }
+
+    /// <param name="Damaged">Requests whose copies are missing or damaged.</param>
+    /// <param name="Order">The run; null where there are any.</param>
+    private sealed record PreparedRun(IReadOnlyList<string> Damaged, RunOrder? Order);
 }
