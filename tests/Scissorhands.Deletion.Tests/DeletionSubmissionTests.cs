@@ -36,9 +36,19 @@ public sealed class DeletionSubmissionTests
     [InlineData("""{"requestId":"r","model":"m","ids":[null]}""", "ids[0]")]
     [InlineData("""{"requestId":"r","model":"m","ids":["a"],"receivedAt":"2026-02-01T00:00:00Z","deadline":"2026-01-01T00:00:00Z"}""", "deadline")]
     [InlineData("""{"requestId":"r\u0000","model":"m","ids":["a"]}""", "requestId")]
-    [InlineData("""{"requestId":"r","model":"m","ids":["a"],"idz":[]}""", "the request:")]
-    [InlineData("""{"requestId":"r","requestId":"s","model":"m","ids":["a"]}""", "the request:")]
-    [InlineData("""{"requestId":"r","model":"m","ids":null}""", "the request:")]
+    [InlineData("""{"requestId":"r","model":"m","ids":["a"],"idz":[]}""", "the request: unknown key 'idz'; did you mean 'ids'?")]
+    [InlineData("""{"requestId":"r","model":"m","subject":["alice"]}""", "the request: unknown key 'subject'; did you mean 'subjects'?")]
+    [InlineData("""{"request_id":"r","model":"m","ids":["a"]}""", "the request: unknown key 'request_id'; did you mean 'requestId'?")]
+    [InlineData("""{"requestId":"r","model":"m","ids":["a"],"alice-1":[]}""", "the request: unknown key; there are requestId,")]
+    [InlineData("""{"requestId":"r","model":"m","ids":["a"],"deadline":"31.01.2030"}""", "deadline: must be a time as ISO 8601 writes it, such as")]
+    [InlineData("""{"requestId":"r","model":"m","ids":["a"],"receivedAt":1893456000}""", "receivedAt: must be a time as ISO 8601 writes it, such as")]
+    [InlineData("""{"requestId":"r","model":"m","ids":["a"],"legalHold":"yes"}""", "legalHold: must be true or false")]
+    [InlineData("""{"requestId":"r","model":"m","ids":"a"}""", "ids: must be a list of texts")]
+    [InlineData("""{"requestId":"r","model":"m","ids":["a",7]}""", "ids[1]: must be a text")]
+    [InlineData("""{"requestId":17,"model":"m","ids":["a"]}""", "requestId: must be a text")]
+    [InlineData("""["a"]""", "the request: must be an object with the keys requestId,")]
+    [InlineData("""{"requestId":"r","requestId":"s","model":"m","ids":["a"]}""", "the request: the key 'requestId' is given twice")]
+    [InlineData("""{"requestId":"r","model":"m","ids":null}""", "ids: must be a list of texts")]
     [InlineData("null", "the request")]
     [InlineData("", "the request:")]
     [InlineData("[", "the request:")]
@@ -46,6 +56,7 @@ public sealed class DeletionSubmissionTests
     {
         var error = Assert.Throws<InputException>(() => Parse(json));
         Assert.StartsWith(key, error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("alice", error.Message, StringComparison.Ordinal);
     }
 
     /// <summary>A message may end in a log: it never shows an id or anything else that was sent.</summary>

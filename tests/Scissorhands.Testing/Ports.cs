@@ -6,6 +6,21 @@ namespace Scissorhands.Testing;
 /// <summary>Ports nobody listens on now.</summary>
 public static class Ports
 {
+    /// <summary>Whether somebody listens on a port of this machine's own address.</summary>
+    public static bool IsTaken(int port)
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, port);
+        try
+        {
+            listener.Start();
+            return false;
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
+        {
+            return true;
+        }
+    }
+
     /// <summary>So many of them.</summary>
     public static int[] Free(int count)
     {

@@ -192,16 +192,28 @@ internal sealed class CoordinatorClient : IDisposable
             return await _again.ExecuteAsync(
                 async ct =>
                 {
-                    var response = await send(ct);
-                    _heard = true;
-                    _limited = response.StatusCode == HttpStatusCode.TooManyRequests;
-                    return response;
+                    try
+                    {
+                        var response = await send(ct);
+                        _heard = true;
+                        _limited = response.StatusCode == HttpStatusCode.TooManyRequests;
+                        return response;
+                    }
+                    catch (HttpRequestException e) when (!_heard)
+                    {
+                        if (await OtherScheme.AnsweringAsync(_http.BaseAddress!, e, ct) is not { } other)
+                        {
+                            throw;
+                        }
+
+                        throw new InputException($"coordinator {_http.BaseAddress}: speaks {other}, not {_http.BaseAddress!.Scheme}; name it as {new UriBuilder(_http.BaseAddress) { Scheme = other }.Uri} with --coordinator or {AddressVariable}", e);
+                    }
                 },
                 cancellationToken);
         }
         catch (TimeoutRejectedException e) when (_limited)
         {
-            throw new RunFailedException($"coordinator {_http.BaseAddress}: takes no more calls from this caller for now; send fewer at once, or call again later", e);
+            throw new RunFailedException($"coordinator {_http.BaseAddress}: has taken no more calls from this caller for {Patience.TotalSeconds:F0} s; send fewer at once, or try again later", e);
         }
         catch (HttpRequestException e) when (e.HttpRequestError == HttpRequestError.SecureConnectionError)
         {
@@ -288,9 +300,11 @@ internal sealed class CoordinatorClient : IDisposable
         }
     }
 
+    private static string Again(HttpResponseMessage response) => response.Headers.RetryAfter?.Delta is { } wait ? $"; try again in {wait.TotalSeconds:F0} s" : "";
+
     private static Exception Refusal(HttpResponseMessage response, JsonElement body)
     {
-        var reason = body.ValueKind == JsonValueKind.Object && body.TryGetProperty("error", out var error) ? error.GetString()! : $"the coordinator answered {(int)response.StatusCode}";
+        var reason = body.ValueKind == JsonValueKind.Object && body.TryGetProperty("error", out var error) ? error.GetString()! : $"the coordinator answered {(int)response.StatusCode}{Again(response)}";
         if (response.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden)
         {
             reason += Environment.GetEnvironmentVariable(KeyFileVariable) is { Length: > 0 } file ? $" (sent: what {KeyFileVariable} {file} holds)" : $" (none was sent: {KeyFileVariable} names no file)";

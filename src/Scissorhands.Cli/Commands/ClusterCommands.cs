@@ -93,7 +93,9 @@ internal static class ClusterCommands
             using var client = new CoordinatorClient(CoordinatorClient.Address(parsed.GetValue(coordinator)), time);
             if (parsed.GetValue(run) is not { } id)
             {
-                foreach (var listed in (await client.ListAsync(cancellationToken)).EnumerateArray())
+                var all = await client.ListAsync(cancellationToken);
+                await SayIfNoneAsync(all.GetArrayLength(), parsed.GetValue(json), "no runs yet; submit hands one in");
+                foreach (var listed in all.EnumerateArray())
                 {
                     Console.WriteLine(parsed.GetValue(json)
                         ? listed.GetRawText()
@@ -150,6 +152,9 @@ internal static class ClusterCommands
         });
         return command;
     }
+
+    /// <summary>Says to people, beside the output, that there is nothing to show.</summary>
+    internal static Task SayIfNoneAsync(int count, bool json, string words) => count == 0 && !json ? Console.Error.WriteLineAsync(words) : Task.CompletedTask;
 
     [return: System.Diagnostics.CodeAnalysis.NotNullIfNotNull(nameof(path))]
     internal static string? Absolute(string? path) => path is null ? null : Path.GetFullPath(path);

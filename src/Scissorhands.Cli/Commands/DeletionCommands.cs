@@ -45,6 +45,11 @@ internal static class DeletionCommands
             {
                 var shown = await client.GetAsync($"v1/models/{Uri.EscapeDataString(one)}", ct);
                 Console.WriteLine(parsed.GetValue(json) ? shown.GetRawText() : Describe(shown.GetProperty("model")));
+                foreach (var line in parsed.GetValue(json) ? [] : RegistrationText.Lines(shown.GetProperty("model").GetProperty("record")))
+                {
+                    Console.WriteLine($"  {line}");
+                }
+
                 foreach (var version in parsed.GetValue(json) ? [] : shown.GetProperty("versions").EnumerateArray().ToArray())
                 {
                     Console.WriteLine($"  version {version.GetProperty("number")}  {version.GetProperty("state").GetString(),-10}  {Utc(version.GetProperty("publishedAt"))}  {version.GetProperty("file").GetString()}");
@@ -53,7 +58,9 @@ internal static class DeletionCommands
                 return ExitCodes.Done;
             }
 
-            foreach (var model in (await client.GetAsync("v1/models", ct)).EnumerateArray())
+            var all = await client.GetAsync("v1/models", ct);
+            await ClusterCommands.SayIfNoneAsync(all.GetArrayLength(), parsed.GetValue(json), "no models yet; models add registers one");
+            foreach (var model in all.EnumerateArray())
             {
                 Console.WriteLine(parsed.GetValue(json) ? model.GetRawText() : Describe(model));
             }
@@ -149,6 +156,7 @@ internal static class DeletionCommands
                 var listed = parsed.GetValue(id) is { } one
                     ? [await client.GetAsync($"v1/deletion-requests/{Uri.EscapeDataString(one)}", ct)]
                     : (await client.GetAsync($"v1/deletion-requests{(parsed.GetValue(model) is { } named ? $"?model={Uri.EscapeDataString(named)}" : "")}", ct)).EnumerateArray().ToArray();
+                await ClusterCommands.SayIfNoneAsync(listed.Length, parsed.GetValue(json), "no deletion requests yet; requests submit hands one in");
                 foreach (var line in listed.Select(request => parsed.GetValue(json) ? request.GetRawText() : Line(request)).Where(shown.Add))
                 {
                     Console.WriteLine(line);

@@ -11,8 +11,11 @@ namespace Scissorhands.Coordinator.Access;
 /// <summary>Who may call: with keys, those who send one; without, everybody who reaches the service, which then listens on this machine only.</summary>
 public sealed class ApiKeyOptions : AuthenticationSchemeOptions
 {
-    /// <summary>The keys; null for none.</summary>
-    public ApiKeys? Keys { get; set; }
+    /// <summary>Whether everybody may call.</summary>
+    public bool IsOpen { get; set; }
+
+    /// <summary>The keys; null for none, so that whoever calls needs something else to show.</summary>
+    public ApiKeyFile? Keys { get; set; }
 }
 
 /// <summary>Authenticates callers by <c>Authorization: Bearer KEY</c>, and by a password where <see cref="KeyAsPassword"/> says so.</summary>
@@ -47,7 +50,7 @@ internal sealed class ApiKeyHandler(IOptionsMonitor<ApiKeyOptions> options, ILog
 
     protected override Task<AuthenticateResult> HandleAuthenticateAsync()
     {
-        if (Options.Keys is not { } keys)
+        if (Options.IsOpen)
         {
             return Task.FromResult(Success(new ApiKey("local", "default", AccessScopes.All, "")));
         }
@@ -57,14 +60,16 @@ internal sealed class ApiKeyHandler(IOptionsMonitor<ApiKeyOptions> options, ILog
             return Task.FromResult(AuthenticateResult.NoResult());
         }
 
-        return Task.FromResult(keys.Find(sent) is { } key ? Success(key) : AuthenticateResult.Fail("nobody's key"));
+        return Task.FromResult(Options.Keys?.Current.Find(sent) is { } key ? Success(key) : AuthenticateResult.Fail("nobody's key"));
     }
 
     protected override async Task HandleChallengeAsync(AuthenticationProperties properties)
     {
         Response.StatusCode = StatusCodes.Status401Unauthorized;
         Response.Headers.WWWAuthenticate = KeyAsPassword.Challenge(Context) ?? "Bearer";
-        await Response.WriteAsJsonAsync(new { error = "a key or token is needed, in the header Authorization: Bearer KEY" });
+
+        // Nothing of the key that was sent: neither whose it is like nor what it lacks.
+        await Response.WriteAsJsonAsync(new { error = Sent(Request) is null ? "a key or token is needed, in the header Authorization: Bearer KEY" : "the key is none of this coordinator's; `scissorhands key` adds one to its file of keys" });
     }
 
     protected override async Task HandleForbiddenAsync(AuthenticationProperties properties)

@@ -18,6 +18,9 @@ public sealed class ApiKeys
 {
     private const int KeyBytes = 32;
     private const int MaximumBytes = 1 << 20;
+
+    /// <summary>A coordinator that reads the file must not keep `scissorhands key` from adding to it, nor the other way round.</summary>
+    internal const FileShare Sharing = FileShare.ReadWrite | FileShare.Delete;
     private static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web) { UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
     private readonly Dictionary<string, ApiKey> _keys;
 
@@ -25,9 +28,6 @@ public sealed class ApiKeys
     {
         _keys = keys;
     }
-
-    /// <summary>No keys at all: whoever calls needs something else to show.</summary>
-    public static ApiKeys None { get; } = new([]);
 
     /// <summary>Reads a file of keys: JSON lines of <see cref="ApiKey"/>, as <see cref="New"/> makes them.</summary>
     /// <param name="path">The file.</param>
@@ -38,7 +38,9 @@ public sealed class ApiKeys
         string[] lines;
         try
         {
-            lines = new FileInfo(path).Length <= MaximumBytes ? File.ReadAllLines(path) : throw new InputException($"{path}: larger than {MaximumBytes} bytes; is this a file of keys?");
+            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, Sharing);
+            using var text = new StreamReader(file);
+            lines = file.Length <= MaximumBytes ? text.ReadToEnd().ReplaceLineEndings("\n").Split('\n') : throw new InputException($"{path}: larger than {MaximumBytes} bytes; is this a file of keys?");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -55,7 +55,7 @@ internal sealed class CallLimits(CallLimitOptions options) : IDisposable
             using var refused = limits._refusals.AttemptAcquire(http);
             TellWhen(http, refused);
             http.Response.StatusCode = StatusCodes.Status429TooManyRequests;
-            await http.Response.WriteAsJsonAsync(new { error = "too many keys or tokens from this address were refused; the header Retry-After says when one is looked at again" }, http.RequestAborted);
+            await http.Response.WriteAsJsonAsync(new { error = $"too many keys or tokens from this address were refused, and none is looked at for now; {When(http)}" }, http.RequestAborted);
             return;
         }
 
@@ -79,6 +79,9 @@ internal sealed class CallLimits(CallLimitOptions options) : IDisposable
 
         return lease.IsAcquired;
     }
+
+    /// <summary>What the header of a refused call says to programs, in words.</summary>
+    public static string When(HttpContext http) => http.Response.Headers.RetryAfter.ToString() is { Length: > 0 } seconds ? $"try again in {seconds} s" : "try again later";
 
     /// <inheritdoc/>
     public void Dispose()

@@ -12,8 +12,8 @@ internal sealed record Caller(string Name, string Tenant)
 }
 
 /// <summary>Callers that a door knows by name only, as the broker's users.</summary>
-internal sealed class CallerDirectory(ApiKeys? keys, bool isOpen)
+internal sealed class CallerDirectory(ApiKeyFile? keys, bool isOpen)
 {
     /// <summary>The caller of a name: one with a key that may submit, or anybody where the service is open to all. Null for nobody.</summary>
-    public Caller? Of(string name) => isOpen ? new Caller(name, "default") : keys?.TenantOf(name, AccessScopes.Submit) is { } tenant ? new Caller(name, tenant) : null;
+    public Caller? Of(string name) => isOpen ? new Caller(name, "default") : keys?.Current.TenantOf(name, AccessScopes.Submit) is { } tenant ? new Caller(name, tenant) : null;
 }

@@ -6,6 +6,7 @@ namespace Scissorhands.Coordinator.Access;
 public sealed class StorageRoots
 {
     private const int MostLinks = 40;
+    private const int LongestShown = 300;
     private readonly string[] _roots;
 
     /// <summary>Takes the folders.</summary>
@@ -31,9 +32,10 @@ public sealed class StorageRoots
     /// <summary>Checks a path that a caller has named.</summary>
     /// <param name="key">What the caller named it as.</param>
     /// <param name="path">The path; its last parts may be a glob or not exist yet.</param>
+    /// <param name="tellsRoots">Whether the caller may be told the roots: who operates the service, but not who only hands requests in, to whom they would tell how its storage is laid out.</param>
     /// <returns>The full path.</returns>
-    /// <exception cref="InputException">Not absolute, or outside of the roots.</exception>
-    public string Check(string key, string? path)
+    /// <exception cref="InputException">Not absolute, or outside of the roots; names key and path.</exception>
+    public string Check(string key, string? path, bool tellsRoots = false)
     {
         if (string.IsNullOrEmpty(path) || path.Contains('\0', StringComparison.Ordinal))
         {
@@ -45,12 +47,15 @@ public sealed class StorageRoots
             throw new InputException($"{key}: this coordinator was started without --root, so it serves no deletion requests");
         }
 
-        var full = Path.IsPathRooted(path) ? Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)) : throw new InputException($"{key}: must be an absolute path");
+        var full = Path.IsPathRooted(path) ? Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)) : throw new InputException($"{key} {Shown(path)}: must be an absolute path");
         var real = Real(full);
         return Array.Exists(_roots, root => real == root || real.StartsWith(root.EndsWith('/') ? root : root + "/", StringComparison.Ordinal))
             ? full
-            : throw new InputException($"{key}: lies outside of the folders that this service may use (--root)");
+            : throw new InputException($"{key} {Shown(path)}: lies outside of the folders that this coordinator may use, or a link leads out of them; {(tellsRoots ? $"they are {string.Join(", ", _roots)}, and another --root of the coordinator adds one" : "its operators know which they are (--root)")}");
     }
+
+    // One line of bounded length, whatever the caller has sent.
+    private static string Shown(string path) => (path.Length <= LongestShown ? path : path[..LongestShown] + "...").ReplaceLineEndings(" ");
 
     /// <summary>
     /// Whether a file of the service's own folders may be told to a caller: it is there and, where there are roots, in one of

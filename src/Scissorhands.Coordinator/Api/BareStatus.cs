@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Scissorhands.Coordinator.Access;
 
 namespace Scissorhands.Coordinator.Api;
 
@@ -18,7 +19,7 @@ internal static class BareStatus
         StatusCodes.Status405MethodNotAllowed => $"{context.Request.Method} is not a method of this address",
         StatusCodes.Status413PayloadTooLarge => "the body is too large",
         StatusCodes.Status415UnsupportedMediaType => "the content type must be application/json",
-        StatusCodes.Status429TooManyRequests => "too many calls from this caller; the header Retry-After says when to call again",
+        StatusCodes.Status429TooManyRequests => $"too many calls from this caller; {CallLimits.When(context)}",
         var status => $"status {status}",
     };
 }

@@ -178,7 +178,7 @@ public static class DeletionEndpoints
         var submission = DeletionSubmission.Parse(body.GetBuffer().AsSpan(0, (int)body.Length));
         if (!limits.Admits(http, submission.File is null ? submission.Ids.Count + submission.Subjects.Count : DeletionSubmission.MostInline))
         {
-            return Error(StatusCodes.Status429TooManyRequests, "too many names from this caller; the header Retry-After says when to send them again");
+            return Error(StatusCodes.Status429TooManyRequests, $"too many names from this caller; {CallLimits.When(http)}");
         }
 
         var answers = await intake.TakeAsync(Caller.Of(http), submission, "http", ct);
@@ -299,7 +299,7 @@ public static class DeletionEndpoints
         ModelName.Check("dataSet", body.DataSet ?? throw new InputException("dataSet: missing"));
         body.Policy.Validate();
         BodyRules.CheckWorkers(body.Pool, body.Workers);
-        var file = roots.Check("file", body.File);
+        var file = roots.Check("file", body.File, tellsRoots: true);
         if (!File.Exists(file))
         {
             throw new InputException($"file {file}: no such file");
@@ -314,9 +314,9 @@ public static class DeletionEndpoints
             Sha256 = await VersionFolders.HashAsync(file, ct),
             Architecture = body.Architecture,
             DataSet = body.DataSet,
-            Data = roots.Check("data", body.Data),
-            TestData = body.TestData is null ? null : roots.Check("testData", body.TestData),
-            Versions = roots.Check("versions", body.Versions),
+            Data = roots.Check("data", body.Data, tellsRoots: true),
+            TestData = body.TestData is null ? null : roots.Check("testData", body.TestData, tellsRoots: true),
+            Versions = roots.Check("versions", body.Versions, tellsRoots: true),
             Configuration = (body.Configuration ?? []).ToJsonString(),
             Pool = body.Pool,
             Workers = body.Workers,
@@ -369,7 +369,7 @@ public static class DeletionEndpoints
         var changed = stored.Record with { Policy = record.Policy, Configuration = record.Configuration, Pool = record.Pool, Workers = record.Workers };
         if (Text(changed) != Text(record))
         {
-            return Error(StatusCodes.Status409Conflict, $"model {name}: is registered already, as another file or on other data");
+            return Error(StatusCodes.Status409Conflict, $"model {name}: is registered already, with {Differences(stored.Record, record)}; give what was registered, or register under another name");
         }
 
         if (Text(changed) != Text(stored.Record))
@@ -379,6 +379,22 @@ public static class DeletionEndpoints
 
         await folders.PointAsync(record, stored.CurrentVersion, ct);
         return Results.Json(stored, DeletionJson.Options);
+    }
+
+    /// <summary>What makes a registration another model's, each by its key: what was registered and what was given.</summary>
+    private static string Differences(ModelRecord registered, ModelRecord given)
+    {
+        (string Key, string? Registered, string? Given)[] all =
+        [
+            ("file", registered.File, given.File),
+            ("sha256", registered.Sha256, given.Sha256),
+            ("architecture", registered.Architecture, given.Architecture),
+            ("dataSet", registered.DataSet, given.DataSet),
+            ("data", registered.Data, given.Data),
+            ("testData", registered.TestData, given.TestData),
+            ("versions", registered.Versions, given.Versions),
+        ];
+        return string.Join(", ", all.Where(static one => one.Registered != one.Given).Select(static one => $"{one.Key} {one.Registered ?? "none"} (given: {one.Given ?? "none"})"));
     }
 
     private static string Text(ModelRecord record) => JsonSerializer.Serialize(record, DeletionJson.Options);

@@ -110,7 +110,7 @@ public static class RunEndpoints
     {
         null or "" => throw new InputException($"{key}: missing"),
         _ when !Path.IsPathRooted(path) => throw new InputException($"{key} {path}: must be an absolute path on storage that all workers share"),
-        _ when roots.Any => roots.Check(key, path),
+        _ when roots.Any => roots.Check(key, path, tellsRoots: true),
         _ => Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)),
     };
 

@@ -40,7 +40,7 @@ public static class CoordinatorVerb
         var siloKey = new Option<string?>(SiloCertificate.KeySetting) { Description = "Its private key (PEM); default: in the same file", HelpName = "FILE" };
         var cluster = new Option<string>("--cluster") { Description = "Name of the cluster", HelpName = "NAME", DefaultValueFactory = static _ => "scissorhands" };
         var roots = new Option<string[]>("--root") { Description = "Folder on shared storage that models and deletion requests may name paths in; may be given more than once. None: no deletion requests are served", HelpName = "DIR" };
-        var keys = new Option<string?>("--keys") { Description = "File of the callers' keys, as `scissorhands key` makes them; these or --oidc-authority are needed where other machines can reach --http", HelpName = "FILE" };
+        var keys = new Option<string?>("--keys") { Description = "File of the callers' keys, as `scissorhands key` makes them, read anew when it changes; these or --oidc-authority are needed where other machines can reach --http", HelpName = "FILE" };
         var authority = new Option<string?>("--oidc-authority") { Description = "Issuer (OpenID Connect) whose tokens are taken beside keys, with their scopes submit, operate and audit; https, or http on this machine", HelpName = "URL" };
         var audience = new Option<string?>("--oidc-audience") { Description = "What tokens for this service name as their audience", HelpName = "NAME" };
         var tenantClaim = new Option<string?>("--oidc-tenant-claim") { Description = "Claim of a token that names the caller's tenant; without this option all are of the tenant \"default\"", HelpName = "CLAIM" };
@@ -90,7 +90,7 @@ public static class CoordinatorVerb
                 Roots = parsed.GetValue(roots) ?? [],
                 Intake = ControlBus.IntakeFromEnvironment(),
                 Hooks = parsed.GetValue(hooks) is { } hookFile ? ReadHooks(hookFile) : [],
-                Keys = parsed.GetValue(keys) is { } file ? ApiKeys.Read(file) : null,
+                Keys = parsed.GetValue(keys) is { } file ? new ApiKeyFile(file) : null,
                 Oidc = OidcOptions.Parse(parsed.GetValue(authority), parsed.GetValue(audience), parsed.GetValue(tenantClaim)),
                 SigningKey = SigningKey.Find(parsed.GetValue(sign)),
                 HeadInterval = TimeSpan.FromMinutes(minutes),

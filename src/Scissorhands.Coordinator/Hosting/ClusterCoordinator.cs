@@ -82,7 +82,7 @@ public sealed record ClusterCoordinatorOptions
     public IReadOnlyList<HookOptions> Hooks { get; init; } = [];
 
     /// <summary>The callers' keys; null for none. With neither keys nor <see cref="Oidc"/> everybody who reaches the service may do everything: it then listens on this machine only.</summary>
-    public ApiKeys? Keys { get; init; }
+    public ApiKeyFile? Keys { get; init; }
 
     /// <summary>The issuer whose tokens are taken beside keys; null for none.</summary>
     public OidcOptions? Oidc { get; init; }
@@ -146,6 +146,10 @@ public static partial class ClusterCoordinator
 
         // The bus warns of each attempt to reach a broker that is away, with its stack; the watch says it once.
         builder.Logging.AddConsoleLogs().AddFilter("MassTransit", LogLevel.Error).AddFilter("Microsoft.AspNetCore", LogLevel.Warning).AddFilter("Orleans", LogLevel.Warning).AddFilter("Polly", LogLevel.Warning).AddFilter("Microsoft.EntityFrameworkCore", LogLevel.Warning);
+
+        // At every start: that the process does not use the collector for servers, and that a machine which has been up for
+        // long was slow to check something; with every call without a key: that it had none. None of it asks for anything.
+        builder.Logging.AddFilter("Orleans.Runtime.Silo", LogLevel.Error).AddFilter("Orleans.Runtime.Watchdog", LogLevel.Error).AddFilter(typeof(ApiKeyHandler).FullName, LogLevel.Warning);
         builder.WebHost.UseUrls(Listening(options.Http));
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(options);
@@ -169,6 +173,7 @@ public static partial class ClusterCoordinator
         builder.Services.AddHostedService<RunKeeper>();
         builder.Services.AddHostedService<DeletionKeeper>();
         var app = builder.Build();
+        options.Keys?.LogTo(app.Services.GetRequiredService<ILogger<ApiKeyFile>>());
         app.MapGet("/healthz", static () => Results.Text("ok")).Produces<string>(StatusCodes.Status200OK, "text/plain").WithTags("health").WithName("getHealth").WithSummary("Whether the process answers.");
 
         // What no endpoint has answered, an unknown path or a content type that none takes, has the form of the other errors.
@@ -228,7 +233,7 @@ public static partial class ClusterCoordinator
     {
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = options.MaxBodyBytes);
         var authentication = builder.Services.AddAuthentication(options.Oidc is null ? ApiKeyHandler.SchemeName : OidcTokens.SelectorName)
-            .AddScheme<ApiKeyOptions, ApiKeyHandler>(ApiKeyHandler.SchemeName, key => key.Keys = options.Keys ?? (options.Oidc is null ? null : ApiKeys.None));
+            .AddScheme<ApiKeyOptions, ApiKeyHandler>(ApiKeyHandler.SchemeName, key => (key.Keys, key.IsOpen) = (options.Keys, options.Keys is null && options.Oidc is null));
         if (options.Oidc is { } oidc)
         {
             authentication.AddTokens(oidc);
@@ -262,10 +267,11 @@ public static partial class ClusterCoordinator
     /// <param name="app">What <see cref="Build"/> has built.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>Completes once store and broker are there, or the process is to end.</returns>
-    /// <exception cref="InputException">The store's file is no database, or cannot be made.</exception>
+    /// <exception cref="InputException">The store's file is no database, or cannot be made; or a port is taken.</exception>
     public static async Task StartAsync(WebApplication app, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(app);
+        ListeningPorts.Check(app.Services.GetRequiredService<ClusterCoordinatorOptions>());
         if (app.Services.GetService<OperationsServer>() is { } operations)
         {
             await operations.ListenAsync(cancellationToken);

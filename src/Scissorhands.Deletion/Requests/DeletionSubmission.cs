@@ -70,7 +70,7 @@ public sealed record DeletionSubmission
         catch (JsonException e)
         {
             // The exception's own message may quote what was sent.
-            throw new InputException($"the request: not the JSON that is expected{(string.IsNullOrEmpty(e.Path) ? "" : $", at {Shown(e.Path)}")}, line {e.LineNumber + 1}");
+            throw new InputException(SubmissionFault.Find(json) ?? $"the request: not the JSON that is expected, line {e.LineNumber + 1}");
         }
         catch (InvalidOperationException)
         {
@@ -102,8 +102,6 @@ public sealed record DeletionSubmission
         var parts = string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{tenant.Length}:{tenant}{principal.Length}:{principal}{requestId.Length}:{requestId}{model}");
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(parts)))[..32];
     }
-
-    private static string Shown(string path) => path.Length <= 60 && path.All(static c => char.IsAsciiLetterOrDigit(c) || c is '$' or '.' or '[' or ']' or '_') ? path : "a key that is not known";
 
     private void Check()
     {

@@ -40,6 +40,10 @@ public sealed class EncryptedHttpTests : IDisposable
             Assert.Contains("SCISSORHANDS_COORDINATOR_CA names", Assert.Single(refused.Errors), StringComparison.Ordinal);
         }
 
+        var plain = await CommandAsync(address.Replace("https", "http", StringComparison.Ordinal), _certificates.Authority);
+        Assert.Equal(2, plain.ExitCode);
+        Assert.Contains($"speaks https, not http; name it as {address}/", Assert.Single(plain.Errors), StringComparison.Ordinal);
+
         using var before = X509Certificate2.CreateFromPem(await File.ReadAllTextAsync(certificate, Ct));
         _certificates.Issue("localhost");
         File.SetLastWriteTimeUtc(certificate, DateTime.UtcNow.AddSeconds(5));

@@ -52,13 +52,22 @@ public sealed class LocalCluster : IAsyncDisposable
     public static async Task<LocalCluster> StartAsync(ClusterOptions options, int workers)
     {
         var cluster = new LocalCluster(options);
-        for (var index = 0; index < options.Coordinators; index++)
+        try
         {
-            await cluster.StartCoordinatorAsync(index);
-        }
+            for (var index = 0; index < options.Coordinators; index++)
+            {
+                await cluster.StartCoordinatorAsync(index);
+            }
 
-        await Task.WhenAll(Enumerable.Range(0, workers).Select(index => cluster.StartWorkerAsync(string.Create(CultureInfo.InvariantCulture, $"w{index}"))));
-        return cluster;
+            await Task.WhenAll(Enumerable.Range(0, workers).Select(index => cluster.StartWorkerAsync(string.Create(CultureInfo.InvariantCulture, $"w{index}"))));
+            return cluster;
+        }
+        catch
+        {
+            // Those that did start are nobody's otherwise.
+            await cluster.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>Where a coordinator serves HTTP.</summary>

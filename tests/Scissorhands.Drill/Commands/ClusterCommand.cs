@@ -27,6 +27,32 @@ internal static class ClusterCommand
             return 2;
         }
 
+        if (!Directory.Exists(root))
+        {
+            await Console.Error.WriteLineAsync($"--root {root}: no such folder; name one that exists");
+            return 2;
+        }
+
+        if (port is < 1 or > 65_535 || Ports.IsTaken(port))
+        {
+            await Console.Error.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"--port {port}: {(port is < 1 or > 65_535 ? "must be between 1 and 65535" : "is taken by another program of this machine; end that one, or name another with --port")}"));
+            return 2;
+        }
+
+        try
+        {
+            return await KeepAsync(workers, coordinators, port, root, cancellationToken);
+        }
+        catch (Exception e) when (e is InvalidOperationException or TimeoutException)
+        {
+            // Of a process that has ended early the message holds what it said.
+            await Console.Error.WriteLineAsync(e.Message);
+            return 1;
+        }
+    }
+
+    private static async Task<int> KeepAsync(int workers, int coordinators, int port, string root, CancellationToken cancellationToken)
+    {
         await using var broker = new Broker();
         await using var redis = new Redis();
         await using var postgres = new Postgres();
