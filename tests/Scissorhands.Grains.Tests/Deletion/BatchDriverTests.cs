@@ -444,6 +444,41 @@ public sealed class BatchDriverTests : IDisposable
         Assert.Equal(RequestState.Failed, (await world.Store.RequestAsync("a", Ct))!.State);
     }
 
+    /// <summary>A large model's files take long: who asks the model's grain does not wait for them.</summary>
+    [Fact]
+    public async Task Publication_takesLong_stepsEndMeanwhileAndItIsDoneOnce()
+    {
+        await using var world = await WorldAsync();
+        var (begun, files) = (new TaskCompletionSource(), new TaskCompletionSource());
+        var publications = 0;
+        world.Folders.Publishing = () =>
+        {
+            publications++;
+            begun.TrySetResult();
+            return files.Task;
+        };
+        await AcceptAsync(world.Store, ("a", ["1"]));
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Ct);
+        limit.CancelAfter(TimeSpan.FromMinutes(1));
+        for (var steps = 0; steps < 10; steps++)
+        {
+            var step = StepsAsync(world, 1);
+            while (!step.IsCompleted)
+            {
+                limit.Token.ThrowIfCancellationRequested();
+                _time.Advance(TimeSpan.FromSeconds(1));
+                await Task.Yield();
+            }
+        }
+
+        await begun.Task.WaitAsync(limit.Token);
+        Assert.Equal((BatchPhase.Publishing, 1), ((await world.Store.BatchAsync("m", 1, Ct))!.Phase, publications));
+
+        files.SetResult();
+        await RunAsync(world);
+        Assert.Equal((RequestState.Completed, 1), ((await world.Store.RequestAsync("a", Ct))!.State, publications));
+    }
+
     [Fact]
     public async Task Run_failsForAReasonThatMayPass_isTriedAgainEverLater()
     {

@@ -114,6 +114,9 @@ internal sealed class FakeFolders(Faults faults) : IVersionFolders, ICertifier, 
     /// <summary>Why nothing can be copied; null where it can.</summary>
     public string? Full { get; set; }
 
+    /// <summary>Done while a version is published.</summary>
+    public Func<Task> Publishing { get; set; } = static () => Task.CompletedTask;
+
     /// <summary>Done while copies are made.</summary>
     public Func<Task> Meanwhile { get; set; } = static () => Task.CompletedTask;
 
@@ -192,7 +195,11 @@ internal sealed class FakeFolders(Faults faults) : IVersionFolders, ICertifier, 
     public Task<string?> DigestAsync(StoredModel model, int version, CancellationToken ct) => Task.FromResult<string?>("certificate");
 
     public Task<PublishedVersion> PublishAsync(StoredModel model, DeletionBatch batch, BatchAttempt attempt, int number, CancellationToken ct) =>
-        faults.CallAsync(() => Task.FromResult(new PublishedVersion($"/v/{number}", $"hash of {attempt.Preset}", new Dictionary<string, string> { ["model"] = attempt.Preset })));
+        faults.CallAsync(async () =>
+        {
+            await Publishing();
+            return new PublishedVersion($"/v/{number}", $"hash of {attempt.Preset}", new Dictionary<string, string> { ["model"] = attempt.Preset });
+        });
 
     public Task PointAsync(ModelRecord model, int version, CancellationToken ct) => faults.CallAsync(() => Task.FromResult(Current = version));
 
