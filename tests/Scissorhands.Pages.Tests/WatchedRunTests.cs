@@ -129,7 +129,7 @@ public sealed class WatchedRunTests(Chromium chromium, OpenCluster service)
         await visit.GoAsync("runs/" + run);
         await Expect(page.Locator(".stage[data-key='repair'][aria-current=step]")).ToBeVisibleAsync();
 
-        await service.Cluster.Coordinator.SignalAsync("KILL");
+        service.Cluster.Coordinator.Signal("KILL");
         await service.Cluster.Coordinator.Exited.WaitAsync(Ct);
         await Expect(page.Locator("#banner")).ToContainTextAsync("What is shown may be old");
         await service.Cluster.StartCoordinatorAsync();

@@ -83,16 +83,7 @@ public sealed class ChildProcess : IAsyncDisposable
     }
 
     /// <summary>Sends a signal: KILL, STOP, CONT, ...</summary>
-    public async Task SignalAsync(string signal)
-    {
-        // By way of the shell: .NET sends no signals but the one that ends a process.
-        using var kill = Process.Start("/bin/sh", ["-c", $"kill -{signal} {Id}"]);
-        await kill.WaitForExitAsync();
-        if (kill.ExitCode != 0)
-        {
-            throw new InvalidOperationException($"No signal {signal} could be sent to process {Id}.");
-        }
-    }
+    public void Signal(string signal) => Signals.Send(Id, signal);
 
     /// <summary>Runs a program to its end.</summary>
     /// <param name="program">The program.</param>

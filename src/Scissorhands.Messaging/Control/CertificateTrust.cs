@@ -9,13 +9,16 @@ public static class CertificateTrust
     /// <summary>What certificates of servers are for.</summary>
     internal const string ServerUse = "1.3.6.1.5.5.7.3.1";
 
-    /// <summary>Certificates are believed that come from the authorities named, and no others. Revocation is not looked at.</summary>
+    /// <summary>
+    /// Certificates are believed that come from the authorities named, and no others. Revocation is not looked at, and nothing is
+    /// fetched: a certificate that is shown names addresses of its own choice.
+    /// </summary>
     /// <param name="authorities">The authorities.</param>
     /// <returns>A policy of the caller's own.</returns>
     public static X509ChainPolicy Policy(X509Certificate2Collection authorities)
     {
         ArgumentNullException.ThrowIfNull(authorities);
-        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck, DisableCertificateDownloads = true };
         policy.CustomTrustStore.AddRange(authorities);
         return policy;
     }

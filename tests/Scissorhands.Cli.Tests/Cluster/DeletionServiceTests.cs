@@ -320,7 +320,7 @@ public sealed partial class DeletionServiceTests(TinyWorld world, DeletionCluste
         watcher.EnableRaisingEvents = true;
         var accepted = await Task.WhenAll(Enumerable.Range(0, 40).Select(i => SubmitAsync(name, $"k{i}", [Id(20 + (i % 30)), Id(21 + (i % 30))])));
         await copying.Task.WaitAsync(Limit, Ct);
-        await service.Cluster!.Coordinator.SignalAsync("KILL");
+        service.Cluster!.Coordinator.Signal("KILL");
         await service.Cluster.Coordinator.Exited.WaitAsync(Ct);
         await service.Cluster.StartCoordinatorAsync();
 

@@ -43,7 +43,7 @@ public sealed class StartTests(BrokerFixture fixture) : IClassFixture<BrokerFixt
     public async Task Worker_killedAndStartedAgain_hasItsNameAtOnce()
     {
         await using var cluster = await LocalCluster.StartAsync(new ClusterOptions { Broker = Broker() }, workers: 1);
-        await cluster.Worker("w0").SignalAsync("KILL");
+        cluster.Worker("w0").Signal("KILL");
         await cluster.Worker("w0").Exited.WaitAsync(Deadline, TestContext.Current.CancellationToken);
         await cluster.StartWorkerAsync("w0");
 
@@ -57,11 +57,11 @@ public sealed class StartTests(BrokerFixture fixture) : IClassFixture<BrokerFixt
     {
         await using var cluster = await LocalCluster.StartAsync(new ClusterOptions { Broker = Broker() }, workers: 1);
         var first = cluster.Worker("w0");
-        await first.SignalAsync("STOP");
+        first.Signal("STOP");
         await cluster.StartWorkerAsync("w0");
         Assert.Contains("does not answer", cluster.Worker("w0").Output, StringComparison.Ordinal);
 
-        await first.SignalAsync("CONT");
+        first.Signal("CONT");
         await first.Exited.WaitAsync(Deadline, TestContext.Current.CancellationToken);
 
         Assert.Equal(2, first.ExitCode);

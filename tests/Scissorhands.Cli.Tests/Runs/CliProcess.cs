@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Scissorhands.Drill.Cluster;
+using Scissorhands.Testing;
 
 namespace Scissorhands.Cli.Tests.Runs;
 
@@ -63,11 +64,7 @@ public sealed class CliProcess : IAsyncDisposable
 
     public void Kill() => _process.Kill();
 
-    public async Task InterruptAsync()
-    {
-        using var kill = Process.Start("/bin/sh", ["-c", string.Create(CultureInfo.InvariantCulture, $"kill -INT {_process.Id}")]);
-        await kill.WaitForExitAsync(_limit.Token);
-    }
+    public void Interrupt() => Signals.Send(_process.Id, "INT");
 
     public async Task<CliResult> FinishAsync()
     {

@@ -122,7 +122,7 @@ public sealed class InterruptedRunTests(TinyWorld world)
         await using var process = CliProcess.Start(world.Arguments(output, 2));
 
         Assert.True(await process.ReachAsync(ProgressLine.Reaches("progress", stage, done)));
-        await process.InterruptAsync();
+        process.Interrupt();
         var interrupted = await process.FinishAsync();
 
         Assert.True(interrupted.ExitCode == 130, interrupted.Describe());

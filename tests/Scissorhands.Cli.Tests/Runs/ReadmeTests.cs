@@ -126,7 +126,7 @@ public sealed partial class ReadmeTests(TinyWorld world)
         {
             if (cluster() is { } process)
             {
-                await process.SignalAsync("INT");
+                process.Signal("INT");
                 await process.Exited.WaitAsync(TimeSpan.FromMinutes(3));
                 await process.DisposeAsync();
             }

@@ -87,7 +87,7 @@ public sealed class WireFormatResumedTests(TinyWorld world)
             await using var process = CliProcess.Start(world.Arguments(output, workers, settings: [setting]));
 
             Assert.True(await process.ReachAsync(ProgressLine.Reaches("progress", "repair", 2)));
-            await process.InterruptAsync();
+            process.Interrupt();
             var interrupted = await process.FinishAsync();
             if (interrupted.ExitCode == 0 && attempts < 5)
             {

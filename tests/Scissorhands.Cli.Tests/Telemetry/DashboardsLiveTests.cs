@@ -57,7 +57,7 @@ public sealed partial class DashboardsLiveTests(TinyWorld world)
         var submitted = await http.PostAsJsonAsync("v1/deletion-requests", new { requestId = "second", model = "boards", ids = new[] { TinyData.Id("train", 7) } }, ct);
         Assert.True(submitted.IsSuccessStatusCode);
         await prometheus.UntilAsync("sum(scissorhands_runs_active) > 0", Limit, ct);
-        await cluster.Worker("w1").SignalAsync("KILL");
+        cluster.Worker("w1").Signal("KILL");
         await prometheus.UntilAsync("scissorhands_workers_lost_total > 0", Limit, ct);
         await cluster.StartWorkerAsync("w1");
         await prometheus.UntilAsync("scissorhands_deletion_requests{state=\"completed\"} == 2", Limit, ct);

@@ -71,14 +71,14 @@ public sealed class DrillCluster : IAsyncDisposable
     /// <summary>Kills a worker.</summary>
     public async Task KillWorkerAsync(string id)
     {
-        await Processes.Worker(id).SignalAsync("KILL");
+        Processes.Worker(id).Signal("KILL");
         await Processes.Worker(id).Exited;
     }
 
     /// <summary>Kills a coordinator.</summary>
     public async Task KillCoordinatorAsync(int index)
     {
-        await Processes.CoordinatorAt(index).SignalAsync("KILL");
+        Processes.CoordinatorAt(index).Signal("KILL");
         await Processes.CoordinatorAt(index).Exited;
     }
 

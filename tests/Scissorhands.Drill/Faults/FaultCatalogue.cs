@@ -18,12 +18,16 @@ public static class FaultCatalogue
         }),
         new("stop-worker", static async cluster =>
         {
-            await cluster.Processes.Worker("w1").SignalAsync("STOP");
+            cluster.Processes.Worker("w1").Signal("STOP");
             await cluster.LostAsync("w1");
-            await cluster.Processes.Worker("w1").SignalAsync("CONT");
+            cluster.Processes.Worker("w1").Signal("CONT");
         }),
         new("deafen-worker", static cluster => cluster.DeafenAsync("w1")),
-        new("end-worker", static cluster => cluster.Processes.Worker("w1").SignalAsync("TERM")),
+        new("end-worker", static cluster =>
+        {
+            cluster.Processes.Worker("w1").Signal("TERM");
+            return Task.CompletedTask;
+        }),
         new("add-workers", static cluster => Task.WhenAll(cluster.Processes.StartWorkerAsync("w7"), cluster.Processes.StartWorkerAsync("w8"))),
         new("kill-coordinator", static async cluster =>
         {

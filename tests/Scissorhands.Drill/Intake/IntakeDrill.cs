@@ -142,7 +142,7 @@ public sealed class IntakeDrill
             switch (what)
             {
                 case "coordinator":
-                    await cluster.Coordinator.SignalAsync("KILL");
+                    cluster.Coordinator.Signal("KILL");
                     await cluster.Coordinator.Exited.WaitAsync(ct);
                     await cluster.StartCoordinatorAsync();
                     break;

@@ -235,7 +235,7 @@ public sealed class FaultTests(BrokerFixture fixture) : IClassFixture<BrokerFixt
         var survivors = ranks.Select(rank => Task.Run(() => StepsAsync(rank, steps), TestContext.Current.CancellationToken)).ToArray();
         await Task.WhenAny([steps.Task, .. survivors]).WaitAsync(RankThreads.Deadline, TestContext.Current.CancellationToken);
         Assert.All(survivors, static survivor => Assert.False(survivor.IsCompleted, survivor.IsCompleted ? survivor.GetAwaiter().GetResult() : ""));
-        await process.SignalAsync(signal);
+        process.Signal(signal);
         foreach (var failure in await Task.WhenAll(survivors).WaitAsync(RankThreads.Deadline, TestContext.Current.CancellationToken))
         {
             Assert.Contains(problem, failure, StringComparison.Ordinal);
@@ -254,7 +254,7 @@ public sealed class FaultTests(BrokerFixture fixture) : IClassFixture<BrokerFixt
             // It finds out that it has been given up, and ends; what it still sends belongs to an old generation.
             var work = new RankWork(2, 5);
             var first = work.Join(groups.Ranks[0], 7);
-            await process.SignalAsync("CONT");
+            process.Signal("CONT");
             Assert.Contains("operation gradient/", await process.SaysAsync("failed ").WaitAsync(RankThreads.Deadline, TestContext.Current.CancellationToken), StringComparison.Ordinal);
             await process.Exited.WaitAsync(RankThreads.Deadline, TestContext.Current.CancellationToken);
             Assert.Equal(3, process.ExitCode);
