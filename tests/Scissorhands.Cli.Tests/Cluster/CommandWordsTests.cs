@@ -58,9 +58,10 @@ public sealed class CommandWordsTests(LoneCoordinator service) : IClassFixture<L
     [Fact]
     public async Task Path_outsideOfTheRoots_isNamedAndTheRootsToOperatorsOnly()
     {
-        var added = await service.CommandAsync("operator", "models", "add", "outside", "--model", "/etc/hostname", "--data-set", "d", "--data", "/etc", "--versions", "/etc/v");
-        Assert.Equal(2, added.ExitCode);
-        var line = Assert.Single(added.Errors);
+        using var http = service.As("operator");
+        using var added = await http.PutAsJsonAsync("v1/models/outside", new { file = "/etc/hostname", dataSet = "d", data = "/etc", versions = "/etc/v" }, Ct);
+        Assert.Equal(HttpStatusCode.BadRequest, added.StatusCode);
+        var line = (string)(await added.Content.ReadFromJsonAsync<JsonObject>(Ct))!["error"]!;
         Assert.StartsWith("file /etc/hostname: lies outside of the folders", line, StringComparison.Ordinal);
         Assert.Contains(service.Root, line, StringComparison.Ordinal);
         Assert.Contains("--root", line, StringComparison.Ordinal);
