@@ -540,7 +540,10 @@ public sealed class AccessTests(GuardedCluster service) : IClassFixture<GuardedC
         var response = await http.PutAsJsonAsync("v1/models/evil", body, Ct);
 
         Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
-        Assert.StartsWith($"{key}:", (await response.Content.ReadFromJsonAsync<JsonObject>(Ct))!["error"]!.GetValue<string>(), StringComparison.Ordinal);
+        var error = (await response.Content.ReadFromJsonAsync<JsonObject>(Ct))!["error"]!.GetValue<string>();
+
+        // The root itself is none of those, but holds the data.
+        Assert.StartsWith(path == "ROOT" ? $"{key}: is, lies in, or holds" : $"{key} {body[key]}: ", error, StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.NotFound, (await http.GetAsync("v1/models/evil", Ct)).StatusCode);
     }
 

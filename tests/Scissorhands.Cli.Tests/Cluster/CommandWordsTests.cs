@@ -29,7 +29,6 @@ public sealed class CommandWordsTests(LoneCoordinator service) : IClassFixture<L
         Assert.Equal((0, 0, 0), (json.ExitCode, json.Output.Count, json.Errors.Count));
     }
 
-    /// <summary>The rows are there already in the tests' order or not: the model comes last, so that there is none before.</summary>
     [Fact]
     public async Task Models_registered_areShownWithWhatTheyAre_andWhatDiffersIsNamed()
     {
@@ -59,12 +58,30 @@ public sealed class CommandWordsTests(LoneCoordinator service) : IClassFixture<L
     [Fact]
     public async Task Path_outsideOfTheRoots_isNamedAndTheRootsToOperatorsOnly()
     {
-        var added = await service.CommandAsync("operator", "models", "add", "outside", "--model", "/etc/hostname", "--data-set", "d", "--data", "/etc", "--versions", "/etc/v");
-        Assert.Equal(2, added.ExitCode);
-        var line = Assert.Single(added.Errors);
+        using var http = service.As("operator");
+        using var added = await http.PutAsJsonAsync("v1/models/outside", new { file = "/etc/hostname", dataSet = "d", data = "/etc", versions = "/etc/v" }, Ct);
+        Assert.Equal(HttpStatusCode.BadRequest, added.StatusCode);
+        var line = (string)(await added.Content.ReadFromJsonAsync<JsonObject>(Ct))!["error"]!;
         Assert.StartsWith("file /etc/hostname: lies outside of the folders", line, StringComparison.Ordinal);
         Assert.Contains(service.Root, line, StringComparison.Ordinal);
         Assert.Contains("--root", line, StringComparison.Ordinal);
+
+        var submitted = await service.CommandAsync("operator", "requests", "submit", "--request-id", "outside", "--model", "outside", "--file", "/etc/hostname");
+        Assert.Equal(2, submitted.ExitCode);
+        line = Assert.Single(submitted.Errors);
+        Assert.StartsWith("file /etc/hostname: lies outside of the folders", line, StringComparison.Ordinal);
+        Assert.DoesNotContain(service.Root, line, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Request_withAMisspeltKey_isToldWhichWasMeant()
+    {
+        using var http = service.As("operator");
+        using var answer = await http.PostAsJsonAsync("v1/deletion-requests", new { requestId = "r", model = "m", id = new[] { "alice" }, dedline = "soon" }, Ct);
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        var error = (string?)(await answer.Content.ReadFromJsonAsync<JsonObject>(Ct))!["error"];
+        Assert.StartsWith("the request: unknown key 'id'; ", error, StringComparison.Ordinal);
+        Assert.DoesNotContain("alice", error, StringComparison.Ordinal);
     }
 
     /// <summary>A key is taken once its line is there, and no longer once it is not; a file that is not in order changes nothing.</summary>
