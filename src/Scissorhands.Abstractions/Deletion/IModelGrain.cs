@@ -43,6 +43,12 @@ public interface IModelGrain : IGrainWithStringKey
     /// <returns>Why it cannot be done, or null where it is.</returns>
     [Alias("rollback")]
     Task<string?> RollBackAsync(int version, bool reopen, string principal);
+
+    /// <summary>Has the model take no more requests. Asked again, it stays as it is.</summary>
+    /// <param name="principal">Who wants it.</param>
+    /// <returns>Why it cannot be done, as requests are open; null where it is.</returns>
+    [Alias("retire")]
+    Task<string?> RetireAsync(string principal);
 }
 
 /// <summary>The one that gives the rows of a tenant's audit chain their places. The key is the chain's name.</summary>

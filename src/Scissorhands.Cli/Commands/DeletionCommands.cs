@@ -68,12 +68,27 @@ internal static class DeletionCommands
             return ExitCodes.Done;
         });
         command.Add(Register(time));
+        command.Add(Retire(time));
+        return command;
+    }
+
+    private static Command Retire(TimeProvider time)
+    {
+        var name = new Argument<string>("NAME") { Description = "The model" };
+        var coordinator = ClusterCommands.Coordinator();
+        var command = new Command("retire", "Have a model take no more requests, as it is no longer in use; its versions and certificates stay") { name, coordinator };
+        command.SetAction(async (parsed, ct) =>
+        {
+            using var client = new CoordinatorClient(CoordinatorClient.Address(parsed.GetValue(coordinator)), time);
+            Console.WriteLine(Describe((await client.SendAsync(HttpMethod.Post, $"v1/models/{Uri.EscapeDataString(parsed.GetRequiredValue(name))}/retire", new JsonObject(), ct)).GetProperty("model")));
+            return ExitCodes.Done;
+        });
         return command;
     }
 
     private static string Describe(JsonElement model) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{model.GetProperty("record").GetProperty("name").GetString()}: version {model.GetProperty("currentVersion")} in use, {model.GetProperty("forgotten")} samples forgotten{(model.GetProperty("openBatch").ValueKind == JsonValueKind.Number ? $", batch {model.GetProperty("openBatch")} at work" : "")}");
+        $"{model.GetProperty("record").GetProperty("name").GetString()}: version {model.GetProperty("currentVersion")} in use, {model.GetProperty("forgotten")} samples forgotten{(model.GetProperty("openBatch").ValueKind == JsonValueKind.Number ? $", batch {model.GetProperty("openBatch")} at work" : "")}{(model.GetProperty("record").TryGetProperty("retiredAt", out var retired) && retired.ValueKind == JsonValueKind.String ? $", retired {Utc(retired)}" : "")}");
 
     private static Command Register(TimeProvider time)
     {

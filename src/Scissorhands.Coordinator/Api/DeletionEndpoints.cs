@@ -117,6 +117,9 @@ public static class DeletionEndpoints
         api.MapPost("/models/{name}/rollback", RollBackAsync).RequireAuthorization(AccessScopes.Operate)
             .Accepts<RollBack>(Json).Produces<ModelDetails>()
             .Described("rollBackModel", "Puts a former version of a model into use again.", [.. BadBody, StatusCodes.Status404NotFound, StatusCodes.Status409Conflict]);
+        api.MapPost("/models/{name}/retire", RetireAsync).RequireAuthorization(AccessScopes.Operate)
+            .Produces<ModelDetails>()
+            .Described("retireModel", "Has a model take no more requests; registered again, it takes them again.", StatusCodes.Status404NotFound, StatusCodes.Status409Conflict);
         api.MapGet("/models/{name}/revocations", RevocationsAsync).RequireAuthorization(AccessScopes.Submit)
             .Produces<IReadOnlyList<Revocation>>()
             .Described("listRevocations", "Lists certificates that no longer hold, because their version was taken back.", StatusCodes.Status404NotFound);
@@ -292,7 +295,7 @@ public static class DeletionEndpoints
             : await ViewAsync(id, http, store, grains, time, ct);
     }
 
-    private static async Task<IResult> RegisterAsync(string name, HttpContext http, IDeletionStore store, IVersionFolders folders, StorageRoots roots, TimeProvider time, CancellationToken ct)
+    private static async Task<IResult> RegisterAsync(string name, HttpContext http, IDeletionStore store, IVersionFolders folders, StorageRoots roots, ModelCatalogue catalogue, TimeProvider time, CancellationToken ct)
     {
         ModelName.Check("the model's name", name);
         var body = await JsonSerializer.DeserializeAsync<ModelRegistration>(http.Request.Body, BodyOptions, ct) ?? throw new InputException("the registration is empty");
@@ -366,7 +369,7 @@ public static class DeletionEndpoints
         }
 
         // What may be changed: when runs begin, what they must show, and how they are made; never what the model is.
-        var changed = stored.Record with { Policy = record.Policy, Configuration = record.Configuration, Pool = record.Pool, Workers = record.Workers };
+        var changed = stored.Record with { Policy = record.Policy, Configuration = record.Configuration, Pool = record.Pool, Workers = record.Workers, RetiredAt = null };
         if (Text(changed) != Text(record))
         {
             return Error(StatusCodes.Status409Conflict, $"model {name}: is registered already, with {Differences(stored.Record, record)}; give what was registered, or register under another name");
@@ -375,6 +378,7 @@ public static class DeletionEndpoints
         if (Text(changed) != Text(stored.Record))
         {
             stored = await store.CommitAsync(stored with { Record = changed }, new ModelChange { Audit = [DeletionAudit.Configured(changed, caller.Name, now)] }, ct);
+            catalogue.Forget(name);
         }
 
         await folders.PointAsync(record, stored.CurrentVersion, ct);
@@ -429,6 +433,18 @@ public static class DeletionEndpoints
         return await grains.GetGrain<IModelGrain>(name).RollBackAsync(body.Version, body.Reopen, Caller.Of(http).Name) is { } error
             ? Error(StatusCodes.Status409Conflict, error)
             : await ModelAsync(name, http, store, ct);
+    }
+
+    private static async Task<IResult> RetireAsync(string name, HttpContext http, IGrainFactory grains, IDeletionStore store, ModelCatalogue catalogue, CancellationToken ct)
+    {
+        if (await FindModelAsync(name, http, store, ct) is null)
+        {
+            return Unknown($"model {name}");
+        }
+
+        var error = await grains.GetGrain<IModelGrain>(name).RetireAsync(Caller.Of(http).Name);
+        catalogue.Forget(name);
+        return error is not null ? Error(StatusCodes.Status409Conflict, error) : await ModelAsync(name, http, store, ct);
     }
 
     private static async Task<IResult> HeadsAsync(long? after, int? limit, HttpContext http, IAuditStore audit, CancellationToken ct) =>

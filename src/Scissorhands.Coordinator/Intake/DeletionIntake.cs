@@ -18,7 +18,7 @@ namespace Scissorhands.Coordinator.Intake;
 internal sealed record IntakeAnswer(DeletionRequest Request, DateTimeOffset Expected, bool Conflict);
 
 /// <summary>Takes deletion requests in, behind all doors.</summary>
-internal sealed class DeletionIntake(ModelCatalogue catalogue, RequestWriter writer, StorageRoots roots, TimeProvider time)
+internal sealed class DeletionIntake(ModelCatalogue catalogue, RequestWriter writer, IDeletionStore store, StorageRoots roots, TimeProvider time)
 {
     private const int MostInFile = 1_000_000;
     private const long MostFileBytes = 256L << 20;
@@ -69,7 +69,7 @@ internal sealed class DeletionIntake(ModelCatalogue catalogue, RequestWriter wri
         var models = submission.Model is { } one ? [one] : await catalogue.OfDataSetAsync(caller.Tenant, submission.DataSet!, ct);
         if (models.Count == 0)
         {
-            throw new InputException($"dataSet {submission.DataSet}: no model is registered that was trained on it");
+            throw new InputException($"dataSet {submission.DataSet}: no model that takes requests is registered as trained on it");
         }
 
         var (ids, subjects) = Names(submission);
@@ -85,6 +85,14 @@ internal sealed class DeletionIntake(ModelCatalogue catalogue, RequestWriter wri
     private async Task<IntakeAnswer> TakeAsync(Caller caller, DeletionSubmission submission, string model, IReadOnlyList<string> ids, IReadOnlyList<string> subjects, DateTimeOffset now, CancellationToken ct)
     {
         var view = await catalogue.FindAsync(model, again: false, ct) is { } found && found.Model.Record.Tenant == caller.Tenant ? found : throw new InputException($"model {model}: is not registered");
+        var id = DeletionSubmission.IdOf(caller.Tenant, caller.Name, submission.RequestId!, model);
+
+        // One that was taken before has its first answer still.
+        if (view.Model.Record.RetiredAt is { } retired && await store.RequestAsync(id, ct) is null)
+        {
+            throw new InputException($"model {model}: was retired {retired:u} and takes no more requests; name the model that has replaced it, or the data set");
+        }
+
         var (samples, before, resolution) = RequestResolver.Resolve(ids, subjects, view, submission.LegalHold);
         if (resolution.Unknown.Count > 0)
         {
@@ -97,7 +105,7 @@ internal sealed class DeletionIntake(ModelCatalogue catalogue, RequestWriter wri
         var received = submission.ReceivedAt ?? now;
         var request = new DeletionRequest
         {
-            Id = DeletionSubmission.IdOf(caller.Tenant, caller.Name, submission.RequestId!, model),
+            Id = id,
             Tenant = caller.Tenant,
             Principal = caller.Name,
             CallerId = submission.RequestId!,

@@ -43,6 +43,9 @@ public sealed record ModelRecord
 
     /// <summary>When runs begin and what their results must show.</summary>
     public DeletionPolicy Policy { get; init; } = new();
+
+    /// <summary>Since when it takes no more requests (UTC); null where it does.</summary>
+    public DateTimeOffset? RetiredAt { get; init; }
 }
 
 /// <summary>What is left of a version.</summary>

@@ -17,6 +17,10 @@ public static class DeletionAudit
     public static AuditDraft Configured(ModelRecord model, string principal, DateTimeOffset now) =>
         Draft(model.Tenant, now, "model.configured", new { model = model.Name, policy = model.Policy, configuration = model.Configuration, pool = model.Pool, workers = model.Workers, principal });
 
+    /// <summary>A model takes no more requests.</summary>
+    public static AuditDraft Retired(ModelRecord model, string principal, DateTimeOffset now) =>
+        Draft(model.Tenant, now, "model.retired", new { model = model.Name, principal });
+
     /// <summary>A request became durable.</summary>
     public static AuditDraft Received(DeletionRequest request) => Draft(
         request.Tenant,

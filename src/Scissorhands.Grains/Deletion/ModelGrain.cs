@@ -213,6 +213,32 @@ public sealed partial class ModelGrain : Grain, IModelGrain
         return null;
     }
 
+    /// <inheritdoc/>
+    public async Task<string?> RetireAsync(string principal)
+    {
+        if (await _store.ModelAsync(Name, CancellationToken.None) is not { } model)
+        {
+            return $"model {Name}: not known here";
+        }
+
+        if (model.Record.RetiredAt is not null)
+        {
+            return null;
+        }
+
+        // One that comes at this moment is carried out all the same.
+        var open = (await _store.RequestsAsync(Name, [.. Enum.GetValues<RequestState>().Where(static s => !RequestTransitions.IsFinal(s))], CancellationToken.None)).Count;
+        if (open > 0)
+        {
+            return $"model {Name}: {open} of its requests are open; retire it when they have ended, or cancel them (scissorhands requests --model {Name})";
+        }
+
+        var now = _time.GetUtcNow();
+        var record = model.Record with { RetiredAt = now };
+        await _store.CommitAsync(model with { Record = record }, new ModelChange { Audit = [DeletionAudit.Retired(record, principal, now)] }, CancellationToken.None);
+        return null;
+    }
+
     private static string Past(RequestAction action) => action switch
     {
         RequestAction.Cancel => "cancelled",

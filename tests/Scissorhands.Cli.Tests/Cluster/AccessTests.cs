@@ -516,6 +516,36 @@ public sealed class AccessTests(GuardedCluster service) : IClassFixture<GuardedC
         Assert.Equal(HttpStatusCode.Conflict, (await http.PutAsJsonAsync("v1/models/policy-beside", body, Ct)).StatusCode);
     }
 
+    /// <summary>A model that is no longer in use: what is open is carried out first, and what was taken before keeps its answer.</summary>
+    [Fact]
+    public async Task Model_retired_takesNoMoreRequestsUntilItIsRegisteredAgain()
+    {
+        Skip();
+        await AddAsync("retiring");
+        using var http = service.As("operator");
+        using var pipeline = service.As("pipeline");
+        object Request(string id) => new { requestId = id, model = "retiring", ids = new[] { Id(1) }, legalHold = true };
+        var taken = await (await pipeline.PostAsJsonAsync("v1/deletion-requests", Request("before"), Ct)).Content.ReadFromJsonAsync<JsonObject>(Ct);
+
+        Assert.Equal(HttpStatusCode.Forbidden, (await pipeline.PostAsJsonAsync("v1/models/retiring/retire", new { }, Ct)).StatusCode);
+        var refused = await service.CommandAsync("operator", "models", "retire", "retiring");
+        Assert.Equal((2, true), (refused.ExitCode, refused.Errors.Single().Contains("1 of its requests are open", StringComparison.Ordinal)));
+        Assert.True((await pipeline.PostAsJsonAsync($"v1/deletion-requests/{taken!["id"]}/cancel", new { }, Ct)).IsSuccessStatusCode);
+
+        var retired = await service.CommandAsync("operator", "models", "retire", "retiring");
+        Assert.True(retired.ExitCode == 0, retired.Describe());
+        Assert.Contains(", retired ", retired.Output.Single(), StringComparison.Ordinal);
+        Assert.Equal(0, (await service.CommandAsync("operator", "models", "retire", "retiring")).ExitCode);
+        var late = await pipeline.PostAsJsonAsync("v1/deletion-requests", Request("after"), Ct);
+        Assert.Equal(HttpStatusCode.BadRequest, late.StatusCode);
+        Assert.Contains("model retiring: was retired", await late.Content.ReadAsStringAsync(Ct), StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.Accepted, (await pipeline.PostAsJsonAsync("v1/deletion-requests", Request("before"), Ct)).StatusCode);
+        await AuditAsync("model.retired");
+
+        await AddAsync("retiring");
+        Assert.Equal(HttpStatusCode.Accepted, (await pipeline.PostAsJsonAsync("v1/deletion-requests", Request("after"), Ct)).StatusCode);
+    }
+
     [Theory]
     [InlineData("file", "/etc/passwd")]
     [InlineData("file", "ROOT/../../../etc/passwd")]

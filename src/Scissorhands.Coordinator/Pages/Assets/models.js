@@ -28,6 +28,7 @@ function content({ model, versions }) {
   const record = model.record;
   const current = versions.find(version => version.number === model.currentVersion);
   return [
+    record.retiredAt ? notice("info", "Retired", h("p", null, "It takes no more requests since ", time(record.retiredAt), ". Registered again, it takes them again.")) : null,
     current?.retrain ? notice("warn", "Training anew is recommended", h("p", null, current.retrain)) : null,
     facts([
       ["In use", `version ${model.currentVersion}`],

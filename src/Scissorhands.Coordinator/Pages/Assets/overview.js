@@ -70,5 +70,6 @@ export function modelsPart(models) {
     h("h3", null, modelLink(model.record.name)),
     h("p", { class: "version" }, h("span", { class: "version-number" }, `v${model.currentVersion}`), " in use"),
     h("p", { class: "quiet" }, plural(model.forgotten, "sample"), " forgotten · data set ", model.record.dataSet),
+    model.record.retiredAt ? h("p", { class: "quiet" }, "Retired ", time(model.record.retiredAt)) : null,
     model.openBatch ? h("p", null, badge("running", `Batch ${model.openBatch} under way`)) : null)));
 }
