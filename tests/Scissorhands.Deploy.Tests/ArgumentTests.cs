@@ -31,7 +31,7 @@ public sealed partial class ArgumentTests
     public async Task Options_ThatTheChartKnows_AreTheProgramsOwn(string program)
     {
         var checks = await File.ReadAllTextAsync(Path.Combine(ChartFiles.Chart, "templates", "_checks.tpl"), TestContext.Current.CancellationToken);
-        var section = Regex.Match(checks, $@"define ""scissorhands\.options"".*?^{program}:\n((?:  --.*\n)+)", RegexOptions.Singleline | RegexOptions.Multiline).Groups[1].Value;
+        var section = Regex.Match(checks, $@"define ""scissorhands\.options"".*?^{program}:\n((?:  --[^\n]*\n)+)", RegexOptions.Singleline | RegexOptions.Multiline).Groups[1].Value;
         var known = Regex.Matches(section, @"^  (--[\w-]+): (.*)$", RegexOptions.Multiline).ToDictionary(static m => m.Groups[1].Value, static m => m.Groups[2].Value.Trim('"'), StringComparer.Ordinal);
         var options = Regex.Match(await HelpAsync(program), @"(?ms)^Options:$(.*?)(?=^\S|\z)").Groups[1].Value;
         Assert.Equal(
