@@ -164,6 +164,7 @@ public static partial class ClusterCoordinator
         builder.Services.AddHostedService(static services => services.GetRequiredService<WorkerCommandSink>());
         AddDeletion(builder, options);
         builder.Services.AddDescription();
+        builder.Services.AddSingleton<RunListing>();
         builder.Services.AddSingleton<RunResults>();
         builder.Services.AddPages();
         AddTelemetry(builder.Services, options);
