@@ -285,8 +285,17 @@ public static partial class ClusterCoordinator
         await WaitForStoreAsync(app.Services, cancellationToken);
         var store = await app.Services.GetRequiredService<StoreProbe>().SummaryAsync(cancellationToken);
         Tell(app.Services.GetRequiredService<ILogger<ClusterCoordinatorOptions>>(), store);
-        await app.Services.GetRequiredService<BrokerClaims>().BeginAsync(store.Installation, cancellationToken);
-        await app.StartAsync(cancellationToken);
+        var claims = app.Services.GetRequiredService<BrokerClaims>();
+        await claims.BeginAsync(store.Installation, cancellationToken);
+        try
+        {
+            await app.StartAsync(cancellationToken);
+        }
+        catch (OperationCanceledException) when (claims.Refusal is not null)
+        {
+            throw claims.Refusal;
+        }
+
         var ending = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var registration = app.Lifetime.ApplicationStopping.Register(ending.SetResult);
         await Task.WhenAny(app.Services.GetRequiredService<BrokerWatch>().Connected, ending.Task).WaitAsync(cancellationToken);
