@@ -84,6 +84,17 @@ public sealed class RepositoryTests
     }
 
     /// <summary>Packages for Node.js come from wherever a machine gets them, but with these bytes.</summary>
+    /// <summary>What is null is written as "(null)", which tells a reader nothing: another message says what there is instead.</summary>
+    [Fact]
+    public void Logs_WhatTheyAreGiven_IsNeverMissing()
+    {
+        var logs = Directory.EnumerateFiles(Path.Combine(Repository.Root, "src"), "*.cs", SearchOption.AllDirectories)
+            .SelectMany(static path => Regex.Matches(File.ReadAllText(path), @"\[LoggerMessage\([^\n]*\)\]\s+(?:private|internal|public)(?: static)? partial void (\w+\([^)]*\))").Select(match => match.Groups[1].Value))
+            .ToList();
+        Assert.True(logs.Count > 30, $"{logs.Count} messages were found.");
+        Assert.DoesNotContain(logs, static log => Regex.IsMatch(log, @"\b(?!Exception\b)[\w.<>\]]+\? \w+"));
+    }
+
     [Fact]
     public void Files_LocksOfPackages_NameHashesAndNoRegistry()
     {

@@ -24,6 +24,33 @@ public sealed partial class ArgumentTests
         }
     }
 
+    /// <summary>What the chart knows of the programs' options, by which it refuses others: all of them, and none that they have not.</summary>
+    [Theory]
+    [InlineData("coordinator")]
+    [InlineData("worker")]
+    public async Task Options_ThatTheChartKnows_AreTheProgramsOwn(string program)
+    {
+        var checks = await File.ReadAllTextAsync(Path.Combine(ChartFiles.Chart, "templates", "_checks.tpl"), TestContext.Current.CancellationToken);
+        var section = Regex.Match(checks, $@"define ""scissorhands\.options"".*?^{program}:\n((?:  --[^\n]*\n)+)", RegexOptions.Singleline | RegexOptions.Multiline).Groups[1].Value;
+        var known = Regex.Matches(section, @"^  (--[\w-]+): (.*)$", RegexOptions.Multiline).ToDictionary(static m => m.Groups[1].Value, static m => m.Groups[2].Value.Trim('"'), StringComparer.Ordinal);
+        var options = Regex.Match(await HelpAsync(program), @"(?ms)^Options:$(.*?)(?=^\S|\z)").Groups[1].Value;
+        Assert.Equal(
+            Regex.Matches(options, @"^\s+(?:-\w(?:, -\w)*, )?(?:/\w, )?(--[\w-]+)", RegexOptions.Multiline).Select(static m => m.Groups[1].Value).Where(static o => o is not ("--help" or "--version")).Order(StringComparer.Ordinal),
+            known.Keys.Order(StringComparer.Ordinal));
+
+        var values = ValuesFile.Described.Select(static v => v.Path).Concat(ValuesFile.Leaves).ToHashSet(StringComparer.Ordinal);
+        Assert.All(known.Values.Where(static v => v.Length > 0 && v != "the chart"), value => Assert.True(values.Contains(value) || values.Contains("workerDefaults." + value) || values.Any(v => v.StartsWith(value + ".", StringComparison.Ordinal)), $"there is no value {value}"));
+
+        // What is said to be set is set, by some values at least.
+        var given = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var set in ValueSets.All)
+        {
+            given.UnionWith((await Release.RenderAsync(set.Name)).Programs.Select(static p => p.Spec.Containers[0]).Where(c => c.Name == program).SelectMany(static c => c.Args));
+        }
+
+        Assert.All(known.Where(static k => k.Value.Length > 0), option => Assert.Contains(option.Key, given));
+    }
+
     [Fact]
     public async Task Limits_OfTheDefaults_AreTheProgramsOwn()
     {

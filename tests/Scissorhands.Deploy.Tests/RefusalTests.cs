@@ -63,7 +63,42 @@ public sealed class RefusalTests
     [InlineData("{autoscaling: {prometheusAddress: 'http://p'}, workerPools: {gpu: {autoscaling: {enabled: true, minReplicas: 9}}}}", "workerPools.gpu.autoscaling: maxReplicas 4 is less than minReplicas 9")]
     [InlineData("{autoscaling: {prometheusAddress: 'http://p'}, workerPools: {gpu: {kind: StatefulSet, kueue: {queueName: q}, autoscaling: {enabled: true}}}}", "workerPools.gpu: Kueue admits a StatefulSet as a whole and does not scale it")]
     [InlineData("workerPools: {a-name-that-is-longer-than-a-pod-can-be-called: {}}", "workerPools.a-name-that-is-longer-than-a-pod-can-be-called: demo-scissorhands-worker-a-name-that-is-longer-than-a-pod-can-be-called is longer than the 52 characters")]
+    [InlineData("storage: {data: [{name: photos, existingClaim: a, mountPath: /data/a}, {name: photos, existingClaim: b, mountPath: /data/b}]}", "storage.data[1] (photos): storage.data[0] has the same name; give each its own")]
+    [InlineData("storage: {data: [{name: photos, existingClaim: a, mountPath: /data/a}, {name: scans, existingClaim: b, mountPath: /data/a/}]}", "storage.data[1] (scans): mountPath /data/a/ is that of storage.data[0], too; give each its own")]
+    [InlineData("storage: {data: [{name: photos, existingClaim: a, mountPath: /srv/scissorhands}]}", "storage.data[0] (photos).mountPath: /srv/scissorhands and /srv/scissorhands, which is storage.shared.mountPath, hide each other; choose a path outside it")]
+    [InlineData("storage: {data: [{name: photos, existingClaim: a, mountPath: /srv}]}", "storage.data[0] (photos).mountPath: /srv and /srv/scissorhands")]
+    [InlineData("storage: {data: [{name: photos, existingClaim: a, mountPath: /srv/scissorhands/photos}]}", "storage.data[0] (photos).mountPath: /srv/scissorhands/photos and /srv/scissorhands")]
+    [InlineData("storage: {data: [{name: photos, existingClaim: a, mountPath: /models}], shared: {mountPath: /models/}}", "storage.data[0] (photos).mountPath: /models and /models/")]
+    [InlineData("storage: {data: [{name: photos, existingClaim: a, mountPath: /etc/scissorhands/keys}]}", "storage.data[0] (photos).mountPath: /etc/scissorhands/keys and /etc/scissorhands, which is the pods' own")]
+    [InlineData("storage: {data: [{name: photos, existingClaim: a, mountPath: /etc}]}", "storage.data[0] (photos).mountPath: /etc and /etc/scissorhands, which is the pods' own")]
+    [InlineData("storage: {data: [{name: photos, existingClaim: a, mountPath: //}]}", "storage.data[0] (photos).mountPath: // and ")]
+    [InlineData("storage: {data: [{name: photos, existingClaim: a, mountPath: /data/../tmp}]}", "storage.data[0] (photos).mountPath: /data/../tmp and /tmp, which is the pods' own")]
+    [InlineData("storage: {shared: {mountPath: /var/lib/scissorhands/shared}}", "storage.shared.mountPath: /var/lib/scissorhands/shared and /var/lib/scissorhands, which is the pods' own")]
+    [InlineData("coordinator: {extraVolumeMounts: [{name: a, mountPath: /srv/scissorhands/}]}", "coordinator.extraVolumeMounts[0]: mountPath /srv/scissorhands/ is storage.shared.mountPath; choose another")]
+    [InlineData("workerPools: {gpu: {extraVolumeMounts: [{name: a, mountPath: /a}, {name: b, mountPath: /a}]}}", "workerPools.gpu.extraVolumeMounts[1]: mountPath /a is that of extraVolumeMounts[0], too; choose another")]
+    [InlineData("workerDefaults: {extraVolumes: [{name: shm, emptyDir: {}}]}", "workerPools.default.extraVolumes[0]: a volume shm is there already; choose another name")]
+    [InlineData("images: {registry: 'https://registry.example.org/ml'}", "images.registry: an image's name has no scheme; leave out https://, as in registry.example.org/ml")]
+    [InlineData("images: {workerCuda: {reference: 'docker://registry.example.org/worker:1'}}", "images.workerCuda.reference: an image's name has no scheme; leave out docker://")]
+    [InlineData("images: {registry: 'registry.example.org/ ml'}", "images.registry: \"registry.example.org/ ml\" has a blank in it")]
+    [InlineData("coordinator: {resources: {limits: {memory: 2Gb}}}", "coordinator.resources.limits.memory: 2Gb is no quantity; write bytes as 2Gi or 500Mi")]
+    [InlineData("workerDefaults: {resources: {requests: {cpu: two}}}", "workerPools.default.resources.requests.cpu: two is no quantity")]
+    [InlineData("workerPools: {gpu: {resources: {limits: {memory: 512m}}}}", "workerPools.gpu.resources.limits.memory: 512m is a part of a byte; write 512Mi for mebibytes")]
+    [InlineData("rabbitmq: {cluster: {resources: {limits: {memory: 2GiB}}}}", "rabbitmq.cluster.resources.limits.memory: 2GiB is no quantity")]
+    [InlineData("coordinator: {extraArgs: [--root, /a, --fast]}", "coordinator.extraArgs[2]: the coordinator has no option --fast; it may be given --root, --take-over-broker")]
+    [InlineData("coordinator: {extraArgs: [--keys=/keys]}", "coordinator.extraArgs[0]: --keys is what auth.keys.existingSecret sets; set that instead")]
+    [InlineData("coordinator: {extraArgs: [--silo-port, '1']}", "coordinator.extraArgs[0]: --silo-port is the chart's own and cannot be changed; take it out")]
+    [InlineData("coordinator: {extraArgs: [--root, /a, /b]}", "coordinator.extraArgs[2]: /b belongs to no option")]
+    [InlineData("workerDefaults: {extraArgs: [--pool, other]}", "workerPools.default.extraArgs[0]: --pool is what pool sets; set that instead")]
+    [InlineData("workerPools: {gpu: {extraArgs: [--fast]}}", "workerPools.gpu.extraArgs[0]: the worker has no option --fast; its options are all settings of the chart")]
     public async Task Values_ThatDoNotGoTogether_AreExplained(string yaml, string words) => Assert.Contains(words, await ErrorAsync(yaml), StringComparison.Ordinal);
+
+    /// <summary>What is beside the refused is taken.</summary>
+    [Theory]
+    [InlineData("storage: {data: [{name: photos, existingClaim: a, mountPath: /srv/scissorhands-photos}, {name: scans, existingClaim: a, mountPath: /data/scans}]}")]
+    [InlineData("coordinator: {resources: {limits: {memory: 2147483648, cpu: '1.5'}, requests: {memory: 1e9, cpu: 100m}}}")]
+    [InlineData("images: {registry: 'registry.example.org:5000/ml/'}")]
+    [InlineData("coordinator: {extraVolumes: [{name: ca, secret: {secretName: ca}}], extraVolumeMounts: [{name: ca, mountPath: /etc/scissorhands/ca}], extraArgs: [--root=/a, --root, /b]}")]
+    public async Task Values_ThatAreMeant_AreTaken(string yaml) => Assert.Equal("", (await (await HelmRenderer.GetAsync()).RenderAsync(new ValueSet("right", yaml), Release.Newer)).Error);
 
     private static async Task<string> ErrorAsync(string yaml)
     {

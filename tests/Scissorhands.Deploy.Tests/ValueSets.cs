@@ -124,7 +124,7 @@ internal static class ValueSets
         coordinator:
           replicas: 2
           extraEnv: [{name: DOTNET_gcServer, value: "0"}]
-          extraArgs: [--oidc-authority, "https://login.example.org", --oidc-audience, scissorhands]
+          extraArgs: [--take-over-broker]
         store: {existingSecret: postgres, tls: {existingSecret: postgres-ca}}
         redis: {existingSecret: redis, tls: {existingSecret: redis-ca}}
         rabbitmq: {tls: {existingSecret: rabbitmq-ca}}

@@ -10,7 +10,7 @@ using Scissorhands.Planning;
 namespace Scissorhands.Coordinator.Api;
 
 /// <summary>What runs have come to: figures from the store, reports from the folders that runs write to.</summary>
-internal sealed class RunResults(IRunStore runs, IDeletionStore deletions, StorageRoots roots, IGrainFactory grains)
+internal sealed class RunResults(IRunStore runs, RunListing listing, IDeletionStore deletions, StorageRoots roots, IGrainFactory grains)
 {
     private const int MostListed = 200;
 
@@ -18,12 +18,12 @@ internal sealed class RunResults(IRunStore runs, IDeletionStore deletions, Stora
     public async Task<IReadOnlyList<RunSummary>> ListAsync(string tenant, CancellationToken ct)
     {
         var models = await deletions.ModelsAsync(null, ct);
-        (StoredRun Run, (StoredModel Model, int Batch)? Origin)[] seen = [.. (await runs.ListAsync(MostListed, ct)).Select(run => (run, OriginOf(run, models))).Where(r => IsSeenBy(tenant, r.Item2))];
+        (ListedRun Listed, (StoredModel Model, int Batch)? Origin)[] seen = [.. (await listing.NewestAsync(MostListed, ct)).Select(listed => (listed, OriginOf(listed.Run.OutputFolder, models))).Where(r => IsSeenBy(tenant, r.Item2))];
 
         // How far a run is, and what it waits for, only its grain knows.
-        var open = await Task.WhenAll(seen.Where(static r => r.Run.Status is RunStatus.Queued or RunStatus.Running).Select(r => grains.GetGrain<IRunGrain>(r.Run.RunId).ViewAsync()));
+        var open = await Task.WhenAll(seen.Where(static r => r.Listed.Run.Status is RunStatus.Queued or RunStatus.Running).Select(r => grains.GetGrain<IRunGrain>(r.Listed.Run.RunId).ViewAsync()));
         var views = open.OfType<RunView>().ToDictionary(static v => v.RunId, StringComparer.Ordinal);
-        return [.. seen.Select(r => Summary(r.Run, r.Origin, views.GetValueOrDefault(r.Run.RunId)))];
+        return [.. seen.Select(r => Summary(r.Listed, r.Origin, views.GetValueOrDefault(r.Listed.Run.RunId)))];
     }
 
     /// <summary>Whether a run is another tenant's, for whom it is as if there were none.</summary>
@@ -92,15 +92,15 @@ internal sealed class RunResults(IRunStore runs, IDeletionStore deletions, Stora
         await ReadAsync(id, ct) is var (run, origin) && IsSeenBy(tenant, origin) ? (run, origin) : null;
 
     private async Task<(StoredRun Run, (StoredModel Model, int Batch)? Origin)?> ReadAsync(string id, CancellationToken ct) =>
-        await runs.ReadAsync(id, ct) is { } run ? (run, OriginOf(run, await deletions.ModelsAsync(null, ct))) : null;
+        await runs.ReadAsync(id, ct) is { } run ? (run, OriginOf(run.OutputFolder, await deletions.ModelsAsync(null, ct))) : null;
 
     private static bool IsSeenBy(string tenant, (StoredModel Model, int Batch)? origin) => origin is not var (model, _) || model.Record.Tenant == tenant;
 
-    private static (StoredModel Model, int Batch)? OriginOf(StoredRun run, IReadOnlyList<StoredModel> models)
+    private static (StoredModel Model, int Batch)? OriginOf(string outputFolder, IReadOnlyList<StoredModel> models)
     {
         foreach (var model in models)
         {
-            if (VersionFolders.BatchOf(model.Record, run.OutputFolder) is { } batch)
+            if (VersionFolders.BatchOf(model.Record, outputFolder) is { } batch)
             {
                 return (model, batch);
             }
@@ -109,10 +109,10 @@ internal sealed class RunResults(IRunStore runs, IDeletionStore deletions, Stora
         return null;
     }
 
-    private static RunSummary Summary(StoredRun run, (StoredModel Model, int Batch)? origin, RunView? view)
+    private static RunSummary Summary(ListedRun listed, (StoredModel Model, int Batch)? origin, RunView? view)
     {
-        var state = ClusterRunState.Parse(run.State);
-        var stage = view?.Stage ?? (state.Run is { } machine ? StageNames.Of(machine.Stage) : null);
+        var run = listed.Run;
+        var stage = view?.Stage ?? listed.Stage;
         return new RunSummary
         {
             RunId = run.RunId,
@@ -124,8 +124,8 @@ internal sealed class RunResults(IRunStore runs, IDeletionStore deletions, Stora
             Reason = view?.Waits ?? run.Reason,
             Stage = stage,
             Progress = view is null ? null : Progress(view.Progress.Where(p => p.Stage == stage && p.Total > 0).ToArray()),
-            StartedAt = state.Run?.StartedAt,
-            EndedAt = state.EndedAt,
+            StartedAt = listed.StartedAt,
+            EndedAt = listed.EndedAt,
             Model = origin?.Model.Record.Name,
             Batch = origin?.Batch,
         };

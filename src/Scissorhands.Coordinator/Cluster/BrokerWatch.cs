@@ -7,8 +7,11 @@ using Scissorhands.Planning;
 
 namespace Scissorhands.Coordinator.Cluster;
 
-/// <summary>Says once that the broker is away and why, and once that it is back; the bus itself would say so with every attempt.</summary>
-internal sealed partial class BrokerWatch(IBusControl bus, ClusterCoordinatorOptions options, TimeProvider time, ILogger<BrokerWatch> logger) : BackgroundService
+/// <summary>
+/// Starts the bus once the virtual host is this store's, and makes sure that it stays so. Says once that the broker is away and
+/// why, and once that it is back; the bus itself would say so with every attempt.
+/// </summary>
+internal sealed partial class BrokerWatch(IBusControl bus, IBusDepot depot, BrokerClaims claims, ClusterCoordinatorOptions options, TimeProvider time, ILogger<BrokerWatch> logger) : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
     private readonly TaskCompletionSource _connected = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -17,12 +20,37 @@ internal sealed partial class BrokerWatch(IBusControl bus, ClusterCoordinatorOpt
     public Task Connected => _connected.Task;
 
     /// <inheritdoc/>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        await depot.Stop(cancellationToken);
+    }
+
+    /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         string? told = null;
+        Task? started = null;
         using var timer = new PeriodicTimer(Interval, time);
         do
         {
+            string? away = null;
+            try
+            {
+                await claims.HoldBusAsync(stoppingToken);
+                started ??= depot.Start(stoppingToken);
+                await HoldIntakeAsync(stoppingToken);
+            }
+            catch (InputException e)
+            {
+                claims.End(e);
+                return;
+            }
+            catch (RunFailedException e)
+            {
+                away = e.Message;
+            }
+
             if (bus.CheckHealth().Status == BusHealthStatus.Healthy)
             {
                 _connected.TrySetResult();
@@ -31,26 +59,27 @@ internal sealed partial class BrokerWatch(IBusControl bus, ClusterCoordinatorOpt
                     told = null;
                     LogBack(BrokerConnection.NameOf(options.Broker));
                 }
-
-                continue;
             }
-
-            try
+            else if (away is not null && away != told)
             {
-                // The bus does not tell why. Where this succeeds it is about to connect.
-                await BrokerConnection.CheckAsync(options.Broker, stoppingToken);
-            }
-            catch (RunFailedException e) when (e.Message != told)
-            {
-                told = e.Message;
-                LogAway(e.Message, Interval.TotalSeconds);
-            }
-            catch (RunFailedException)
-            {
-                // Said already.
+                // The bus does not tell why.
+                told = away;
+                LogAway(away, Interval.TotalSeconds);
             }
         }
         while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+
+    private async Task HoldIntakeAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            await claims.HoldIntakeAsync(stoppingToken);
+        }
+        catch (RunFailedException)
+        {
+            // Its door says so.
+        }
     }
 
     [LoggerMessage(LogLevel.Warning, "waiting for the {Reason}; retrying every {Seconds} s")]

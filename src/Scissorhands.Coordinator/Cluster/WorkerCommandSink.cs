@@ -11,7 +11,7 @@ namespace Scissorhands.Coordinator.Cluster;
 /// Sends commands to workers beside the grains: a broker that is away must not hold a grain up. What cannot be sent in time
 /// is dropped; whatever matters is asked for or sent again.
 /// </summary>
-internal sealed partial class WorkerCommandSink(IBus bus, ILogger<WorkerCommandSink> logger) : BackgroundService, IWorkerCommandSink
+internal sealed partial class WorkerCommandSink(IBus bus, BrokerClaims claims, ILogger<WorkerCommandSink> logger) : BackgroundService, IWorkerCommandSink
 {
     private const int MaxWaiting = 65_536;
     private const int Senders = 32;
@@ -29,6 +29,8 @@ internal sealed partial class WorkerCommandSink(IBus bus, ILogger<WorkerCommandS
 
     private async Task SendAsync(CancellationToken stoppingToken)
     {
+        // Another store's workers may have the same names.
+        await claims.BusHeld.WaitAsync(stoppingToken);
         await foreach (var command in _commands.Reader.ReadAllAsync(stoppingToken))
         {
             using var patience = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);

@@ -51,6 +51,7 @@ public static class CoordinatorVerb
         var submissions = new Option<int>("--limit-submissions") { Description = "Submissions over HTTP that a caller may send a second; 0: no limit", HelpName = "N", DefaultValueFactory = _ => defaults.SubmissionsPerSecond };
         var limitNames = new Option<int>("--limit-names") { Description = "Names in these that a caller may send a second; 0: no limit", HelpName = "N", DefaultValueFactory = _ => defaults.NamesPerSecond };
         var refusals = new Option<int>("--limit-refusals") { Description = "Wrong keys and tokens a minute after which an address has to wait; 0: no limit", HelpName = "N", DefaultValueFactory = _ => defaults.RefusalsPerMinute };
+        var takeOver = new Option<bool>("--take-over-broker") { Description = $"Take the virtual hosts in {ControlBus.BrokerVariable} and {ControlBus.IntakeVariable} from the coordinators of another store, for a store that is lost for good: theirs end, and what waits there comes to this one. Needed once, at one start" };
         var dashboard = new Option<bool>("--orleans-dashboard") { Description = "Serve Orleans' own dashboard at /orleans, to callers with the scope operate: a browser asks for a password, which is the key. It shows the whole cluster and counts each call of a grain while it is looked at. The same for all coordinators of a cluster" };
         var beat = ClusterOptions.Beat();
         var metrics = ClusterOptions.MetricsPort();
@@ -58,7 +59,7 @@ public static class CoordinatorVerb
             name,
             $"Decide what the workers of a cluster do. Broker, store and Redis are named in {ControlBus.BrokerVariable}, {StoreVariable} (sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE; default sqlite:scissorhands.db) and {RedisVariable} (only where several coordinators share the load); {ControlBus.IntakeVariable} names the virtual host that deletion requests arrive in over the broker (none by default). Each of them may be in a file that VARIABLE_FILE names")
         {
-            http, certificate, key, address, silo, gateway, siloAuthority, siloCertificate, siloKey, cluster, roots, keys, authority, audience, tenantClaim, sign, head, hooks, submissions, limitNames, refusals, dashboard, beat, metrics,
+            http, certificate, key, address, silo, gateway, siloAuthority, siloCertificate, siloKey, cluster, roots, keys, authority, audience, tenantClaim, sign, head, hooks, submissions, limitNames, refusals, takeOver, dashboard, beat, metrics,
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -84,6 +85,7 @@ public static class CoordinatorVerb
                 GatewayPort = parsed.GetValue(gateway),
                 ClusterId = parsed.GetRequiredValue(cluster),
                 Broker = ControlBus.BrokerFromEnvironment(),
+                TakesOverBroker = parsed.GetValue(takeOver),
                 Store = StoreOptions.Parse(EnvironmentSetting.Read(StoreVariable) ?? "sqlite:scissorhands.db", StoreVariable),
                 Redis = EnvironmentSetting.Read(RedisVariable),
                 RedisAuthorities = RedisAuthorities(),
@@ -107,7 +109,7 @@ public static class CoordinatorVerb
                     Console.WriteLine($"coordinator ready at {url}");
                 }
 
-                await app.WaitForShutdownAsync(cancellationToken);
+                await ClusterCoordinator.WaitForEndAsync(app, cancellationToken);
             }
 
             return ExitCodes.Done;

@@ -48,6 +48,9 @@ public sealed record ClusterCoordinatorOptions
     /// <summary>The broker, with credentials.</summary>
     public required Uri Broker { get; init; }
 
+    /// <summary>Whether virtual hosts that belong to another store's coordinators are taken from them, once, at the start. Default: false.</summary>
+    public bool TakesOverBroker { get; init; }
+
     /// <summary>The store of truth.</summary>
     public required StoreOptions Store { get; init; }
 
@@ -161,11 +164,13 @@ public static partial class ClusterCoordinator
         builder.Services.AddHostedService(static services => services.GetRequiredService<WorkerCommandSink>());
         AddDeletion(builder, options);
         builder.Services.AddDescription();
+        builder.Services.AddSingleton<RunListing>();
         builder.Services.AddSingleton<RunResults>();
         builder.Services.AddPages();
         AddTelemetry(builder.Services, options);
         AddSilo(builder, options);
         AddBus(builder.Services, options.Broker);
+        builder.Services.AddSingleton<BrokerClaims>();
         builder.Services.AddSingleton<BrokerWatch>();
         builder.Services.AddHostedService(static services => services.GetRequiredService<BrokerWatch>());
 
@@ -267,7 +272,7 @@ public static partial class ClusterCoordinator
     /// <param name="app">What <see cref="Build"/> has built.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>Completes once store and broker are there, or the process is to end.</returns>
-    /// <exception cref="InputException">The store's file is no database, or cannot be made; or a port is taken.</exception>
+    /// <exception cref="InputException">The store's file is no database, or cannot be made; a port is taken; or the broker belongs to another store's coordinators.</exception>
     public static async Task StartAsync(WebApplication app, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(app);
@@ -278,10 +283,53 @@ public static partial class ClusterCoordinator
         }
 
         await WaitForStoreAsync(app.Services, cancellationToken);
-        await app.StartAsync(cancellationToken);
+        var store = await app.Services.GetRequiredService<StoreProbe>().SummaryAsync(cancellationToken);
+        Tell(app.Services.GetRequiredService<ILogger<ClusterCoordinatorOptions>>(), store);
+        var claims = app.Services.GetRequiredService<BrokerClaims>();
+        await claims.BeginAsync(store.Installation, cancellationToken);
+        try
+        {
+            await app.StartAsync(cancellationToken);
+        }
+        catch (OperationCanceledException) when (claims.Refusal is not null)
+        {
+            throw claims.Refusal;
+        }
+
         var ending = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var registration = app.Lifetime.ApplicationStopping.Register(ending.SetResult);
         await Task.WhenAny(app.Services.GetRequiredService<BrokerWatch>().Connected, ending.Task).WaitAsync(cancellationToken);
+    }
+
+    /// <summary>Waits until the process has been asked to end, and has ended.</summary>
+    /// <param name="app">What <see cref="StartAsync"/> has started.</param>
+    /// <param name="cancellationToken">Asks it to end.</param>
+    /// <returns>Completes once everything is stopped.</returns>
+    /// <exception cref="InputException">It has ended by itself: the broker belongs to another store's coordinators.</exception>
+    public static async Task WaitForEndAsync(WebApplication app, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(app);
+        await app.WaitForShutdownAsync(cancellationToken);
+        if (app.Services.GetRequiredService<BrokerClaims>().Refusal is { } refusal)
+        {
+            throw refusal;
+        }
+    }
+
+    private static void Tell(ILogger logger, StoreSummary store)
+    {
+        if (store.IsNew)
+        {
+            LogNew(logger, store.Name, store.Installation);
+        }
+        else if (store is { Models: 0, Runs: 0 })
+        {
+            LogEmpty(logger, store.Name, store.Installation);
+        }
+        else
+        {
+            LogStore(logger, store.Name, store.Models, store.Runs, store.Installation);
+        }
     }
 
     private static async Task WaitForStoreAsync(IServiceProvider services, CancellationToken cancellationToken)
@@ -300,6 +348,15 @@ public static partial class ClusterCoordinator
             await timer.WaitForNextTickAsync(cancellationToken);
         }
     }
+
+    [LoggerMessage(LogLevel.Warning, "store {Store} is new: it was created and holds nothing (installation {Installation}); if one with models was meant, SCISSORHANDS_STORE is wrong")]
+    private static partial void LogNew(ILogger logger, string store, string installation);
+
+    [LoggerMessage(LogLevel.Warning, "store {Store} is empty: no models and no runs (installation {Installation}); if one with models was meant, SCISSORHANDS_STORE is wrong")]
+    private static partial void LogEmpty(ILogger logger, string store, string installation);
+
+    [LoggerMessage(LogLevel.Information, "store {Store} has {Models} models and {Runs} runs (installation {Installation})")]
+    private static partial void LogStore(ILogger logger, string store, int models, int runs, string installation);
 
     [LoggerMessage(LogLevel.Warning, "waiting for the store at {Reason}; retrying every {Seconds} s")]
     private static partial void LogNoStore(ILogger logger, string reason, double seconds);
@@ -367,6 +424,8 @@ public static partial class ClusterCoordinator
             bus.AddConsumer<WorkerReportConsumer>();
             bus.UsingRabbitMq((context, rabbit) => rabbit.UseAsCoordinator(broker, endpoint => endpoint.ConfigureConsumer<WorkerReportConsumer>(context)));
         });
-        services.Configure<MassTransitHostOptions>(static host => host.WaitUntilStarted = false);
+
+        // The watch starts it, once the virtual host is this store's.
+        services.RemoveMassTransitHostedService();
     }
 }

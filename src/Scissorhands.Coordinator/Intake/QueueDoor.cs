@@ -25,7 +25,7 @@ public sealed record QueueDoorOptions(Uri? Broker);
 /// acknowledged when its request is durable and answered; one that is no request goes to the dead-letter queue with the reason.
 /// The principal is the user that the broker has checked (property <c>user-id</c>).
 /// </summary>
-internal sealed partial class QueueDoor(QueueDoorOptions options, DeletionIntake intake, CallerDirectory callers, TimeProvider time, ILogger<QueueDoor> logger) : BackgroundService
+internal sealed partial class QueueDoor(QueueDoorOptions options, BrokerClaims claims, DeletionIntake intake, CallerDirectory callers, TimeProvider time, ILogger<QueueDoor> logger) : BackgroundService
 {
     /// <summary>Producers publish here, with any routing key.</summary>
     public const string Exchange = "scissorhands.deletion-requests";
@@ -78,6 +78,11 @@ internal sealed partial class QueueDoor(QueueDoorOptions options, DeletionIntake
                 await ServeAsync(broker, stoppingToken);
                 told = null;
             }
+            catch (InputException e)
+            {
+                claims.End(e);
+                return;
+            }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
                 if (e.Message != told)
@@ -93,6 +98,7 @@ internal sealed partial class QueueDoor(QueueDoorOptions options, DeletionIntake
 
     private async Task ServeAsync(Uri broker, CancellationToken stoppingToken)
     {
+        await claims.HoldIntakeAsync(stoppingToken);
         await using var connection = await BrokerConnection.OpenAsync(broker, "scissorhands intake", null, stoppingToken);
         await using var channel = await connection.CreateChannelAsync(
             new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true, consumerDispatchConcurrency: Concurrent),

@@ -98,7 +98,14 @@ public sealed partial class PoolGrain : Grain, IPoolGrain
         var lost = _pool.Lose();
         foreach (var (worker, run) in lost)
         {
-            LogLost(worker, run);
+            if (run is null)
+            {
+                LogIdleLost(worker);
+            }
+            else
+            {
+                LogLost(worker, run);
+            }
         }
 
         if (lost.Count > 0)
@@ -155,7 +162,10 @@ public sealed partial class PoolGrain : Grain, IPoolGrain
     private partial void LogNamesake(string workerId);
 
     [LoggerMessage(LogLevel.Warning, "Worker {WorkerId} of run {RunId} is lost")]
-    private partial void LogLost(string workerId, string? runId);
+    private partial void LogLost(string workerId, string runId);
+
+    [LoggerMessage(LogLevel.Warning, "Worker {WorkerId} is lost; it was in no run")]
+    private partial void LogIdleLost(string workerId);
 
     [LoggerMessage(LogLevel.Warning, "Run {RunId} was not told of a change among its workers; it will be told again")]
     private partial void LogNotTold(Exception exception, string runId);

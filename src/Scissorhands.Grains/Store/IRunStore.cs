@@ -32,8 +32,11 @@ public interface IRunStore
     /// <summary>The queued or running run that writes to a folder; null where there is none.</summary>
     Task<StoredRun?> OpenRunWritingToAsync(string outputFolder, CancellationToken ct);
 
-    /// <summary>The newest runs, newest first.</summary>
-    Task<IReadOnlyList<StoredRun>> ListAsync(int limit, CancellationToken ct);
+    /// <summary>The newest runs, newest first, without what makes them large.</summary>
+    Task<IReadOnlyList<RunHead>> HeadsAsync(int limit, CancellationToken ct);
+
+    /// <summary>The runs of these ids, in any order; unknown ones are left out.</summary>
+    Task<IReadOnlyList<StoredRun>> ReadManyAsync(IReadOnlyCollection<string> runIds, CancellationToken ct);
 
     /// <summary>Events of a run in their order.</summary>
     /// <param name="runId">The run.</param>

@@ -85,12 +85,28 @@ internal sealed class SqlRunStore(StoreDatabase database) : IRunStore
         async context => (await Open(context).FirstOrDefaultAsync(r => r.OutputFolder == outputFolder, ct))?.ToRun(),
         ct);
 
-    public Task<IReadOnlyList<StoredRun>> ListAsync(int limit, CancellationToken ct) => database.ReadAsync<IReadOnlyList<StoredRun>>(
+    public Task<IReadOnlyList<RunHead>> HeadsAsync(int limit, CancellationToken ct) => database.ReadAsync<IReadOnlyList<RunHead>>(
         async context =>
         {
-            var newest = context.Runs.AsNoTracking().OrderByDescending(r => r.SubmittedAt).ThenByDescending(r => r.RunId).Take(limit);
-            return (await newest.ToListAsync(ct)).ConvertAll(r => r.ToRun());
+            // Named, so that the large columns are not read.
+            var newest = context.Runs.OrderByDescending(r => r.SubmittedAt).ThenByDescending(r => r.RunId).Take(limit)
+                .Select(r => new { r.RunId, r.Version, r.Status, r.Pool, r.OutputFolder, r.SubmittedAt, r.Deadline, r.Reason });
+            return (await newest.ToListAsync(ct)).ConvertAll(r => new RunHead
+            {
+                RunId = r.RunId,
+                Version = r.Version,
+                Status = r.Status,
+                Pool = r.Pool,
+                OutputFolder = r.OutputFolder,
+                SubmittedAt = new DateTimeOffset(r.SubmittedAt, TimeSpan.Zero),
+                Deadline = r.Deadline is { } ticks ? new DateTimeOffset(ticks, TimeSpan.Zero) : null,
+                Reason = r.Reason,
+            });
         },
+        ct);
+
+    public Task<IReadOnlyList<StoredRun>> ReadManyAsync(IReadOnlyCollection<string> runIds, CancellationToken ct) => database.ReadAsync<IReadOnlyList<StoredRun>>(
+        async context => (await context.Runs.AsNoTracking().Where(r => runIds.Contains(r.RunId)).ToListAsync(ct)).ConvertAll(r => r.ToRun()),
         ct);
 
     public Task<IReadOnlyList<StoredEvent>> EventsAsync(string runId, long after, int limit, CancellationToken ct) => database.ReadAsync<IReadOnlyList<StoredEvent>>(

@@ -33,6 +33,7 @@ internal sealed partial class StoreDatabase : IAsyncDisposable
     private readonly NpgsqlDataSource? _postgres;
     private readonly string? _path;
     private readonly SemaphoreSlim _oneAtATime = new(1, 1);
+    private (string Installation, bool IsNew) _made;
     private volatile bool _ready;
 
     public StoreDatabase(StoreOptions options, TimeProvider time, ILogger<StoreDatabase> logger)
@@ -43,7 +44,7 @@ internal sealed partial class StoreDatabase : IAsyncDisposable
         if (options.PostgresConnection() is { } connection)
         {
             _postgres = NpgsqlDataSource.Create(connection);
-            Name = string.Create(CultureInfo.InvariantCulture, $"{connection.Host}:{connection.Port}");
+            Name = string.Create(CultureInfo.InvariantCulture, $"{connection.Host}:{connection.Port}/{connection.Database ?? connection.Username}");
             builder.UseNpgsql(_postgres);
         }
         else
@@ -56,8 +57,14 @@ internal sealed partial class StoreDatabase : IAsyncDisposable
         _options = builder.Options;
     }
 
-    /// <summary>The database as it is named to people: host and port, or the file.</summary>
+    /// <summary>The database as it is named to people: host, port and database, or the file.</summary>
     public string Name { get; }
+
+    /// <summary>Whose store it is, by a random name that it got when its tables were made; known after the first work on it.</summary>
+    public string Installation => _made.Installation;
+
+    /// <summary>Whether this process has made its tables; known after the first work on it.</summary>
+    public bool IsNew => _made.IsNew;
 
     /// <summary>Whether it is PostgreSQL.</summary>
     public bool IsPostgres => _postgres is not null;
@@ -221,7 +228,7 @@ internal sealed partial class StoreDatabase : IAsyncDisposable
         }
 
         await using var context = new StoreContext(_options);
-        await StoreSchema.ApplyAsync(context, ct);
+        _made = await StoreSchema.ApplyAsync(context, ct);
         _ready = true;
     }
 

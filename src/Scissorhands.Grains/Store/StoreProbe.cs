@@ -11,6 +11,18 @@ public sealed class StoreProbe
 
     internal StoreProbe(StoreDatabase database) => _database = database;
 
+    /// <summary>Says which store it is and what it holds: a wrong address is another store, most often an empty one.</summary>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>What it is.</returns>
+    public Task<StoreSummary> SummaryAsync(CancellationToken cancellationToken) => _database.ReadAsync(
+        async context => new StoreSummary(
+            _database.Name,
+            _database.Installation,
+            _database.IsNew,
+            await context.Models.CountAsync(cancellationToken),
+            await context.Runs.CountAsync(cancellationToken)),
+        cancellationToken);
+
     /// <summary>Looks.</summary>
     /// <param name="cancellationToken">Ends the attempt.</param>
     /// <returns>Which store it is and why it cannot be used now; null where it can.</returns>

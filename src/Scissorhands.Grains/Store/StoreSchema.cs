@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Microsoft.EntityFrameworkCore;
 using Scissorhands.Planning;
 
@@ -24,10 +25,12 @@ internal static class StoreSchema
         (
             Accepted("json_remove(json_set(body, '$.storedAt', json_extract(body, '$.acceptedAt'), '$.acceptedAt', CASE WHEN json_extract(body, '$.rowsMayGo') THEN json_extract(body, '$.acceptedAt') END), '$.rowsMayGo')"),
             Accepted("CAST((CAST(body AS jsonb) - 'rowsMayGo') || jsonb_build_object('storedAt', CAST(body AS jsonb) -> 'acceptedAt', 'acceptedAt', CASE WHEN CAST(body AS jsonb) ->> 'rowsMayGo' = 'true' THEN CAST(body AS jsonb) -> 'acceptedAt' END) AS text)")),
+        (Installation, Installation),
     ];
 
     /// <summary>Brings the schema to the newest version, while other processes may be doing the same.</summary>
-    public static async Task ApplyAsync(StoreContext context, CancellationToken ct)
+    /// <returns>Which installation's store it is, and whether it had no tables before.</returns>
+    public static async Task<(string Installation, bool IsNew)> ApplyAsync(StoreContext context, CancellationToken ct)
     {
         var postgres = context.Database.IsNpgsql();
         if (!postgres)
@@ -49,14 +52,22 @@ internal static class StoreSchema
             throw new InputException($"store: its schema has version {version}, this program knows {Steps.Length}; use the program that made it or a newer one");
         }
 
+        var isNew = version == 0;
         for (; version < Steps.Length; version++)
         {
             await context.Database.ExecuteSqlRawAsync(postgres ? Steps[version].Postgres : Steps[version].Sqlite, ct);
             await context.Database.ExecuteSqlAsync($"INSERT INTO schema_version (version) VALUES ({version + 1})", ct);
         }
 
+        // It goes where the store goes: into a backup and back, and from one server to another.
+        var fresh = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+        await context.Database.ExecuteSqlAsync($"INSERT INTO installation (id) SELECT {fresh} WHERE NOT EXISTS (SELECT 1 FROM installation)", ct);
+        var installation = await context.Database.SqlQueryRaw<string>("SELECT id AS \"Value\" FROM installation").SingleAsync(ct);
         await transaction.CommitAsync(ct);
+        return (installation, isNew);
     }
+
+    private const string Installation = "CREATE TABLE installation (id TEXT NOT NULL PRIMARY KEY)";
 
     // Held by the database and not by a check before: pools, and coordinators, do not wait for each other. What ran into each
     // other before is parted first: of a folder's open runs the oldest stays, of a model's running ones the furthest.

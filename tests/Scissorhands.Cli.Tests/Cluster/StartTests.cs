@@ -159,6 +159,88 @@ public sealed class StartTests(BrokerFixture fixture) : IClassFixture<BrokerFixt
         }
     }
 
+    /// <summary>Otherwise each would take every other message, and workers would come and go in both.</summary>
+    [Fact]
+    public async Task Coordinator_brokerOfAnotherStore_isRefusedAndTheFirstGoesOn()
+    {
+        await using var cluster = await LocalCluster.StartAsync(new ClusterOptions { Broker = Broker() }, workers: 1);
+        var second = Start(Role("coordinator", takesOver: false));
+        await second.Exited.WaitAsync(Deadline, TestContext.Current.CancellationToken);
+
+        Assert.Equal(2, second.ExitCode);
+        var line = Assert.Single(second.Output.Split('\n'), static l => l.StartsWith(ControlBus.BrokerVariable, StringComparison.Ordinal));
+        Assert.Contains("virtual host / of the broker", line, StringComparison.Ordinal);
+        Assert.Contains("--take-over-broker", line, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", second.Output, StringComparison.Ordinal);
+        Assert.Equal("free", await StateAsync(cluster, "w0"));
+        Assert.False(cluster.Coordinator.Exited.IsCompleted, cluster.Describe());
+
+        // The same coordinator, ended and started anew, has its broker at once.
+        await cluster.Coordinator.SignalAsync("TERM");
+        await cluster.Coordinator.Exited.WaitAsync(Deadline, TestContext.Current.CancellationToken);
+        await cluster.StartCoordinatorAsync();
+        Assert.Equal("free", await StateAsync(cluster, "w0"));
+    }
+
+    [Fact]
+    public async Task Coordinator_brokerTakenOver_endsAndSaysWhy()
+    {
+        await using var cluster = await LocalCluster.StartAsync(new ClusterOptions { Broker = Broker() }, workers: 0);
+        var taker = Start(Role("coordinator"));
+        await taker.SaysAsync("coordinator ready").WaitAsync(Deadline, TestContext.Current.CancellationToken);
+        await cluster.Coordinator.Exited.WaitAsync(Deadline, TestContext.Current.CancellationToken);
+
+        Assert.Contains("taken over from installation", taker.Output, StringComparison.Ordinal);
+        Assert.Equal(2, cluster.Coordinator.ExitCode);
+        Assert.Contains($"{ControlBus.BrokerVariable}: virtual host / ", cluster.Coordinator.Output, StringComparison.Ordinal);
+        Assert.False(taker.Exited.IsCompleted, taker.Output);
+    }
+
+    /// <summary>A broker that was away when the coordinator started is no way around it.</summary>
+    [Fact]
+    public async Task Coordinator_brokerOfAnotherStoreThatComesLater_isRefusedThen()
+    {
+        await using var cluster = await LocalCluster.StartAsync(new ClusterOptions { Broker = Broker() }, workers: 0);
+        var port = Ports.Free(1)[0];
+        var second = Start(Role("coordinator", takesOver: false), Address(Broker(), port: port));
+        await second.SaysAsync("waiting for the broker", anywhere: true).WaitAsync(Deadline, TestContext.Current.CancellationToken);
+        await using var network = new FaultyRelay(Broker().Address, port);
+        await second.Exited.WaitAsync(Deadline, TestContext.Current.CancellationToken);
+
+        Assert.Equal(2, second.ExitCode);
+        Assert.Contains($"{ControlBus.BrokerVariable}: virtual host / ", second.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("ready", second.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", second.Output, StringComparison.Ordinal);
+    }
+
+    /// <summary>Each would take every other deletion request, into a store that nobody looks into.</summary>
+    [Fact]
+    public async Task Coordinator_deletionRequestsOfAnotherStore_areRefused()
+    {
+        var intake = await Broker().AddVirtualHostAsync("requests", "requests");
+        var own = await Broker().AddVirtualHostAsync("second", "second");
+        await using var cluster = await LocalCluster.StartAsync(new ClusterOptions { Broker = Broker(), Intake = intake }, workers: 0);
+        var second = Start(Role("coordinator", takesOver: false), own.ToString(), intake: intake.ToString());
+        await second.Exited.WaitAsync(Deadline, TestContext.Current.CancellationToken);
+
+        Assert.Equal(2, second.ExitCode);
+        Assert.Contains($"{ControlBus.IntakeVariable}: virtual host requests ", second.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Coordinator_ofANewStore_saysSoAndOfAnEmptyOneLater()
+    {
+        var file = Path.Combine(_folder, "own.db");
+        foreach (var words in (string[])[$"store {file} is new: it was created and holds nothing", $"store {file} is empty: no models and no runs"])
+        {
+            var process = Start(Role("coordinator"), store: "sqlite:" + file);
+            await process.SaysAsync("coordinator ready").WaitAsync(Deadline, TestContext.Current.CancellationToken);
+            Assert.Contains(words, process.Output, StringComparison.Ordinal);
+            await process.SignalAsync("TERM");
+            await process.Exited.WaitAsync(Deadline, TestContext.Current.CancellationToken);
+        }
+    }
+
     [Theory]
     [InlineData("worker", "foo")]
     [InlineData("worker", "amqp://")]
@@ -234,19 +316,20 @@ public sealed class StartTests(BrokerFixture fixture) : IClassFixture<BrokerFixt
 
     private static string Address(Broker broker, int? port = null, string password = "guest") => new UriBuilder(broker.Address) { Port = port ?? broker.Port, Password = password }.Uri.ToString();
 
-    private static string[] Role(string role)
+    private static string[] Role(string role, bool takesOver = true)
     {
         var ports = Ports.Free(3);
-        return role == "worker" ? ["worker", "--id", "alone", "--beat", "0.5"] : ["coordinator", "--http", $"http://127.0.0.1:{ports[0]}", "--silo-port", $"{ports[1]}", "--gateway-port", $"{ports[2]}"];
+        return role == "worker" ? ["worker", "--id", "alone", "--beat", "0.5"] : ["coordinator", "--http", $"http://127.0.0.1:{ports[0]}", "--silo-port", $"{ports[1]}", "--gateway-port", $"{ports[2]}", .. takesOver ? (string[])["--take-over-broker"] : []];
     }
 
-    private ChildProcess Start(string[] arguments, string? broker = null, string? store = null)
+    private ChildProcess Start(string[] arguments, string? broker = null, string? store = null, string? intake = null)
     {
         var process = new ChildProcess(Executable.Path, arguments, new Dictionary<string, string>
         {
             [ControlBus.BrokerVariable] = broker ?? Broker().Address.ToString(),
             ["SCISSORHANDS_STORE"] = store ?? "sqlite:" + Path.Combine(_folder, "store.db"),
             ["SCISSORHANDS_REDIS"] = "",
+            [ControlBus.IntakeVariable] = intake ?? "",
         });
         _started.Add(process);
         return process;

@@ -90,9 +90,11 @@ public sealed class LocalCluster : IAsyncDisposable
             _ended.Add(former);
         }
 
+        // Brokers are shared by clusters that follow each other, each with a store of its own.
+        var takesOver = _coordinators.All(static c => c is null);
         var port = PortsOfCoordinator * index;
         var process = _coordinators[index] = Start(
-            ["coordinator", "--http", AddressOf(index), "--silo-port", Text(_ports[port + 1]), "--gateway-port", Text(_ports[port + 2]), "--beat", Text(_options.BeatSeconds), .. Metrics(string.Create(CultureInfo.InvariantCulture, $"coordinator{index}")), .. _options.CoordinatorArguments],
+            ["coordinator", "--http", AddressOf(index), "--silo-port", Text(_ports[port + 1]), "--gateway-port", Text(_ports[port + 2]), "--beat", Text(_options.BeatSeconds), .. Metrics(string.Create(CultureInfo.InvariantCulture, $"coordinator{index}")), .. takesOver ? (string[])["--take-over-broker"] : [], .. _options.CoordinatorArguments],
             "coordinator ready",
             null);
         await process.Ready.WaitAsync(StartDeadline);

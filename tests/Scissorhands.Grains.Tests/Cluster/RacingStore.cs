@@ -37,7 +37,9 @@ public sealed class RacingStore(IRunStore inner) : IRunStore
 
     public Task<StoredRun?> OpenRunWritingToAsync(string outputFolder, CancellationToken ct) => inner.OpenRunWritingToAsync(outputFolder, ct);
 
-    public Task<IReadOnlyList<StoredRun>> ListAsync(int limit, CancellationToken ct) => inner.ListAsync(limit, ct);
+    public Task<IReadOnlyList<RunHead>> HeadsAsync(int limit, CancellationToken ct) => inner.HeadsAsync(limit, ct);
+
+    public Task<IReadOnlyList<StoredRun>> ReadManyAsync(IReadOnlyCollection<string> runIds, CancellationToken ct) => inner.ReadManyAsync(runIds, ct);
 
     public Task<IReadOnlyList<StoredEvent>> EventsAsync(string runId, long after, int limit, CancellationToken ct) => inner.EventsAsync(runId, after, limit, ct);
 }

@@ -143,6 +143,7 @@ public abstract partial class StoreTests
 
         await ExecuteAsync("DROP TABLE forgotten_content");
         await ExecuteAsync("DROP TABLE done_sample");
+        await ExecuteAsync("DROP TABLE installation");
         await ExecuteAsync("DELETE FROM schema_version WHERE version > 4");
         var store = Deletions();
         var requests = (await store.RequestsAsync("m", Enum.GetValues<RequestState>(), Ct)).ToDictionary(static r => r.Id, StringComparer.Ordinal);
@@ -161,6 +162,7 @@ public abstract partial class StoreTests
         await RegisterAsync(Record);
         await Deletions().AcceptAsync([New("accepted", "x", static r => r with { AcceptedAt = Start.AddDays(1) }), New("received", "x")], Ct);
         await UndoAcceptedAsync();
+        await ExecuteAsync("DROP TABLE installation");
         await ExecuteAsync("DELETE FROM schema_version WHERE version > 7");
         var store = Deletions();
 

@@ -143,7 +143,7 @@ public abstract partial class StoreTests : IAsyncLifetime
         await store.CreateAsync(Run("due first") with { SubmittedAt = Start.AddMinutes(8), Deadline = Start.AddDays(1) }, [], Ct);
         await store.CreateAsync(Run("over") with { Status = RunStatus.Completed }, [], Ct);
         Assert.Equal(["due first", "due", "C", "b", "late"], await store.OpenRunsAsync(Ct));
-        Assert.Equal(["due", "due first", "late", "b"], (await store.ListAsync(4, Ct)).Select(r => r.RunId));
+        Assert.Equal(["due", "due first", "late", "b"], (await store.HeadsAsync(4, Ct)).Select(r => r.RunId));
     }
 
     [Fact]
@@ -243,7 +243,7 @@ public abstract partial class StoreTests : IAsyncLifetime
         await store.OpenRunsAsync(Ct);
         await ExecuteAsync("DROP INDEX run_at_work");
         await ExecuteAsync("DROP INDEX run_writing");
-        foreach (var table in (string[])["model_version", "deletion_batch", "deletion_request", "tombstone", "model", "audit_inbox", "audit_entry", "audit_head", "audit_signed_head", "done_sample", "forgotten_content"])
+        foreach (var table in (string[])["model_version", "deletion_batch", "deletion_request", "tombstone", "model", "audit_inbox", "audit_entry", "audit_head", "audit_signed_head", "done_sample", "forgotten_content", "installation"])
         {
             await ExecuteAsync($"DROP TABLE {table}");
         }
@@ -269,9 +269,10 @@ public abstract partial class StoreTests : IAsyncLifetime
         await Add("second", 7, RunStatus.Running, "n", "shared", generation: 3);
         await Add("third", 8, RunStatus.Queued, "p", "shared");
         await Add("over", 0, RunStatus.Completed, "q", "shared");
-        var before = await store.ListAsync(100, Ct);
+        string[] ids = [.. (await store.HeadsAsync(100, Ct)).Select(static run => run.RunId)];
+        var before = await store.ReadManyAsync(ids, Ct);
 
-        var after = (await Store().ListAsync(100, Ct)).ToDictionary(static run => run.RunId);
+        var after = (await Store().ReadManyAsync(ids, Ct)).ToDictionary(static run => run.RunId);
 
         const string Reason = "run first writes to the same folder; submit this one again when that one has ended";
         var expected = before.ToDictionary(static run => run.RunId);
@@ -288,6 +289,63 @@ public abstract partial class StoreTests : IAsyncLifetime
         Assert.Equal(expected, after);
         Assert.Equal("further", (await Store().RunAtWorkOnAsync("m", Ct))?.RunId);
         Assert.Equal("alone", (await Store().RunAtWorkOnAsync("n", Ct))?.RunId);
+    }
+
+    [Fact]
+    public async Task Installation_Any_IsAStoresForEver()
+    {
+        var first = await Host().GetRequiredService<StoreProbe>().SummaryAsync(Ct);
+        Assert.True(first.IsNew);
+        Assert.Matches("^[0-9a-f]{32}$", first.Installation);
+        Assert.Equal((0, 0), (first.Models, first.Runs));
+
+        await Store().CreateAsync(Run("a"), [], Ct);
+        var second = await Host().GetRequiredService<StoreProbe>().SummaryAsync(Ct);
+        Assert.Equal((first.Name, first.Installation, false, 1), (second.Name, second.Installation, second.IsNew, second.Runs));
+    }
+
+    [Fact]
+    public async Task Installation_OfManyAtOnce_IsOne()
+    {
+        var summaries = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => Host()).ToArray().Select(host => host.GetRequiredService<StoreProbe>().SummaryAsync(Ct)));
+        Assert.Single(summaries.Select(static s => s.Installation).Distinct());
+        Assert.Single(summaries, static s => s.IsNew);
+    }
+
+    /// <summary>Pages list runs every few seconds: what a run's state says is read again only where somebody has written it.</summary>
+    [Fact]
+    public async Task Listing_Again_ReadsOnlyStatesThatWereWritten()
+    {
+        var store = Store();
+        for (var i = 0; i < 12; i++)
+        {
+            await store.CreateAsync(Run($"r{i:00}") with { OutputFolder = $"o{i}", ModelKey = $"m{i}", Status = RunStatus.Completed, SubmittedAt = Start.AddMinutes(i), State = new ClusterRunState { EndedAt = Start.AddHours(i) }.ToJson() }, [], Ct);
+        }
+
+        var counting = new CountingStore(store);
+        var listing = new RunListing(counting);
+        Assert.Equal(10, (await listing.NewestAsync(10, Ct)).Count);
+        Assert.Equal(10, counting.StatesRead);
+        for (var poll = 0; poll < 5; poll++)
+        {
+            await listing.NewestAsync(10, Ct);
+        }
+
+        Assert.Equal(10, counting.StatesRead);
+
+        // Ended, and yet it goes on: another coordinator was given the same submission again.
+        var again = (await Store().ReadAsync("r05", Ct))!;
+        again = await Store().WriteAsync(again with { Status = RunStatus.Queued, State = new ClusterRunState().ToJson() }, [], [], Ct);
+        var listed = (await listing.NewestAsync(10, Ct)).Single(static l => l.Run.RunId == "r05");
+        Assert.Equal((RunStatus.Queued, null, 11), (listed.Run.Status, listed.EndedAt, counting.StatesRead));
+
+        // What has left the list is forgotten.
+        await store.CreateAsync(Run("new") with { SubmittedAt = Start.AddDays(1), OutputFolder = "new" }, [], Ct);
+        var newest = await listing.NewestAsync(10, Ct);
+        Assert.Equal(["new", "r11", "r10", "r09", "r08", "r07", "r06", "r05", "r04", "r03"], newest.Select(static l => l.Run.RunId));
+        Assert.Equal(12, counting.StatesRead);
+        Assert.Equal(Start.AddHours(11), newest[1].EndedAt);
+        Assert.Equal(RunHead.Of(again), newest[7].Run);
     }
 
     [Fact]

@@ -19,6 +19,8 @@ public sealed class TopologyTests(BrokerFixture fixture) : IClassFixture<BrokerF
         await using var link = await RabbitDataLink.ConnectAsync(fixture.Broker.Address, "link", TestContext.Current.CancellationToken);
         var coordinator = Bus.Factory.CreateUsingRabbitMq(rabbit => rabbit.UseAsCoordinator(fixture.Broker.Address, static endpoint => endpoint.Handler<Said>(TakeAsync)));
         var worker = Bus.Factory.CreateUsingRabbitMq(rabbit => rabbit.UseAsWorker(fixture.Broker.Address, "topology", static endpoint => endpoint.Handler<Said>(TakeAsync)));
+        await using var claim = new BrokerClaim(fixture.Broker.Address, ControlBus.BrokerVariable, "topology", takesOver: false);
+        await claim.HoldAsync(TestContext.Current.CancellationToken);
         await coordinator.StartAsync(TestContext.Current.CancellationToken);
         await worker.StartAsync(TestContext.Current.CancellationToken);
         try
@@ -50,6 +52,7 @@ public sealed class TopologyTests(BrokerFixture fixture) : IClassFixture<BrokerF
                 .Where(static columns => columns[0].Length > 0 && !columns[0].StartsWith("amq.", StringComparison.Ordinal))
                 .ToArray();
             Assert.Contains(exchanges, exchange => exchange[0] == control);
+            Assert.Contains(exchanges, static exchange => exchange[0] == BrokerClaim.Exchange && exchange[1] == "true");
             Assert.All(exchanges, static exchange => Assert.True(exchange[1] == "true" || exchange[2] == "true", $"Exchange {exchange[0]} is neither durable nor deleted by itself."));
 
             // The broker tells a channel's own prefetch count apart from that of its consumers.
