@@ -176,7 +176,7 @@ public sealed class StartTests(BrokerFixture fixture) : IClassFixture<BrokerFixt
         Assert.False(cluster.Coordinator.Exited.IsCompleted, cluster.Describe());
 
         // The same coordinator, ended and started anew, has its broker at once.
-        await cluster.Coordinator.SignalAsync("TERM");
+        cluster.Coordinator.Signal("TERM");
         await cluster.Coordinator.Exited.WaitAsync(Deadline, TestContext.Current.CancellationToken);
         await cluster.StartCoordinatorAsync();
         Assert.Equal("free", await StateAsync(cluster, "w0"));
@@ -236,7 +236,7 @@ public sealed class StartTests(BrokerFixture fixture) : IClassFixture<BrokerFixt
             var process = Start(Role("coordinator"), store: "sqlite:" + file);
             await process.SaysAsync("coordinator ready").WaitAsync(Deadline, TestContext.Current.CancellationToken);
             Assert.Contains(words, process.Output, StringComparison.Ordinal);
-            await process.SignalAsync("TERM");
+            process.Signal("TERM");
             await process.Exited.WaitAsync(Deadline, TestContext.Current.CancellationToken);
         }
     }
