@@ -25,6 +25,30 @@ public sealed class DeletionSubmissionTests
         Assert.Equal(["p"], submission.Subjects);
     }
 
+    /// <summary>The same text is the same moment, and the same request, whatever zone the coordinator is in.</summary>
+    [Fact]
+    public void Parse_TimeWithoutOffset_IsMeantInUtcWhereverItIsRead()
+    {
+        var before = Environment.GetEnvironmentVariable("TZ");
+        var here = Parse(Whole.Replace("00:00:00Z", "00:00:00", StringComparison.Ordinal));
+        try
+        {
+            Environment.SetEnvironmentVariable("TZ", "Asia/Tokyo");
+            TimeZoneInfo.ClearCachedData();
+            Assert.SkipWhen(TimeZoneInfo.Local.BaseUtcOffset == TimeSpan.Zero, "this machine knows no time zones");
+            var there = Parse(Whole.Replace("00:00:00Z", "00:00:00", StringComparison.Ordinal));
+
+            Assert.Equal((new DateTimeOffset(2026, 2, 1, 0, 0, 0, TimeSpan.Zero), TimeSpan.Zero), (there.Deadline!.Value, there.Deadline.Value.Offset));
+            Assert.Equal((here.Digest(), Parse(Whole).Digest()), (there.Digest(), there.Digest()));
+            Assert.Equal(TimeSpan.FromHours(1), Parse(Whole.Replace("00:00:00Z", "00:00:00+01:00", StringComparison.Ordinal)).Deadline!.Value.Offset);
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable("TZ", before);
+            TimeZoneInfo.ClearCachedData();
+        }
+    }
+
     [Theory]
     [InlineData("""{"model":"m","ids":["a"]}""", "requestId")]
     [InlineData("""{"requestId":"r","ids":["a"]}""", "model, dataSet")]

@@ -19,7 +19,7 @@ namespace Scissorhands.Coordinator.Api;
 public static class RunEndpoints
 {
     private const int EventsAtOnce = 500;
-    private static readonly JsonSerializerOptions BodyOptions = new(JsonSerializerOptions.Web) { UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow };
+    private static readonly JsonSerializerOptions BodyOptions = new(JsonSerializerOptions.Web) { UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, Converters = { new UtcUnlessStatedConverter() } };
     private static readonly TimeSpan WatchInterval = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Maps the endpoints under <c>/v1</c>.</summary>

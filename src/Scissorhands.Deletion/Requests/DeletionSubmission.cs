@@ -27,6 +27,7 @@ public sealed record DeletionSubmission
         AllowDuplicateProperties = false,
         MaxDepth = 8,
         RespectNullableAnnotations = true,
+        Converters = { new UtcUnlessStatedConverter() },
     };
 
     /// <summary>The caller's own id of the request: the same again is the same request.</summary>
