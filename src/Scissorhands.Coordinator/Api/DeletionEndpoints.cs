@@ -298,7 +298,7 @@ public static class DeletionEndpoints
     private static async Task<IResult> RegisterAsync(string name, HttpContext http, IDeletionStore store, IVersionFolders folders, StorageRoots roots, ModelCatalogue catalogue, TimeProvider time, CancellationToken ct)
     {
         ModelName.Check("the model's name", name);
-        var body = await JsonSerializer.DeserializeAsync<ModelRegistration>(http.Request.Body, BodyOptions, ct) ?? throw new InputException("the registration is empty");
+        var body = await BodyReader.ReadAsync<ModelRegistration>(http.Request, BodyOptions, ct);
         ModelName.Check("dataSet", body.DataSet ?? throw new InputException("dataSet: missing"));
         body.Policy.Validate();
         BodyRules.CheckWorkers(body.Pool, body.Workers);
@@ -424,7 +424,7 @@ public static class DeletionEndpoints
 
     private static async Task<IResult> RollBackAsync(string name, HttpContext http, IGrainFactory grains, IDeletionStore store, CancellationToken ct)
     {
-        var body = await JsonSerializer.DeserializeAsync<RollBack>(http.Request.Body, BodyOptions, ct) ?? throw new InputException("the body is empty");
+        var body = await BodyReader.ReadAsync<RollBack>(http.Request, BodyOptions, ct);
         if (await FindModelAsync(name, http, store, ct) is null)
         {
             return Unknown($"model {name}");

@@ -68,11 +68,11 @@ public static class RunEndpoints
         RunOrder order;
         try
         {
-            order = Order(await JsonSerializer.DeserializeAsync<RunSubmission>(request.Body, BodyOptions, cancellationToken) ?? throw new InputException("the submission is empty"), roots);
+            order = Order(await BodyReader.ReadAsync<RunSubmission>(request, BodyOptions, cancellationToken), roots);
         }
-        catch (Exception e) when (e is InputException or JsonException)
+        catch (InputException e)
         {
-            return Results.BadRequest(new ErrorAnswer(e is JsonException ? $"the submission: {e.Message}" : e.Message));
+            return Results.BadRequest(new ErrorAnswer(e.Message));
         }
 
         // The same submission is the same run, so that a submission may be repeated where its answer was lost.

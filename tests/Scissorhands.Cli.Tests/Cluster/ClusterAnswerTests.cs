@@ -251,12 +251,15 @@ public sealed class ClusterAnswerTests(TinyWorld world, WideWorld wide, SharedCl
 
         foreach (var (body, named) in ((string, string)[])[
             ("""{"model":"/m","data":"/d","forget":"/f","out":"/o","configuration":{"repair":{"epoch":3}}}""", "repair.epoch"),
-            ("""{"model":"/m","data":"/d","forget":"/f","out":"/o","workrs":3}""", "workrs"),
+            ("""{"model":"/m","data":"/d","forget":"/f","out":"/o","workrs":3}""", "the body: unknown key 'workrs'; did you mean 'workers'?"),
+            ("""{"model":"/m","data":"/d","forget":"/f","out":"/o","workers":"three"}""", "workers: must be a whole number"),
+            ("""{"model":"/m","data":"/d","forget":"/f","out":"/o","deadline":"soon"}""", "deadline: must be a time as ISO 8601 writes it"),
+            ("""[]""", "the body: must be an object with the keys model, architecture,"),
             ("""{"model":"/m","data":"/d","forget":"/f","out":"/o","workers":0}""", "workers 0"),
             ("""{"model":"/m","data":"relative","forget":"/f","out":"/o"}""", "data relative"),
             ("""{"model":"/m","data":"/d","out":"/o"}""", "forget"),
-            ("no JSON at all", "submission"),
-            ("", "submission")])
+            ("no JSON at all", "the body: not the JSON that is expected, line 1"),
+            ("", "the body: not the JSON that is expected, line 1")])
         {
             using var http = new HttpClient();
             using var content = new StringContent(body, System.Text.Encoding.UTF8, "application/json");
