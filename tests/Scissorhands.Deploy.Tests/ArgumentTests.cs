@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.RegularExpressions;
 using k8s.Models;
@@ -79,8 +80,23 @@ public sealed partial class ArgumentTests
         var release = await Release.RenderAsync(set);
         using var mounts = new Mounts(release.Coordinator.Spec.Template.Spec, release);
         await mounts.WriteKeysAsync();
-        await using var process = new ChildProcess(Executable("coordinator"), mounts.Arguments, mounts.Environment);
+        await using var process = new ChildProcess(Executable("coordinator"), OnFreePorts(mounts.Arguments), mounts.Environment);
         await process.SaysAsync("waiting for the store", anywhere: true).WaitAsync(Patience, TestContext.Current.CancellationToken);
+    }
+
+    // A container has all ports for itself; this machine may have given them to others.
+    private static string[] OnFreePorts(IEnumerable<string> arguments)
+    {
+        string[] own = [.. arguments];
+        var ports = Ports.Free(4);
+        foreach (var (option, port) in ((string[])["--http", "--metrics-port", "--silo-port", "--gateway-port"]).Zip(ports))
+        {
+            var at = Array.IndexOf(own, option) + 1;
+            Assert.True(at > 0, $"{option} is not given");
+            own[at] = Regex.Replace(own[at], "[0-9]+$", port.ToString(CultureInfo.InvariantCulture));
+        }
+
+        return own;
     }
 
     [Theory]

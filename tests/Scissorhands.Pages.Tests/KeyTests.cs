@@ -75,7 +75,7 @@ public sealed class KeyTests(Chromium chromium, GuardedCoordinator service) : IC
         await EnterAsync(visit, "sh_nobodys");
 
         await Expect(visit.Page.GetByRole(AriaRole.Alert)).ToContainTextAsync("This key is not accepted");
-        await Expect(visit.Page.GetByRole(AriaRole.Alert)).ToContainTextAsync("Authorization: Bearer KEY");
+        await Expect(visit.Page.GetByRole(AriaRole.Alert)).ToContainTextAsync("none of this coordinator's");
         await Expect(Field(visit)).ToHaveAttributeAsync("aria-invalid", "true");
         await Expect(Field(visit)).ToHaveValueAsync("");
         Assert.Equal("[0,0,\"\"]", await KeptAsync(visit));

@@ -41,7 +41,7 @@ public sealed record SubmissionAnswer
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public DateTimeOffset? StoredAt { get; init; }
 
-    /// <summary>When it was accepted (UTC): from then on, and not before, its rows may be erased. Null until then.</summary>
+    /// <summary>When it was accepted (UTC): from then on, and not before, its rows may be erased. Null until then, and again where it has to be copied again.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public DateTimeOffset? AcceptedAt { get; init; }
 
@@ -101,7 +101,7 @@ public sealed record RequestView
     /// <summary>When it became durable here (UTC).</summary>
     public required DateTimeOffset StoredAt { get; init; }
 
-    /// <summary>When it was accepted (UTC): from then on, and not before, its rows may be erased. Null until then.</summary>
+    /// <summary>When it was accepted (UTC): from then on, and not before, its rows may be erased. Null until then, and again where it has to be copied again.</summary>
     public required DateTimeOffset? AcceptedAt { get; init; }
 
     /// <summary>When it has to be done (UTC).</summary>

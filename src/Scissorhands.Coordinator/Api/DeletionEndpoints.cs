@@ -270,7 +270,7 @@ public static class DeletionEndpoints
         DeadlineStatus = RequestTransitions.Status(request.State, request.Deadline, request.EndedAt, now, slack),
         ReceivedAt = request.ReceivedAt,
         StoredAt = request.StoredAt,
-        AcceptedAt = request.AcceptedAt,
+        AcceptedAt = request.RowsMayGoSince,
         Deadline = request.Deadline,
         RetryAt = request.RetryAt,
         EndedAt = request.EndedAt,
@@ -377,7 +377,7 @@ public static class DeletionEndpoints
 
         if (Text(changed) != Text(stored.Record))
         {
-            stored = await store.CommitAsync(stored with { Record = changed }, new ModelChange { Audit = [DeletionAudit.Configured(changed, caller.Name, now)] }, ct);
+            stored = await store.CommitAsync(stored with { Record = changed }, new ModelChange { Audit = [DeletionAudit.Configured(changed, caller.Name, now), .. stored.Record.RetiredAt is null ? (AuditDraft[])[] : [DeletionAudit.Reinstated(changed, caller.Name, now)]] }, ct);
             catalogue.Forget(name);
         }
 

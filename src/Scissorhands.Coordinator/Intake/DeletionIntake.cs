@@ -67,22 +67,20 @@ internal sealed class DeletionIntake(ModelCatalogue catalogue, RequestWriter wri
         }
 
         var models = submission.Model is { } one ? [one] : await catalogue.OfDataSetAsync(caller.Tenant, submission.DataSet!, ct);
-        if (models.Count == 0)
-        {
-            throw new InputException($"dataSet {submission.DataSet}: no model that takes requests is registered as trained on it");
-        }
-
         var (ids, subjects) = Names(submission);
         var answers = new List<IntakeAnswer>(models.Count);
         foreach (var model in models)
         {
-            answers.Add(await TakeAsync(caller, submission, model, ids, subjects, now, ct));
+            if (await TakeAsync(caller, submission, model, ids, subjects, now, ct) is { } answer)
+            {
+                answers.Add(answer);
+            }
         }
 
-        return answers;
+        return answers.Count > 0 ? answers : throw new InputException($"dataSet {submission.DataSet}: no model that takes requests is registered as trained on it");
     }
 
-    private async Task<IntakeAnswer> TakeAsync(Caller caller, DeletionSubmission submission, string model, IReadOnlyList<string> ids, IReadOnlyList<string> subjects, DateTimeOffset now, CancellationToken ct)
+    private async Task<IntakeAnswer?> TakeAsync(Caller caller, DeletionSubmission submission, string model, IReadOnlyList<string> ids, IReadOnlyList<string> subjects, DateTimeOffset now, CancellationToken ct)
     {
         var view = await catalogue.FindAsync(model, again: false, ct) is { } found && found.Model.Record.Tenant == caller.Tenant ? found : throw new InputException($"model {model}: is not registered");
         var id = DeletionSubmission.IdOf(caller.Tenant, caller.Name, submission.RequestId!, model);
@@ -90,7 +88,7 @@ internal sealed class DeletionIntake(ModelCatalogue catalogue, RequestWriter wri
         // One that was taken before has its first answer still.
         if (view.Model.Record.RetiredAt is { } retired && await store.RequestAsync(id, ct) is null)
         {
-            throw new InputException($"model {model}: was retired {retired:u} and takes no more requests; name the model that has replaced it, or the data set");
+            return submission.Model is null ? null : throw new InputException($"model {model}: was retired {retired:u} and takes no more requests; name the model that has replaced it, or the data set");
         }
 
         var (samples, before, resolution) = RequestResolver.Resolve(ids, subjects, view, submission.LegalHold);

@@ -31,7 +31,7 @@ internal static class IntakeJson
         State = answer.Request.State,
         Reason = answer.Request.Reason,
         StoredAt = answer.Request.StoredAt,
-        AcceptedAt = answer.Request.AcceptedAt,
+        AcceptedAt = answer.Request.RowsMayGoSince,
         Deadline = answer.Request.Deadline,
         ExpectedCompletion = answer.Expected,
         Resolved = answer.Request.Resolution.Samples,

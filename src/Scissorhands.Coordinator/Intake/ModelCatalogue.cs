@@ -81,8 +81,8 @@ internal sealed class ModelCatalogue(IDeletionStore store, TimeProvider time) : 
     /// <inheritdoc/>
     public void Dispose() => _oneAtATime.Dispose();
 
-    /// <summary>Names of a tenant's models trained on a data set, but those that take no more requests.</summary>
-    public async Task<IReadOnlyList<string>> OfDataSetAsync(string tenant, string dataSet, CancellationToken ct) => [.. (await store.ModelsAsync(dataSet, ct)).Where(m => m.Record.Tenant == tenant && m.Record.RetiredAt is null).Select(static m => m.Record.Name)];
+    /// <summary>Names of a tenant's models trained on a data set.</summary>
+    public async Task<IReadOnlyList<string>> OfDataSetAsync(string tenant, string dataSet, CancellationToken ct) => [.. (await store.ModelsAsync(dataSet, ct)).Where(m => m.Record.Tenant == tenant).Select(static m => m.Record.Name)];
 
     private sealed record Entry(ModelView View, long ReadAt, long NamesAt);
 }

@@ -91,7 +91,7 @@ public static partial class NumericProfile
         };
         if (!supported)
         {
-            throw new InputException($"numerics: this machine's CPU lacks {profile.Numerics}: run every worker with --set numerics=default (another profile is another answer)") { Key = "numerics" };
+            throw new InputException($"numerics: this machine's CPU lacks {profile.Numerics}: run every worker with --set numerics=default (another profile is another answer)");
         }
 
         var threads = profile.Threads.ToString(CultureInfo.InvariantCulture);

@@ -96,6 +96,9 @@ public sealed record DeletionBatch
     /// <summary>What was not destroyed though it is of its samples, in words without ids.</summary>
     public IReadOnlyList<string> Kept { get; init; } = [];
 
+    /// <summary>Whether it failed for a reason that may pass: such batches in a row are tried again ever later.</summary>
+    public bool MayPass { get; init; }
+
     /// <summary>Why it failed.</summary>
     public string? Reason { get; init; }
 

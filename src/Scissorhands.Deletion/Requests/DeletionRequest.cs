@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Scissorhands.Deletion.Requests;
 
 /// <summary>What became of the names in a request. Positions count from 0 within the caller's own list.</summary>
@@ -19,6 +21,9 @@ public sealed record Resolution
 /// <summary>One deletion request to one model, as the store holds it.</summary>
 public sealed record DeletionRequest
 {
+    private readonly DateTimeOffset? _acceptedAt;
+    private readonly bool _wasAccepted;
+
     /// <summary>The service's id.</summary>
     public required string Id { get; init; }
 
@@ -41,13 +46,35 @@ public sealed record DeletionRequest
     public required DateTimeOffset ReceivedAt { get; init; }
 
     /// <summary>When it became durable here (UTC), before its samples were copied.</summary>
+    [JsonPropertyName("acceptedAt")]
     public required DateTimeOffset StoredAt { get; init; }
 
     /// <summary>
     /// When it was first accepted (UTC), its samples copied: from then on its rows may be erased at any moment, whatever becomes
-    /// of it. Null before, and where it never was.
+    /// of it. Null before, and where it never was. For one that a former version of the program wrote: when it became durable.
     /// </summary>
-    public DateTimeOffset? AcceptedAt { get; init; }
+    [JsonPropertyName("acceptedSince")]
+    public DateTimeOffset? AcceptedAt
+    {
+        get => _acceptedAt ?? (_wasAccepted ? StoredAt : null);
+        init => _acceptedAt = value;
+    }
+
+    /// <summary>All that a former version of the program wrote of it, and reads where it works beside this one.</summary>
+    [JsonInclude]
+    [JsonPropertyName("rowsMayGo")]
+    internal bool WasAccepted
+    {
+        get => AcceptedAt is not null;
+        init => _wasAccepted = value;
+    }
+
+    /// <summary>
+    /// Since when its rows may be erased (UTC), as callers are told: null where it has to be copied again, as its copies were
+    /// damaged or a version that knows its samples is in use again.
+    /// </summary>
+    [JsonIgnore]
+    public DateTimeOffset? RowsMayGoSince => State == RequestState.Received || (State == RequestState.Failed && QuarantinedAt is null) ? null : AcceptedAt;
 
     /// <summary>When it has to be done (UTC).</summary>
     public required DateTimeOffset Deadline { get; init; }

@@ -282,7 +282,8 @@ internal sealed class BatchDriver
                 // A run's own reason may quote a sample; audit and certificate must not.
                 var reason = view.Status == "failed" ? $"run {attempt.RunId} failed: {Cause(view)}" : $"run {attempt.RunId} was cancelled";
                 var failed = batch with { Attempts = [.. batch.Attempts.SkipLast(1), attempt with { Failure = reason }] };
-                return (await FailAsync(model, failed, reason, mayPass: !view.BadInput, ct), true);
+                // Who cancels a run wants it out of the way for longer than a moment.
+                return (await FailAsync(model, failed, reason, mayPass: !view.BadInput, ct, isWanted: view.Status == "cancelled"), true);
             case null:
                 // Written as submitted, yet not known: the store was restored from before.
                 return (await _store.CommitAsync(model, new ModelChange { Batch = batch with { Phase = BatchPhase.Preparing } }, ct), true);
@@ -541,7 +542,7 @@ internal sealed class BatchDriver
     {
         var longest = model.Record.Policy.RetryAfter;
         var wait = FirstRunRetry;
-        for (var number = batch.Number - 1; number > 0 && wait < longest && await _store.BatchAsync(batch.Model, number, ct) is { Phase: BatchPhase.Failed }; number--)
+        for (var number = batch.Number - 1; number > 0 && wait < longest && await _store.BatchAsync(batch.Model, number, ct) is { Phase: BatchPhase.Failed, MayPass: true }; number--)
         {
             wait *= 2;
         }
@@ -549,13 +550,13 @@ internal sealed class BatchDriver
         return wait < longest ? wait : longest;
     }
 
-    private async Task<StoredModel> FailAsync(StoredModel model, DeletionBatch batch, string reason, bool mayPass, CancellationToken ct, IReadOnlyList<AuditDraft>? before = null)
+    private async Task<StoredModel> FailAsync(StoredModel model, DeletionBatch batch, string reason, bool mayPass, CancellationToken ct, IReadOnlyList<AuditDraft>? before = null, bool isWanted = false)
     {
         var now = _time.GetUtcNow();
         var requests = await RequestsAsync(batch, ct);
-        DateTimeOffset? retry = mayPass ? now + await RetryAfterAsync(model, batch, ct) : null;
+        DateTimeOffset? retry = mayPass ? now + (isWanted ? model.Record.Policy.RetryAfter : await RetryAfterAsync(model, batch, ct)) : null;
         var failed = requests.Select(r => Move(r, RequestState.Failed, now) with { Reason = reason, RetryAt = retry }).ToArray();
-        var next = batch with { Phase = BatchPhase.Failed, Reason = reason, EndedAt = now };
+        var next = batch with { Phase = BatchPhase.Failed, MayPass = mayPass && !isWanted, Reason = reason, EndedAt = now };
         model = await _store.CommitAsync(
             model with { OpenBatch = null },
             new ModelChange

@@ -21,6 +21,10 @@ public static class DeletionAudit
     public static AuditDraft Retired(ModelRecord model, string principal, DateTimeOffset now) =>
         Draft(model.Tenant, now, "model.retired", new { model = model.Name, principal });
 
+    /// <summary>A model that was retired takes requests again.</summary>
+    public static AuditDraft Reinstated(ModelRecord model, string principal, DateTimeOffset now) =>
+        Draft(model.Tenant, now, "model.reinstated", new { model = model.Name, principal });
+
     /// <summary>A request became durable.</summary>
     public static AuditDraft Received(DeletionRequest request) => Draft(
         request.Tenant,

@@ -121,7 +121,9 @@ internal sealed class StoreContext(DbContextOptions<StoreContext> options) : DbC
             row.Property(r => r.Tenant).HasColumnName("tenant");
             row.Property(r => r.Model).HasColumnName("model");
             row.Property(r => r.State).HasColumnName("state");
-            row.Property(r => r.StoredAt).HasColumnName("stored_at");
+
+            // The name is from when that was called accepted: programs of that time may be at work beside this one.
+            row.Property(r => r.StoredAt).HasColumnName("accepted_at");
             row.Property(r => r.Deadline).HasColumnName("deadline");
             row.Property(r => r.Samples).HasColumnName("samples");
             row.Property(r => r.RetryAt).HasColumnName("retry_at");

@@ -22,9 +22,6 @@ internal static class StoreSchema
             Quarantine("CAST(CAST(body AS json) -> 'resolution' ->> 'samples' AS integer)", "CAST(body AS json) ->> 'retryAt' IS NOT NULL", static (state, held) => $"CAST(CAST(body AS jsonb) || jsonb_build_object('state', '{state}', 'legalHold', {held}) AS text)")),
         (DoneSamples("TEXT"), DoneSamples("text COLLATE \"C\"")),
         (ForgottenContents("TEXT"), ForgottenContents("text COLLATE \"C\"")),
-        (
-            Accepted("json_remove(json_set(body, '$.storedAt', json_extract(body, '$.acceptedAt'), '$.acceptedAt', CASE WHEN json_extract(body, '$.rowsMayGo') THEN json_extract(body, '$.acceptedAt') END), '$.rowsMayGo')"),
-            Accepted("CAST((CAST(body AS jsonb) - 'rowsMayGo') || jsonb_build_object('storedAt', CAST(body AS jsonb) -> 'acceptedAt', 'acceptedAt', CASE WHEN CAST(body AS jsonb) ->> 'rowsMayGo' = 'true' THEN CAST(body AS jsonb) -> 'acceptedAt' END) AS text)")),
         (Installation, Installation),
     ];
 
@@ -190,13 +187,6 @@ internal static class StoreSchema
           sample_id {id} NOT NULL,
           hash TEXT NOT NULL,
           PRIMARY KEY (model, sample_id));
-        """;
-
-    // What was called accepted was the moment it became durable. When it was accepted is not known of those from before: not
-    // before that moment.
-    private static string Accepted(string body) => $"""
-        ALTER TABLE deletion_request RENAME COLUMN accepted_at TO stored_at;
-        UPDATE deletion_request SET body = {body};
         """;
 
     private static string First(string id, string number) => $"""

@@ -37,7 +37,7 @@ public static class ReplicaFactory
         NumericProfile.ConfigureThread(configuration.Threads);
         if (configuration.Device == "cuda" && !torch.cuda.is_available())
         {
-            throw new InputException("configuration key 'device' is cuda, but libtorch finds no CUDA device here; use cpu") { Key = "device" };
+            throw new InputException("configuration key 'device' is cuda, but libtorch finds no CUDA device here; use cpu");
         }
 
         var device = configuration.Device == "cuda" ? torch.CUDA : torch.CPU;

@@ -560,6 +560,7 @@ public sealed class AccessTests(GuardedCluster service) : IClassFixture<GuardedC
         await AuditAsync("model.retired");
 
         await AddAsync("retiring");
+        await AuditAsync("model.reinstated");
         Assert.Equal(HttpStatusCode.Accepted, (await pipeline.PostAsJsonAsync("v1/deletion-requests", Request("after"), Ct)).StatusCode);
     }
 

@@ -483,7 +483,7 @@ public sealed class BatchDriverTests : IDisposable
     public async Task Run_failsForAReasonThatMayPass_isTriedAgainEverLater()
     {
         await using var world = await WorldAsync();
-        world.Runs.Outcome = ("cancelled", false);
+        world.Runs.Outcome = ("failed", false);
         await AcceptAsync(world.Store, ("a", ["1"]));
         for (var wait = TimeSpan.FromMinutes(10); ; wait *= 2)
         {
@@ -502,10 +502,27 @@ public sealed class BatchDriverTests : IDisposable
         Assert.Equal(RequestState.Completed, (await world.Store.RequestAsync("a", Ct))!.State);
 
         // One that succeeds begins the waits anew.
-        world.Runs.Outcome = ("cancelled", false);
+        world.Runs.Outcome = ("failed", false);
         await AcceptAsync(world.Store, ("b", ["2"]));
         await RunAsync(world);
         Assert.Equal(_time.GetUtcNow() + TimeSpan.FromMinutes(10), (await world.Store.RequestAsync("b", Ct))!.RetryAt);
+    }
+
+    /// <summary>Who cancels a run wants it out of the way, and not only for a moment.</summary>
+    [Fact]
+    public async Task Run_cancelled_isTriedAgainAfterTheLongestWait()
+    {
+        await using var world = await WorldAsync();
+        world.Runs.Outcome = ("cancelled", false);
+        await AcceptAsync(world.Store, ("a", ["1"]));
+        await RunAsync(world);
+        Assert.Equal(Start + TimeSpan.FromDays(1), (await world.Store.RequestAsync("a", Ct))!.RetryAt);
+
+        // What was wanted says nothing of how often others fail.
+        _time.Advance(TimeSpan.FromDays(1));
+        world.Runs.Outcome = ("failed", false);
+        await RunAsync(world);
+        Assert.Equal(_time.GetUtcNow() + TimeSpan.FromMinutes(10), (await world.Store.RequestAsync("a", Ct))!.RetryAt);
     }
 
     [Fact]
