@@ -4071,6 +4071,12 @@ namespace Scissorhands.Cli.Tests.Cluster.Generated
         public System.Collections.Generic.ICollection<string>? Kept { get; set; } = default!;
 
         /// <summary>
+        /// Whether it failed for a reason that may pass: such batches in a row are tried again ever later.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("mayPass")]
+        public bool? MayPass { get; set; } = default!;
+
+        /// <summary>
         /// The model.
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("model")]
@@ -5161,7 +5167,7 @@ namespace Scissorhands.Cli.Tests.Cluster.Generated
     {
 
         /// <summary>
-        /// When it was accepted (UTC): from then on, and not before, its rows may be erased. Null until then.
+        /// When it was accepted (UTC): from then on, and not before, its rows may be erased. Null until then, and again where it has to be copied again.
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("acceptedAt")]
         public System.DateTimeOffset? AcceptedAt { get; set; } = default!;
@@ -6094,7 +6100,7 @@ namespace Scissorhands.Cli.Tests.Cluster.Generated
     {
 
         /// <summary>
-        /// When it was accepted (UTC): from then on, and not before, its rows may be erased. Null until then.
+        /// When it was accepted (UTC): from then on, and not before, its rows may be erased. Null until then, and again where it has to be copied again.
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("acceptedAt")]
         public System.DateTimeOffset? AcceptedAt { get; set; } = default!;
