@@ -159,8 +159,11 @@ internal static class ClusterCommands
     [return: System.Diagnostics.CodeAnalysis.NotNullIfNotNull(nameof(path))]
     internal static string? Absolute(string? path) => path is null ? null : Path.GetFullPath(path);
 
+    // No others: 03.01. is a day in January to some, and in March to others.
+    private static readonly string[] TimeForms = ["yyyy-MM-dd", "yyyy-MM-dd'T'HH:mmK", "yyyy-MM-dd'T'HH:mm:ssK", "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFK"];
+
     internal static DateTimeOffset Time(string option, string text) =>
-        DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time)
+        DateTimeOffset.TryParseExact(text, TimeForms, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time)
             ? time
-            : throw new InputException($"{option} {text}: must be a time such as 2030-01-31T12:00:00Z");
+            : throw new InputException($"{option} {text}: must be a time as ISO 8601 writes it, such as 2030-01-31 or 2030-01-31T12:00:00Z, in UTC where it states no offset");
 }

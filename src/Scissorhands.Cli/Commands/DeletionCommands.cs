@@ -17,6 +17,8 @@ namespace Scissorhands.Cli.Commands;
 /// <summary>Models, deletion requests and the audit of a coordinator.</summary>
 internal static class DeletionCommands
 {
+    private const int UsualLimit = 100;
+    private const int MostListed = 500;
     private const double LongestWaitSeconds = 31_536_000;
     private static readonly TimeSpan WaitInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(30);
@@ -150,11 +152,12 @@ internal static class DeletionCommands
     {
         var id = new Argument<string?>("REQUEST") { Description = "The request's id; the newest requests where it is left out", Arity = ArgumentArity.ZeroOrOne };
         var model = new Option<string?>("--model") { Description = "Only requests to this model", HelpName = "NAME" };
+        var limit = new Option<int?>("--limit") { Description = $"Show the newest so many at most, up to {MostListed}; default: {UsualLimit}, with --wait {MostListed}", HelpName = "N" };
         var wait = new Option<bool>("--wait") { Description = "Wait until they are completed; ends with exit code 1 where one is not, also where it is under a legal hold" };
         var timeout = new Option<double?>("--timeout") { Description = "Seconds after which --wait ends with exit code 1, whatever still waits", HelpName = "SECONDS" };
         var coordinator = ClusterCommands.Coordinator();
         var json = ClusterCommands.Json();
-        var command = new Command("requests", "Show deletion requests") { id, model, wait, timeout, coordinator, json };
+        var command = new Command("requests", "Show deletion requests") { id, model, limit, wait, timeout, coordinator, json };
         command.SetAction(async (parsed, ct) =>
         {
             using var client = new CoordinatorClient(CoordinatorClient.Address(parsed.GetValue(coordinator)), time);
@@ -164,14 +167,26 @@ internal static class DeletionCommands
                 throw new InputException($"--timeout {seconds}: must be above 0 and at most {LongestWaitSeconds}, and belongs to --wait");
             }
 
+            // What is waited for may be older than what is usually of interest.
+            var most = parsed.GetValue(limit) ?? (parsed.GetValue(wait) ? MostListed : UsualLimit);
+            if (most is < 1 or > MostListed)
+            {
+                throw new InputException($"--limit {most}: must be between 1 and {MostListed}");
+            }
+
             var begun = time.GetTimestamp();
             var shown = new HashSet<string>(StringComparer.Ordinal);
             while (true)
             {
                 var listed = parsed.GetValue(id) is { } one
                     ? [await client.GetAsync($"v1/deletion-requests/{Uri.EscapeDataString(one)}", ct)]
-                    : (await client.GetAsync($"v1/deletion-requests{(parsed.GetValue(model) is { } named ? $"?model={Uri.EscapeDataString(named)}" : "")}", ct)).EnumerateArray().ToArray();
+                    : (await client.GetAsync($"v1/deletion-requests?limit={most}{(parsed.GetValue(model) is { } named ? $"&model={Uri.EscapeDataString(named)}" : "")}", ct)).EnumerateArray().ToArray();
                 await ClusterCommands.SayIfNoneAsync(listed.Length, parsed.GetValue(json), "no deletion requests yet; requests submit hands one in");
+                if (listed.Length == most && parsed.GetValue(id) is null && !parsed.GetValue(json) && shown.Count == 0)
+                {
+                    await Console.Error.WriteLineAsync($"the newest {most}; there may be more: --limit shows up to {MostListed}");
+                }
+
                 foreach (var line in listed.Select(request => parsed.GetValue(json) ? request.GetRawText() : Line(request)).Where(shown.Add))
                 {
                     Console.WriteLine(line);

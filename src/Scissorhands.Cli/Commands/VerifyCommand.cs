@@ -34,7 +34,7 @@ internal sealed class VerifyCommand
     private readonly Option<string?> _forgotten = new("--forgotten") { Description = "With --rerun: what earlier runs had forgotten", HelpName = "FILE" };
     private readonly Option<string?> _quarantine = new("--quarantine") { Description = "With --rerun: copies of the forgotten samples, where their rows were erased", HelpName = "FILE" };
     private readonly Option<string?> _withheld = new("--withheld") { Description = "With --rerun: what the run left out, as withheld.jsonl beside the certificate says", HelpName = "FILE" };
-    private readonly Option<string?> _cache = new("--cache") { Description = "With --rerun: folder of the decode cache, or none", HelpName = "DIR" };
+    private readonly Option<string?> _cache = new("--cache") { Description = "With --rerun: folder of the decode cache; default: none, so that no forgotten sample stays in one", HelpName = "DIR" };
     private readonly Option<int> _workers = new("--workers") { Description = "With --rerun: workers", HelpName = "N", DefaultValueFactory = _ => 1 };
 
     private VerifyCommand()
@@ -149,7 +149,7 @@ internal sealed class VerifyCommand
             throw new InputException($"--workers {workers}: must be between 1 and 1024");
         }
 
-        var configuration = LocalRerun.Configuration(certificate, parsed.GetValue(_cache));
+        var configuration = LocalRerun.Configuration(certificate, parsed.GetValue(_cache) ?? "none");
         NumericProfile.Apply(configuration);
         using var interrupt = new Interrupt();
         await using var progress = new PlainProgress(Console.Error, time);

@@ -53,10 +53,10 @@ internal static class LocalRerun
 
     private static string? Difference(UnlearningPredicate certified, RunPlan plan) =>
         plan.ModelDigest != certified.Model.Sha256 ? $"--model-before has sha256 {plan.ModelDigest}, certified is {certified.Model.Sha256}"
-        : plan.DataDigest != certified.Data.Sha256 ? $"--data has sha256 {plan.DataDigest}, certified is {certified.Data.Sha256}"
-        : plan.TestDigest != (certified.Data.TestSha256 ?? "") ? $"--test-data has sha256 {plan.TestDigest}, certified is {certified.Data.TestSha256 ?? "none"}"
         : plan.ForgetCount != certified.Forgotten.Count ? $"--forget names {plan.ForgetCount} samples, certified are {certified.Forgotten.Count}"
         : plan.ForgottenCount != certified.Data.ForgottenEarlier ? $"--forgotten names {plan.ForgottenCount} samples, certified are {certified.Data.ForgottenEarlier}"
+        : plan.DataDigest != certified.Data.Sha256 ? $"--data has sha256 {plan.DataDigest}, certified is {certified.Data.Sha256}: other data, or --forget or --forgotten in another order than the run's (a service's are sorted: LC_ALL=C sort)"
+        : plan.TestDigest != (certified.Data.TestSha256 ?? "") ? $"--test-data {(plan.TestDigest is { Length: > 0 } test ? $"has sha256 {test}" : "is not given")}, certified is {certified.Data.TestSha256 ?? "none"}"
         : plan.LibtorchVersion != certified.Program.Libtorch ? $"libtorch {plan.LibtorchVersion} here, certified is {certified.Program.Libtorch}, and another version may round differently"
         : null;
 }

@@ -163,9 +163,9 @@ public static class DeletionEndpoints
         {
             return Error(e.StatusCode, e.StatusCode == StatusCodes.Status413PayloadTooLarge ? "the body is too large; name a file instead" : "the request is malformed");
         }
-        catch (IntakeFullException e)
+        catch (Exception e) when (e is IntakeFullException or ModelDataUnreadableException)
         {
-            context.HttpContext.Response.Headers.RetryAfter = "2";
+            context.HttpContext.Response.Headers.RetryAfter = e is IntakeFullException ? "2" : "10";
             return Error(StatusCodes.Status503ServiceUnavailable, e.Message);
         }
     }
@@ -403,7 +403,7 @@ public static class DeletionEndpoints
 
     private static string Text(ModelRecord record) => JsonSerializer.Serialize(record, DeletionJson.Options);
 
-    private static bool Overlap(string one, string other) => $"{one}/".StartsWith($"{other}/", StringComparison.Ordinal) || $"{other}/".StartsWith($"{one}/", StringComparison.Ordinal);
+    internal static bool Overlap(string one, string other) => $"{one}/".StartsWith($"{other}/", StringComparison.Ordinal) || $"{other}/".StartsWith($"{one}/", StringComparison.Ordinal);
 
     // Another tenant's model is as unknown as one that does not exist.
     private static async Task<StoredModel?> FindModelAsync(string name, HttpContext http, IDeletionStore store, CancellationToken ct) =>

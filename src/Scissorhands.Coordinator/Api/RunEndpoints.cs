@@ -58,7 +58,7 @@ public static class RunEndpoints
         return routes;
     }
 
-    private static async Task<IResult> SubmitAsync(HttpRequest request, IGrainFactory grains, StorageRoots roots, CancellationToken cancellationToken)
+    private static async Task<IResult> SubmitAsync(HttpRequest request, IGrainFactory grains, IDeletionStore store, StorageRoots roots, CancellationToken cancellationToken)
     {
         if (BodyRules.RefuseContentType(request) is { } refusal)
         {
@@ -73,6 +73,12 @@ public static class RunEndpoints
         catch (InputException e)
         {
             return Results.BadRequest(new ErrorAnswer(e.Message));
+        }
+
+        // What a model's folder holds is its versions, which are numbered, and what is deleted in time.
+        if ((await store.ModelsAsync(null, cancellationToken)).FirstOrDefault(m => DeletionEndpoints.Overlap(m.Record.Versions, order.Out)) is { } owner)
+        {
+            return Results.BadRequest(new ErrorAnswer($"out {order.Out}: lies in, or holds, the folder of versions of {(owner.Record.Tenant == Caller.Of(request.HttpContext).Tenant ? $"model {owner.Record.Name}" : "a model")}; name another"));
         }
 
         // The same submission is the same run, so that a submission may be repeated where its answer was lost.

@@ -25,6 +25,15 @@ public static class KeyVerb
                 throw new InputException($"--scope {unknown}: must be one of {string.Join(", ", AccessScopes.All)}");
             }
 
+            // A line without a name would keep the coordinator from starting, and others' keys from being taken out.
+            foreach (var (option, value) in ((string, string)[])[("NAME", parsed.GetRequiredValue(name)), ("--tenant", parsed.GetRequiredValue(tenant))])
+            {
+                if (string.IsNullOrWhiteSpace(value) || value.Trim() != value || value.Any(char.IsControl))
+                {
+                    throw new InputException($"{option} '{value.ReplaceLineEndings(" ")}': must hold more than blanks, and none at its ends");
+                }
+            }
+
             if (parsed.GetRequiredValue(name).Contains(OidcOptions.PrincipalSeparator, StringComparison.Ordinal))
             {
                 throw new InputException($"NAME {parsed.GetRequiredValue(name)}: must not hold '{OidcOptions.PrincipalSeparator}', which is in the names of callers with tokens");

@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
 using Scissorhands.Coordinator.Deletion;
 using Scissorhands.Data.Samples;
 using Scissorhands.Grains.Store;
+using Scissorhands.Planning;
 
 namespace Scissorhands.Coordinator.Intake;
 
@@ -15,7 +17,7 @@ internal sealed record ModelView(StoredModel Model, SampleNames Names, IReadOnly
 /// Models with the names of their samples, kept for a moment: requests come by the hundred. What is a moment old is still
 /// right enough, as a batch looks again at what was forgotten meanwhile.
 /// </summary>
-internal sealed class ModelCatalogue(IDeletionStore store, TimeProvider time) : IDisposable
+internal sealed partial class ModelCatalogue(IDeletionStore store, TimeProvider time, ILogger<ModelCatalogue> logger) : IDisposable
 {
     private static readonly TimeSpan ModelFresh = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan NamesFresh = TimeSpan.FromSeconds(30);
@@ -69,7 +71,7 @@ internal sealed class ModelCatalogue(IDeletionStore store, TimeProvider time) : 
         var now = time.GetTimestamp();
         var names = entry is not null && !(again && time.GetElapsedTime(entry.NamesAt) >= NamesFresh)
             ? (entry.View.Names, At: entry.NamesAt)
-            : (await Task.Run(() => SampleNames.Read(model.Record.Data, QuarantineFolder.IndexOptions(model.Record), QuarantineFolder.Names(model.Record, ct), ct), ct), At: now);
+            : (await NamesAsync(model, ct), At: now);
         var forgotten = entry?.View.Model.Forgotten == model.Forgotten && entry.View.Model.CurrentVersion == model.CurrentVersion
             ? entry.View.Forgotten
             : (await store.TombstonesAsync(name, ct)).ToHashSet(StringComparer.Ordinal);
@@ -77,6 +79,23 @@ internal sealed class ModelCatalogue(IDeletionStore store, TimeProvider time) : 
         _entries[name] = new Entry(view, now, names.At);
         return view;
     }
+
+    private async Task<SampleNames> NamesAsync(StoredModel model, CancellationToken ct)
+    {
+        try
+        {
+            return await Task.Run(() => SampleNames.Read(model.Record.Data, QuarantineFolder.IndexOptions(model.Record), QuarantineFolder.Names(model.Record, ct), ct), ct);
+        }
+        catch (Exception e) when (e is InputException or RunFailedException or IOException or UnauthorizedAccessException)
+        {
+            // A disk that is full, data that are away: it was there when the model was registered.
+            LogUnreadable(model.Record.Name, e.Message);
+            throw new ModelDataUnreadableException(model.Record.Name, e);
+        }
+    }
+
+    [LoggerMessage(LogLevel.Warning, "The names of model {Model}'s training data cannot be read, so that its deletion requests cannot be taken in: {Reason}")]
+    private partial void LogUnreadable(string model, string reason);
 
     /// <inheritdoc/>
     public void Dispose() => _oneAtATime.Dispose();

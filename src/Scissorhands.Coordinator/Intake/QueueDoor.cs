@@ -44,6 +44,7 @@ internal sealed partial class QueueDoor(QueueDoorOptions options, BrokerClaims c
     private static readonly TimeSpan ConnectInterval = TimeSpan.FromSeconds(2);
     private const int MostDeliveries = 1000;
     private const int DeadDays = 30;
+    private static readonly TimeSpan LongestUnreadable = TimeSpan.FromMinutes(5);
 
     // Without a limit of our own a current broker drops what it has delivered twenty times: a coordinator that restarts often
     // would lose requests. What reaches the limit is kept in the dead-letter queue.
@@ -151,6 +152,12 @@ internal sealed partial class QueueDoor(QueueDoorOptions options, BrokerClaims c
                 reason = e.Message;
                 answer = new ErrorAnswer(e.Message);
             }
+            catch (ModelDataUnreadableException e)
+            {
+                // One model must not keep the requests to all others waiting: whoever has put it right moves its messages back.
+                reason = e.Message;
+                answer = new ErrorAnswer(reason);
+            }
             catch (Exception e) when (e is not OperationCanceledException)
             {
                 // Delivered again it would fail again, and take those that came with it along.
@@ -179,13 +186,14 @@ internal sealed partial class QueueDoor(QueueDoorOptions options, BrokerClaims c
     /// <summary>Where the store or another coordinator is away, the message waits here, unacknowledged: it is nobody's fault.</summary>
     private async Task<T> WithoutOutageAsync<T>(Func<Task<T>> work, CancellationToken stoppingToken)
     {
+        var begun = time.GetTimestamp();
         while (true)
         {
             try
             {
                 return await work();
             }
-            catch (Exception e) when (Outage.Is(e) || e is IntakeFullException)
+            catch (Exception e) when (Outage.Is(e) || e is IntakeFullException || (e is ModelDataUnreadableException && time.GetElapsedTime(begun) < LongestUnreadable))
             {
                 await Task.Delay(ConnectInterval, time, stoppingToken);
             }

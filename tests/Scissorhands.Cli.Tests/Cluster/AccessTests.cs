@@ -280,6 +280,11 @@ public sealed class AccessTests(GuardedCluster service) : IClassFixture<GuardedC
     [Theory]
     [InlineData("--policy missing.yaml: no such file", "models", "add", "m", "--model", "m.pt", "--data-set", "d", "--data", "d", "--versions", "v", "--policy", "missing.yaml")]
     [InlineData("--timeout 5: must be above 0", "requests", "--timeout", "5")]
+    [InlineData("--limit 501: must be between 1 and 500", "requests", "--limit", "501")]
+    [InlineData("NAME '': must hold more than blanks", "key", "", "--scope", "submit", "--keys", "keys")]
+    [InlineData("--tenant ' t': must hold more than blanks, and none at its ends", "key", "n", "--tenant", " t", "--scope", "submit", "--keys", "keys")]
+    [InlineData("--deadline 03.01.2027: must be a time as ISO 8601 writes it", "requests", "submit", "--request-id", "r", "--model", "m", "--id", "a", "--deadline", "03.01.2027")]
+    [InlineData("--received 12:00: must be a time as ISO 8601 writes it", "requests", "submit", "--request-id", "r", "--model", "m", "--id", "a", "--received", "12:00")]
     [InlineData("VERSION 1v: must be a number, such as 1 or v0001", "rollback", "m", "1v")]
     [InlineData("--timeout 0: must be above 0", "requests", "--wait", "--timeout", "0")]
     public async Task Command_optionThatIsNotInOrder_isNamed(string expected, params string[] arguments)
@@ -531,6 +536,47 @@ public sealed class AccessTests(GuardedCluster service) : IClassFixture<GuardedC
 
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
         Assert.StartsWith(expected, (await answer.Content.ReadFromJsonAsync<JsonObject>(Ct))!["error"]!.GetValue<string>(), StringComparison.Ordinal);
+    }
+
+    /// <summary>Nobody who asks is at fault: it is not for 400, nor for a dead-letter queue, and names no path.</summary>
+    [Fact]
+    public async Task Request_whileTheTrainingDataAreAway_isToBeAskedAgain()
+    {
+        Skip();
+        var data = Path.Combine(service.Files.Folder, "away-0.tar");
+        File.Copy(service.Files.TrainPath, data);
+        using var http = service.As("operator");
+        var body = Registration("away");
+        body["data"] = data;
+        Assert.True((await http.PutAsJsonAsync("v1/models/away", body, Ct)).IsSuccessStatusCode);
+        File.Move(data, data + ".bak");
+        using var pipeline = service.As("pipeline");
+        object request = new { requestId = "away", model = "away", ids = new[] { Id(1) } };
+        var refused = await pipeline.PostAsJsonAsync("v1/deletion-requests", request, Ct);
+
+        Assert.Equal((HttpStatusCode.ServiceUnavailable, true), (refused.StatusCode, refused.Headers.RetryAfter is not null));
+        var words = await refused.Content.ReadAsStringAsync(Ct);
+        Assert.Contains("model away: its training data cannot be looked at at the moment", words, StringComparison.Ordinal);
+        Assert.DoesNotContain(data, words, StringComparison.Ordinal);
+
+        File.Move(data + ".bak", data);
+        Assert.Equal(HttpStatusCode.Accepted, (await pipeline.PostAsJsonAsync("v1/deletion-requests", request, Ct)).StatusCode);
+    }
+
+    /// <summary>What lies in a model's folder is numbered, and destroyed in time: no run writes there.</summary>
+    [Fact]
+    public async Task Run_intoAModelsFolderOfVersions_isRefused()
+    {
+        Skip();
+        await AddAsync("owning");
+        using var http = service.As("operator");
+        var folder = Path.Combine(service.Files.Folder, "versions", "owning");
+        foreach (var output in (string[])[Path.Combine(folder, "v0005"), folder, Path.Combine(service.Files.Folder, "versions")])
+        {
+            var answer = await http.PostAsJsonAsync("v1/runs", new { model = service.Files.ModelPath, data = service.Files.TrainPath, forget = service.Files.ForgetPath, @out = output }, Ct);
+            Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+            Assert.Contains($"out {output}: lies in, or holds, the folder of versions of ", await answer.Content.ReadAsStringAsync(Ct), StringComparison.Ordinal);
+        }
     }
 
     /// <summary>A model that is no longer in use: what is open is carried out first, and what was taken before keeps its answer.</summary>
