@@ -264,8 +264,13 @@ public sealed partial class StartTests(BrokerFixture fixture) : IClassFixture<Br
     public async Task Coordinator_deletionRequestsOfAnotherStore_areRefused()
     {
         var intake = await Broker().AddVirtualHostAsync("requests", "requests");
+
+        // The rights that the documentation names, and no more.
+        var rights = Rights().Match(await File.ReadAllTextAsync(Path.Combine(RepositoryFiles.Root, "docs", "deletion.md"), TestContext.Current.CancellationToken));
+        await Broker().ControlAsync("set_permissions", "-p", "requests", "requests", rights.Groups[1].Value, rights.Groups[2].Value, rights.Groups[1].Value);
         var own = await Broker().AddVirtualHostAsync("second", "second");
         await using var cluster = await LocalCluster.StartAsync(new ClusterOptions { Broker = Broker(), Intake = intake }, workers: 0);
+        await cluster.Coordinator.SaysAsync("Deletion requests are taken in from", anywhere: true).WaitAsync(Deadline, TestContext.Current.CancellationToken);
         var second = Start(Role("coordinator"), own.ToString(), intake: intake.ToString());
         await second.Exited.WaitAsync(Deadline, TestContext.Current.CancellationToken);
 
@@ -381,6 +386,9 @@ public sealed partial class StartTests(BrokerFixture fixture) : IClassFixture<Br
 
     [GeneratedRegex(@"\(installation ([0-9a-f]{16})[0-9a-f]{16}\)", RegexOptions.CultureInvariant)]
     private static partial Regex Installation();
+
+    [GeneratedRegex(@"to configure and read\s+`([^`]+)`[^`]+`([^`]+)`", RegexOptions.CultureInvariant)]
+    private static partial Regex Rights();
 
     private static string[] Role(string role)
     {
