@@ -124,7 +124,7 @@ internal static class ValueSets
         coordinator:
           replicas: 2
           extraEnv: [{name: DOTNET_gcServer, value: "0"}]
-          extraArgs: [--take-over-broker]
+          extraArgs: [--take-over-broker, "0123456789012345"]
         store: {existingSecret: postgres, tls: {existingSecret: postgres-ca}}
         redis: {existingSecret: redis, tls: {existingSecret: redis-ca}}
         rabbitmq: {tls: {existingSecret: rabbitmq-ca}}

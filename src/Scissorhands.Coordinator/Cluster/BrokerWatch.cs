@@ -13,7 +13,6 @@ namespace Scissorhands.Coordinator.Cluster;
 /// </summary>
 internal sealed partial class BrokerWatch(IBusControl bus, IBusDepot depot, BrokerClaims claims, ClusterCoordinatorOptions options, TimeProvider time, ILogger<BrokerWatch> logger) : BackgroundService
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
     private readonly TaskCompletionSource _connected = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Completes once the bus takes messages in.</summary>
@@ -31,14 +30,17 @@ internal sealed partial class BrokerWatch(IBusControl bus, IBusDepot depot, Brok
     {
         string? told = null;
         Task? started = null;
-        using var timer = new PeriodicTimer(Interval, time);
+        using var timer = new PeriodicTimer(BrokerClaims.Interval, time);
         do
         {
             string? away = null;
             try
             {
-                await claims.HoldBusAsync(stoppingToken);
-                started ??= depot.Start(stoppingToken);
+                if (await claims.HoldBusAsync(stoppingToken))
+                {
+                    started ??= depot.Start(stoppingToken);
+                }
+
                 await HoldIntakeAsync(stoppingToken);
             }
             catch (InputException e)
@@ -64,7 +66,7 @@ internal sealed partial class BrokerWatch(IBusControl bus, IBusDepot depot, Brok
             {
                 // The bus does not tell why.
                 told = away;
-                LogAway(away, Interval.TotalSeconds);
+                LogAway(away, BrokerClaims.Interval.TotalSeconds);
             }
         }
         while (await timer.WaitForNextTickAsync(stoppingToken));

@@ -51,7 +51,7 @@ public static class CoordinatorVerb
         var submissions = new Option<int>("--limit-submissions") { Description = "Submissions over HTTP that a caller may send a second; 0: no limit", HelpName = "N", DefaultValueFactory = _ => defaults.SubmissionsPerSecond };
         var limitNames = new Option<int>("--limit-names") { Description = "Names in these that a caller may send a second; 0: no limit", HelpName = "N", DefaultValueFactory = _ => defaults.NamesPerSecond };
         var refusals = new Option<int>("--limit-refusals") { Description = "Wrong keys and tokens a minute after which an address has to wait; 0: no limit", HelpName = "N", DefaultValueFactory = _ => defaults.RefusalsPerMinute };
-        var takeOver = new Option<bool>("--take-over-broker") { Description = $"Take the virtual hosts in {ControlBus.BrokerVariable} and {ControlBus.IntakeVariable} from the coordinators of another store, for a store that is lost for good: theirs end, and what waits there comes to this one. Needed once, at one start" };
+        var takeOver = new Option<string?>("--take-over-broker") { Description = $"Take the virtual hosts in {ControlBus.BrokerVariable} and {ControlBus.IntakeVariable} from this installation, which the refusal names, for a store that is lost for good; stop its coordinators first. What waits there comes to this store. Needed once, at one start; where the virtual hosts are not that installation's it does nothing", HelpName = "INSTALLATION" };
         var dashboard = new Option<bool>("--orleans-dashboard") { Description = "Serve Orleans' own dashboard at /orleans, to callers with the scope operate: a browser asks for a password, which is the key. It shows the whole cluster and counts each call of a grain while it is looked at. The same for all coordinators of a cluster" };
         var beat = ClusterOptions.Beat();
         var metrics = ClusterOptions.MetricsPort();
@@ -85,7 +85,7 @@ public static class CoordinatorVerb
                 GatewayPort = parsed.GetValue(gateway),
                 ClusterId = parsed.GetRequiredValue(cluster),
                 Broker = ControlBus.BrokerFromEnvironment(),
-                TakesOverBroker = parsed.GetValue(takeOver),
+                TakesOverBrokerFrom = InstallationOf(takeOver.Name, parsed.GetValue(takeOver)),
                 Store = StoreOptions.Parse(EnvironmentSetting.Read(StoreVariable) ?? "sqlite:scissorhands.db", StoreVariable),
                 Redis = EnvironmentSetting.Read(RedisVariable),
                 RedisAuthorities = RedisAuthorities(),
@@ -116,6 +116,11 @@ public static class CoordinatorVerb
         });
         return command;
     }
+
+    private static string? InstallationOf(string option, string? given) =>
+        given is null || (given.Length is >= BrokerClaim.NameLength and <= 32 && given.All(char.IsAsciiHexDigitLower))
+            ? given
+            : throw new InputException($"{option} {given}: must be the installation that the refusal names, {BrokerClaim.NameLength} digits or the letters a to f");
 
     private static IPAddress AddressOf(string text)
     {

@@ -48,8 +48,8 @@ public sealed record ClusterCoordinatorOptions
     /// <summary>The broker, with credentials.</summary>
     public required Uri Broker { get; init; }
 
-    /// <summary>Whether virtual hosts that belong to another store's coordinators are taken from them, once, at the start. Default: false.</summary>
-    public bool TakesOverBroker { get; init; }
+    /// <summary>The installation whose virtual hosts are taken from it, for as long as they are that one's. Default: null, for none.</summary>
+    public string? TakesOverBrokerFrom { get; init; }
 
     /// <summary>The store of truth.</summary>
     public required StoreOptions Store { get; init; }

@@ -99,7 +99,11 @@ internal sealed partial class QueueDoor(QueueDoorOptions options, BrokerClaims c
 
     private async Task ServeAsync(Uri broker, CancellationToken stoppingToken)
     {
-        await claims.HoldIntakeAsync(stoppingToken);
+        if (!await claims.HoldIntakeAsync(stoppingToken))
+        {
+            return;
+        }
+
         await using var connection = await BrokerConnection.OpenAsync(broker, "scissorhands intake", null, stoppingToken);
         await using var channel = await connection.CreateChannelAsync(
             new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true, consumerDispatchConcurrency: Concurrent),

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Scissorhands.Cli.Tests.Runs;
 using Scissorhands.Drill.Cluster;
 using Scissorhands.Messaging.Control;
@@ -7,9 +8,12 @@ using Scissorhands.Testing;
 namespace Scissorhands.Cli.Tests.Cluster;
 
 /// <summary>What workers and coordinators say and do until they are ready, and whose a worker's name is.</summary>
-public sealed class StartTests(BrokerFixture fixture) : IClassFixture<BrokerFixture>, IAsyncDisposable
+public sealed partial class StartTests(BrokerFixture fixture) : IClassFixture<BrokerFixture>, IAsyncDisposable
 {
     private const string Secret = "hush7";
+
+    // Far from the client library's 30 seconds for each virtual host, and from the 5 that are meant.
+    private static readonly TimeSpan WithoutBroker = TimeSpan.FromSeconds(25);
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
     private readonly string _folder = Directory.CreateTempSubdirectory("scissorhands-start-").FullName;
     private readonly List<ChildProcess> _started = [];
@@ -93,6 +97,7 @@ public sealed class StartTests(BrokerFixture fixture) : IClassFixture<BrokerFixt
     public async Task Ready_brokerThatIsNotThereYet_isWaitedForInOneLine(string role)
     {
         var broker = Broker();
+        await LocalCluster.ForgetOwnerAsync(broker.Address);
         var port = Ports.Free(1)[0];
         var process = Start(Role(role), Address(broker, port: port));
         await process.SaysAsync($"waiting for the broker at 127.0.0.1:{port}: connection refused; retrying every ", anywhere: true).WaitAsync(Deadline, TestContext.Current.CancellationToken);
@@ -143,6 +148,7 @@ public sealed class StartTests(BrokerFixture fixture) : IClassFixture<BrokerFixt
         var arguments = Role("coordinator");
         var port = new Uri(arguments[2]).Port;
         arguments[2] = $"http://{host}:{port}";
+        await LocalCluster.ForgetOwnerAsync(Broker().Address);
         var process = Start([.. arguments, "--keys", keys]);
         await process.SaysAsync("coordinator ready").WaitAsync(Deadline, TestContext.Current.CancellationToken);
 
@@ -164,13 +170,14 @@ public sealed class StartTests(BrokerFixture fixture) : IClassFixture<BrokerFixt
     public async Task Coordinator_brokerOfAnotherStore_isRefusedAndTheFirstGoesOn()
     {
         await using var cluster = await LocalCluster.StartAsync(new ClusterOptions { Broker = Broker() }, workers: 1);
-        var second = Start(Role("coordinator", takesOver: false));
+        var second = Start(Role("coordinator"));
         await second.Exited.WaitAsync(Deadline, TestContext.Current.CancellationToken);
 
         Assert.Equal(2, second.ExitCode);
         var line = Assert.Single(second.Output.Split('\n'), static l => l.StartsWith(ControlBus.BrokerVariable, StringComparison.Ordinal));
         Assert.Contains("virtual host / of the broker", line, StringComparison.Ordinal);
-        Assert.Contains("--take-over-broker", line, StringComparison.Ordinal);
+        Assert.Contains($"(installation {InstallationOf(cluster.Coordinator)}; that of this store is {InstallationOf(second)})", line, StringComparison.Ordinal);
+        Assert.EndsWith($"--take-over-broker {InstallationOf(cluster.Coordinator)}", line, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", second.Output, StringComparison.Ordinal);
         Assert.Equal("free", await StateAsync(cluster, "w0"));
         Assert.False(cluster.Coordinator.Exited.IsCompleted, cluster.Describe());
@@ -186,14 +193,53 @@ public sealed class StartTests(BrokerFixture fixture) : IClassFixture<BrokerFixt
     public async Task Coordinator_brokerTakenOver_endsAndSaysWhy()
     {
         await using var cluster = await LocalCluster.StartAsync(new ClusterOptions { Broker = Broker() }, workers: 0);
-        var taker = Start(Role("coordinator"));
+        var former = InstallationOf(cluster.Coordinator);
+        var taker = Start([.. Role("coordinator"), "--take-over-broker", former]);
         await taker.SaysAsync("coordinator ready").WaitAsync(Deadline, TestContext.Current.CancellationToken);
         await cluster.Coordinator.Exited.WaitAsync(Deadline, TestContext.Current.CancellationToken);
 
-        Assert.Contains("taken over from installation", taker.Output, StringComparison.Ordinal);
+        Assert.Contains($"taken over from installation {former} ", taker.Output, StringComparison.Ordinal);
         Assert.Equal(2, cluster.Coordinator.ExitCode);
         Assert.Contains($"{ControlBus.BrokerVariable}: virtual host / ", cluster.Coordinator.Output, StringComparison.Ordinal);
+        Assert.Contains($"(installation {InstallationOf(taker)}; that of this store is {former})", cluster.Coordinator.Output, StringComparison.Ordinal);
         Assert.False(taker.Exited.IsCompleted, taker.Output);
+    }
+
+    [Theory]
+    [InlineData("yes")]
+    [InlineData("0123456789abcde")]
+    [InlineData("0123456789ABCDEF")]
+    public async Task Coordinator_toTakeOverFromNoInstallation_isRefusedByTheOption(string given)
+    {
+        var process = Start([.. Role("coordinator"), "--take-over-broker", given], "amqp://127.0.0.1:1/");
+        await process.Exited.WaitAsync(Deadline, TestContext.Current.CancellationToken);
+
+        Assert.Equal(2, process.ExitCode);
+        Assert.StartsWith($"--take-over-broker {given}: must be the installation that the refusal names", Assert.Single(process.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+    }
+
+    /// <summary>A broker that swallows what it is sent would keep the service away for as long as its client waits, twice where requests come over it.</summary>
+    [Fact]
+    public async Task Coordinator_brokerThatDoesNotAnswer_servesHttpWithoutIt()
+    {
+        await using var relay = new FaultyRelay(Broker().Address);
+        relay.Stall();
+        var arguments = Role("coordinator");
+        var process = Start(arguments, relay.Address.ToString(), intake: relay.Address.ToString());
+        await process.SaysAsync("is new", anywhere: true).WaitAsync(Deadline, TestContext.Current.CancellationToken);
+
+        using var http = new HttpClient();
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        patience.CancelAfter(WithoutBroker);
+        while (!await IsServedAsync(http, new Uri(arguments[2] + "/healthz"), patience.Token))
+        {
+            Assert.False(process.Exited.IsCompleted, process.Output);
+        }
+
+        Assert.DoesNotContain("coordinator ready", process.Output, StringComparison.Ordinal);
+        await LocalCluster.ForgetOwnerAsync(Broker().Address);
+        relay.Resume();
+        await process.SaysAsync("coordinator ready").WaitAsync(Deadline, TestContext.Current.CancellationToken);
     }
 
     /// <summary>A broker that was away when the coordinator started is no way around it.</summary>
@@ -202,7 +248,7 @@ public sealed class StartTests(BrokerFixture fixture) : IClassFixture<BrokerFixt
     {
         await using var cluster = await LocalCluster.StartAsync(new ClusterOptions { Broker = Broker() }, workers: 0);
         var port = Ports.Free(1)[0];
-        var second = Start(Role("coordinator", takesOver: false), Address(Broker(), port: port));
+        var second = Start(Role("coordinator"), Address(Broker(), port: port));
         await second.SaysAsync("waiting for the broker", anywhere: true).WaitAsync(Deadline, TestContext.Current.CancellationToken);
         await using var network = new FaultyRelay(Broker().Address, port);
         await second.Exited.WaitAsync(Deadline, TestContext.Current.CancellationToken);
@@ -218,9 +264,14 @@ public sealed class StartTests(BrokerFixture fixture) : IClassFixture<BrokerFixt
     public async Task Coordinator_deletionRequestsOfAnotherStore_areRefused()
     {
         var intake = await Broker().AddVirtualHostAsync("requests", "requests");
+
+        // The rights that the documentation names, and no more.
+        var rights = Rights().Match(await File.ReadAllTextAsync(Path.Combine(RepositoryFiles.Root, "docs", "deletion.md"), TestContext.Current.CancellationToken));
+        await Broker().ControlAsync("set_permissions", "-p", "requests", "requests", rights.Groups[1].Value, rights.Groups[2].Value, rights.Groups[1].Value);
         var own = await Broker().AddVirtualHostAsync("second", "second");
         await using var cluster = await LocalCluster.StartAsync(new ClusterOptions { Broker = Broker(), Intake = intake }, workers: 0);
-        var second = Start(Role("coordinator", takesOver: false), own.ToString(), intake: intake.ToString());
+        await cluster.Coordinator.SaysAsync("Deletion requests are taken in from", anywhere: true).WaitAsync(Deadline, TestContext.Current.CancellationToken);
+        var second = Start(Role("coordinator"), own.ToString(), intake: intake.ToString());
         await second.Exited.WaitAsync(Deadline, TestContext.Current.CancellationToken);
 
         Assert.Equal(2, second.ExitCode);
@@ -231,6 +282,7 @@ public sealed class StartTests(BrokerFixture fixture) : IClassFixture<BrokerFixt
     public async Task Coordinator_ofANewStore_saysSoAndOfAnEmptyOneLater()
     {
         var file = Path.Combine(_folder, "own.db");
+        await LocalCluster.ForgetOwnerAsync(Broker().Address);
         foreach (var words in (string[])[$"store {file} is new: it was created and holds nothing", $"store {file} is empty: no models and no runs"])
         {
             var process = Start(Role("coordinator"), store: "sqlite:" + file);
@@ -316,10 +368,32 @@ public sealed class StartTests(BrokerFixture fixture) : IClassFixture<BrokerFixt
 
     private static string Address(Broker broker, int? port = null, string password = "guest") => new UriBuilder(broker.Address) { Port = port ?? broker.Port, Password = password }.Uri.ToString();
 
-    private static string[] Role(string role, bool takesOver = true)
+    /// <summary>What refusals call the store of a coordinator, as it has said at its start.</summary>
+    private static string InstallationOf(ChildProcess coordinator) => Installation().Match(coordinator.Output) is { Success: true } found ? found.Groups[1].Value : throw new InvalidOperationException($"It names no installation:\n{coordinator.Output}");
+
+    private static async Task<bool> IsServedAsync(HttpClient http, Uri address, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var answer = await http.GetAsync(address, cancellationToken);
+            return true;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
+    }
+
+    [GeneratedRegex(@"\(installation ([0-9a-f]{16})[0-9a-f]{16}\)", RegexOptions.CultureInvariant)]
+    private static partial Regex Installation();
+
+    [GeneratedRegex(@"to configure and read\s+`([^`]+)`[^`]+`([^`]+)`", RegexOptions.CultureInvariant)]
+    private static partial Regex Rights();
+
+    private static string[] Role(string role)
     {
         var ports = Ports.Free(3);
-        return role == "worker" ? ["worker", "--id", "alone", "--beat", "0.5"] : ["coordinator", "--http", $"http://127.0.0.1:{ports[0]}", "--silo-port", $"{ports[1]}", "--gateway-port", $"{ports[2]}", .. takesOver ? (string[])["--take-over-broker"] : []];
+        return role == "worker" ? ["worker", "--id", "alone", "--beat", "0.5"] : ["coordinator", "--http", $"http://127.0.0.1:{ports[0]}", "--silo-port", $"{ports[1]}", "--gateway-port", $"{ports[2]}"];
     }
 
     private ChildProcess Start(string[] arguments, string? broker = null, string? store = null, string? intake = null)

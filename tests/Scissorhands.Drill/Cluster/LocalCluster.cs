@@ -1,4 +1,5 @@
 using System.Globalization;
+using RabbitMQ.Client;
 using Scissorhands.Messaging.Control;
 using Scissorhands.Testing;
 
@@ -70,6 +71,14 @@ public sealed class LocalCluster : IAsyncDisposable
         }
     }
 
+    /// <summary>Makes a virtual host nobody's: brokers are shared by clusters that follow each other, each with a store of its own.</summary>
+    public static async Task ForgetOwnerAsync(Uri virtualHost)
+    {
+        await using var connection = await BrokerConnection.OpenAsync(virtualHost, "next cluster", null, CancellationToken.None);
+        await using var channel = await connection.CreateChannelAsync();
+        await channel.ExchangeDeleteAsync(BrokerClaim.Exchange);
+    }
+
     /// <summary>Where a coordinator serves HTTP.</summary>
     public string AddressOf(int index) => string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{_ports[PortsOfCoordinator * index]}");
 
@@ -90,11 +99,18 @@ public sealed class LocalCluster : IAsyncDisposable
             _ended.Add(former);
         }
 
-        // Brokers are shared by clusters that follow each other, each with a store of its own.
-        var takesOver = _coordinators.All(static c => c is null);
+        if (_coordinators.All(static c => c is null))
+        {
+            await ForgetOwnerAsync(_options.Broker.Address);
+            if (_options.Intake is { } intake)
+            {
+                await ForgetOwnerAsync(intake);
+            }
+        }
+
         var port = PortsOfCoordinator * index;
         var process = _coordinators[index] = Start(
-            ["coordinator", "--http", AddressOf(index), "--silo-port", Text(_ports[port + 1]), "--gateway-port", Text(_ports[port + 2]), "--beat", Text(_options.BeatSeconds), .. Metrics(string.Create(CultureInfo.InvariantCulture, $"coordinator{index}")), .. takesOver ? (string[])["--take-over-broker"] : [], .. _options.CoordinatorArguments],
+            ["coordinator", "--http", AddressOf(index), "--silo-port", Text(_ports[port + 1]), "--gateway-port", Text(_ports[port + 2]), "--beat", Text(_options.BeatSeconds), .. Metrics(string.Create(CultureInfo.InvariantCulture, $"coordinator{index}")), .. _options.CoordinatorArguments],
             "coordinator ready",
             null);
         await process.Ready.WaitAsync(StartDeadline);

@@ -19,7 +19,7 @@ public sealed class TopologyTests(BrokerFixture fixture) : IClassFixture<BrokerF
         await using var link = await RabbitDataLink.ConnectAsync(fixture.Broker.Address, "link", TestContext.Current.CancellationToken);
         var coordinator = Bus.Factory.CreateUsingRabbitMq(rabbit => rabbit.UseAsCoordinator(fixture.Broker.Address, static endpoint => endpoint.Handler<Said>(TakeAsync)));
         var worker = Bus.Factory.CreateUsingRabbitMq(rabbit => rabbit.UseAsWorker(fixture.Broker.Address, "topology", static endpoint => endpoint.Handler<Said>(TakeAsync)));
-        await using var claim = new BrokerClaim(fixture.Broker.Address, ControlBus.BrokerVariable, "topology", takesOver: false);
+        await using var claim = new BrokerClaim(fixture.Broker.Address, ControlBus.BrokerVariable, "topology", takesOverFrom: null, TimeProvider.System);
         await claim.HoldAsync(TestContext.Current.CancellationToken);
         await coordinator.StartAsync(TestContext.Current.CancellationToken);
         await worker.StartAsync(TestContext.Current.CancellationToken);
