@@ -74,9 +74,16 @@ public sealed class LocalCluster : IAsyncDisposable
     /// <summary>Makes a virtual host nobody's: brokers are shared by clusters that follow each other, each with a store of its own.</summary>
     public static async Task ForgetOwnerAsync(Uri virtualHost)
     {
-        await using var connection = await BrokerConnection.OpenAsync(virtualHost, "next cluster", null, CancellationToken.None);
-        await using var channel = await connection.CreateChannelAsync();
-        await channel.ExchangeDeleteAsync(BrokerClaim.Exchange);
+        var connection = await BrokerConnection.OpenAsync(virtualHost, "next cluster", null, CancellationToken.None);
+        try
+        {
+            await using var channel = await connection.CreateChannelAsync();
+            await channel.ExchangeDeleteAsync(BrokerClaim.Exchange);
+        }
+        finally
+        {
+            await CloseAsync(connection);
+        }
     }
 
     /// <summary>Where a coordinator serves HTTP.</summary>
@@ -149,6 +156,18 @@ public sealed class LocalCluster : IAsyncDisposable
         }
 
         Directory.Delete(_folder, recursive: true);
+    }
+
+    private static async Task CloseAsync(IConnection connection)
+    {
+        try
+        {
+            await connection.DisposeAsync();
+        }
+        catch (OperationCanceledException)
+        {
+            // The broker took longer over it than the client library waits, which is no matter.
+        }
     }
 
     private string[] Metrics(string name)
