@@ -60,6 +60,11 @@ public sealed class SigningKey : IDisposable
             throw new InputException($"{path}: holds no key in PEM form; {Remedy}");
         }
 
+        if (text.AsSpan(fields.Label) is "PUBLIC KEY" or "CERTIFICATE")
+        {
+            throw new InputException($"{path}: holds a {text[fields.Label]}, which signs nothing; name the file of its private key, or {Remedy}");
+        }
+
         if (text.AsSpan(fields.Label) is not PrivateLabel)
         {
             throw new InputException($"{path}: holds a {text[fields.Label]}, not an unencrypted PKCS#8 {PrivateLabel}; convert it with: openssl pkcs8 -topk8 -nocrypt -in {path}, or {Remedy}");

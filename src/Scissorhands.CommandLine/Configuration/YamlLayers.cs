@@ -235,7 +235,8 @@ public static partial class YamlLayers
 
     private static InputException Fault(string source, Mark at, string what, Exception? inner = null)
     {
-        return new InputException($"{source}, line {at.Line}: {what}", inner);
+        // What it quotes may hold line endings: a key, a tag.
+        return new InputException($"{source}, line {at.Line}: {what.ReplaceLineEndings(" ")}", inner);
     }
 
     private static string PresetFolder()

@@ -143,7 +143,7 @@ public sealed partial class ModelGrain : Grain, IModelGrain
 
         if (target.State == VersionState.Destroyed)
         {
-            return $"model {Name}: the weights of version {version} were destroyed, as they knew what was to be forgotten";
+            return $"model {Name}: the weights of version {version} were destroyed, as they knew what was to be forgotten (a policy with keepVersions keeps some for this)";
         }
 
         var back = versions.Where(v => v.Number > version && v.State is VersionState.Current or VersionState.Superseded).ToArray();

@@ -57,6 +57,10 @@ public sealed class KeyTests
             var failure = Assert.Throws<InputException>(() => SigningKey.ReadFile(file));
             Assert.Contains(file, failure.Message, StringComparison.Ordinal);
             Assert.DoesNotContain('\n', failure.Message);
+
+            // No command makes a private key of a public one.
+            Assert.Equal(Path.GetFileName(file) == "public.pem", failure.Message.Contains("which signs nothing", StringComparison.Ordinal));
+            Assert.Equal(Path.GetFileName(file) is "sec1.pem" or "encrypted.pem", failure.Message.Contains("openssl pkcs8", StringComparison.Ordinal));
         }
     }
 

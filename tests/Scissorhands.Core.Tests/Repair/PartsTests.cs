@@ -3,6 +3,7 @@ using Scissorhands.Core.Models;
 using Scissorhands.Core.Projection;
 using Scissorhands.Core.Repair;
 using Scissorhands.Core.Replica;
+using Scissorhands.Core.TensorMemory;
 using Scissorhands.Planning.Configuration;
 using Scissorhands.Planning.Cut;
 using TorchSharp;
@@ -138,9 +139,18 @@ public sealed class PartsTests
 
     private sealed class Linear300 : nn.Module<Tensor, Tensor>
     {
-        private readonly Linear _linear = nn.Linear(300, 299);
+        private readonly Linear _linear;
 
-        public Linear300() : base(nameof(Linear300)) => RegisterComponents();
+        public Linear300() : base(nameof(Linear300))
+        {
+            // Its first weights come from the generator that other tests watch.
+            lock (ProcessGenerator.Gate)
+            {
+                _linear = nn.Linear(300, 299);
+            }
+
+            RegisterComponents();
+        }
 
         public override Tensor forward(Tensor input) => _linear.forward(input);
     }

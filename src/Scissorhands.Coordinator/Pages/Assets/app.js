@@ -168,7 +168,7 @@ function signIn({ problem = null, trouble = null, note = null, value = "" } = {}
       h("input", { id: "key", name: "key", type: "password", autocomplete: "off", spellcheck: "false", required: true, "aria-describedby": "key-hint", "aria-invalid": problem ? "true" : null }),
       h("p", { id: "key-hint", class: "hint" }, "It is kept in this tab only, until you sign out or close it, and is sent to this coordinator alone. The scope “submit” shows requests, “operate” runs and models."),
       h("button", { type: "submit", class: "button primary" }, "Sign in")),
-    h("p", { class: "quiet" }, "No key yet? Whoever runs the coordinator makes one with ", h("code", null, "scissorhands key NAME --scope submit,operate"), ".")));
+    h("p", { class: "quiet" }, "No key yet? Whoever runs the coordinator makes one with ", h("code", null, "scissorhands key NAME --scope submit,operate --keys FILE"), ".")));
   document.getElementById("key").value = value;
   document.getElementById("key").focus();
   if (problem) announce("The key is not accepted.");

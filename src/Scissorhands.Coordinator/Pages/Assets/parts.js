@@ -94,7 +94,7 @@ export function table(caption, columns, rows) {
 export function refusal(error, what) {
   if (error.status === 403) {
     const scope = /scope (\w+)/.exec(error.message)?.[1] ?? "operate";
-    return notice("info", `${what} need the scope “${scope}”`, h("p", null, `Your key is valid but does not hold it. Whoever runs the coordinator makes one with `, h("code", null, `scissorhands key NAME --scope ${scope}`), ", or your issuer adds the scope to your token."));
+    return notice("info", `${what} need the scope “${scope}”`, h("p", null, `Your key is valid but does not hold it. Whoever runs the coordinator makes one with `, h("code", null, `scissorhands key NAME --scope ${scope} --keys FILE`), ", or your issuer adds the scope to your token."));
   }
   return notice("bad", `${what} cannot be shown`, h("p", null, sentence(error.message)));
 }
