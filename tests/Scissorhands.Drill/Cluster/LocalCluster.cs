@@ -1,7 +1,6 @@
 using System.Globalization;
 using RabbitMQ.Client;
 using Scissorhands.Messaging.Control;
-using Scissorhands.Planning;
 using Scissorhands.Testing;
 
 namespace Scissorhands.Drill.Cluster;
@@ -75,7 +74,7 @@ public sealed class LocalCluster : IAsyncDisposable
     /// <summary>Makes a virtual host nobody's: brokers are shared by clusters that follow each other, each with a store of its own.</summary>
     public static async Task ForgetOwnerAsync(Uri virtualHost)
     {
-        var connection = await ConnectAsync(virtualHost);
+        var connection = await BrokerConnection.OpenAsync(virtualHost, "next cluster", null, CancellationToken.None);
         try
         {
             await using var channel = await connection.CreateChannelAsync();
@@ -84,23 +83,6 @@ public sealed class LocalCluster : IAsyncDisposable
         finally
         {
             await CloseAsync(connection);
-        }
-    }
-
-    // A broker that is busy resets connections whose greeting takes too long.
-    private static async Task<IConnection> ConnectAsync(Uri virtualHost)
-    {
-        using var limit = new CancellationTokenSource(StartDeadline);
-        while (true)
-        {
-            try
-            {
-                return await BrokerConnection.OpenAsync(virtualHost, "next cluster", null, limit.Token);
-            }
-            catch (RunFailedException) when (!limit.IsCancellationRequested)
-            {
-                await Task.Delay(TimeSpan.FromSeconds(1), limit.Token);
-            }
         }
     }
 
