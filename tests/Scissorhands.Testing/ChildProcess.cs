@@ -34,6 +34,9 @@ public sealed class ChildProcess : IAsyncDisposable
         _process.Start();
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
+
+        // Once for all who ask: each wait of its own is one more listener, and thousands of them take minutes to leave.
+        Exited = _process.WaitForExitAsync();
     }
 
     /// <summary>What the process has printed.</summary>
@@ -55,7 +58,7 @@ public sealed class ChildProcess : IAsyncDisposable
     public int Id => _process.Id;
 
     /// <summary>Ends when the process has, and all its output has been read.</summary>
-    public Task Exited => _process.WaitForExitAsync();
+    public Task Exited { get; }
 
     /// <summary>What the process ended with.</summary>
     public int ExitCode => _process.ExitCode;
@@ -112,7 +115,7 @@ public sealed class ChildProcess : IAsyncDisposable
         if (!_process.HasExited)
         {
             _process.Kill(entireProcessTree: true);
-            await _process.WaitForExitAsync();
+            await Exited;
         }
 
         _process.Dispose();
